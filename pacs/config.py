@@ -1,0 +1,304 @@
+"""config.yaml and the environment become frozen values, or one ConfigError that lists every mistake.
+
+The dataclasses below are the schema: a field's name is the setting's name, its default the default, `help` in its
+metadata the sentence of docs/configuration.md. Any setting can be overridden by ``HOICHAN_<SECTION>__<KEY>``.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+import yaml
+
+from pacs.errors import ConfigError
+
+PREFIX = "HOICHAN_"
+PEER_RIGHTS = frozenset({"store", "query", "retrieve"})
+
+
+def setting(default: Any, help: str, **limits: Any) -> Any:
+    """A field of the schema with its explanation and limits (``low``, ``high``, ``choices``, ``pattern``)."""
+    return field(default=default, metadata={"help": help, **limits})
+
+
+@dataclass(frozen=True, slots=True)
+class HospitalConfig:
+    """The hospital that runs this installation; others are added with ``hoichan hospital add``."""
+
+    code: str = setting("main", "Short stable code, part of object keys; never change it.", pattern=r"[a-z0-9-]{1,32}")
+    name: str = setting("Bệnh viện", "Name people see.")
+
+
+@dataclass(frozen=True, slots=True)
+class DicomConfig:
+    """The DICOM door."""
+
+    host: str = setting("127.0.0.1", "Address to listen on. 0.0.0.0 opens it to the network.")
+    port: int = setting(11112, "TCP port.", low=1, high=65535)
+    ae_title: str = setting("HOICHAN", "Our AE title; associations to another one are refused.", pattern=r"[ -\[\]-~]{1,16}")
+    processes: int = setting(1, "Listener processes that share the port.", low=1, high=64)
+    max_associations: int = setting(100, "Associations at once, per process.", low=1, high=10000)
+    max_pdu: int = setting(131072, "Largest PDU we take, in bytes.", low=4096, high=1048576)
+    idle_seconds: int = setting(60, "An association that says nothing is closed after this.", low=5, high=86400)
+    message_seconds: int = setting(600, "A message must be complete within this time.", low=5, high=86400)
+    max_object_mb: int = setting(4096, "Largest object we take, in MB.", low=1, high=1048576)
+
+
+@dataclass(frozen=True, slots=True)
+class WebConfig:
+    """The web door: pages, their data and DICOMweb."""
+
+    host: str = setting("127.0.0.1", "Address to listen on. 0.0.0.0 opens it to the network.")
+    port: int = setting(8080, "TCP port.", low=1, high=65535)
+    public_url: str = setting("", "How browsers reach us when that differs, e.g. https://pacs.benhvien.vn", pattern=r"(https?://[^\s]+)?")
+    workers: int = setting(2, "Web processes.", low=1, high=64)
+    threads: int = setting(16, "Threads of each web process; half of them may hold event streams.", low=4, high=256)
+    session_idle_minutes: int = setting(60, "A session that does nothing ends after this.", low=1, high=1440)
+    session_absolute_hours: int = setting(12, "A session ends after this, whatever it does.", low=1, high=168)
+    max_upload_mb: int = setting(4096, "Largest upload, in MB.", low=1, high=1048576)
+    allow_insecure: bool = setting(
+        False, "Listen beyond this machine without TLS in front. Passwords then cross the network in clear."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class IndexConfig:
+    """The database of what is stored; it can be rebuilt from the objects."""
+
+    url: str = setting(
+        "", "SQLAlchemy URL, e.g. postgresql+psycopg://user:password@host/name. Empty: SQLite in the data folder."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectsConfig:
+    """Where the objects themselves are kept."""
+
+    url: str = setting("", "file:/path or s3://host:port/bucket?secure=false. Empty: the data folder.")
+    access_key: str = setting("", "S3 access key.")
+    secret_key: str = setting("", "S3 secret key; better from the environment or secret_key_file.")
+    secret_key_file: str = setting("", "File that holds the S3 secret key.")
+    region: str = setting("", "S3 region, when the store wants one.")
+
+
+@dataclass(frozen=True, slots=True)
+class CodecsConfig:
+    """Child processes that decode and encode pixels, with limits, so that no image can hurt the archive."""
+
+    processes: int = setting(2, "Child processes.", low=1, high=64)
+    memory_mb: int = setting(1536, "Memory limit of each, in MB.", low=256, high=65536)
+    seconds: int = setting(20, "Time limit of one frame, in seconds.", low=1, high=600)
+
+
+@dataclass(frozen=True, slots=True)
+class LogConfig:
+    """Logging. Logs never hold names, patient IDs or identifiers of queries, at any level."""
+
+    level: str = setting("info", "debug, info, warning or error.", choices=("debug", "info", "warning", "error"))
+    format: str = setting("text", "text or json.", choices=("text", "json"))
+
+
+@dataclass(frozen=True, slots=True)
+class PeerConfig:
+    """A peer that is added at the first start, when the index is new."""
+
+    ae_title: str = setting("", "AE title the peer calls with.", pattern=r"[ -\[\]-~]{1,16}")
+    host: str = setting("127.0.0.1", "Address, network (CIDR) or host name it calls from.")
+    port: int | None = setting(None, "Port it listens on, to send to it.", low=1, high=65535)
+    allow: tuple[str, ...] = setting((), "Any of store, query, retrieve.", choices=("store", "query", "retrieve"))
+    description: str = setting("", "What it is, for people.")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything a start needs to know."""
+
+    data: Path = setting(Path("data"), "Folder for everything we keep: index, objects, spool.")
+    hospital: HospitalConfig = field(default_factory=HospitalConfig)
+    dicom: DicomConfig = field(default_factory=DicomConfig)
+    web: WebConfig = field(default_factory=WebConfig)
+    index: IndexConfig = field(default_factory=IndexConfig)
+    objects: ObjectsConfig = field(default_factory=ObjectsConfig)
+    codecs: CodecsConfig = field(default_factory=CodecsConfig)
+    log: LogConfig = field(default_factory=LogConfig)
+    peers: tuple[PeerConfig, ...] = setting((), "Peers added at the first start.")
+
+    @property
+    def index_url(self) -> str:
+        return self.index.url or f"sqlite:///{(self.data / 'index.sqlite').resolve()}"
+
+    @property
+    def objects_url(self) -> str:
+        return self.objects.url or f"file:{(self.data / 'objects').resolve()}"
+
+    @property
+    def spool(self) -> Path:
+        return self.data / "spool"
+
+    @property
+    def codec_socket(self) -> Path:
+        return (self.data / "run" / "codecs.sock").resolve()
+
+    @property
+    def base_url(self) -> str:
+        """How a browser on this machine, or the public one when set, reaches the web door."""
+        if self.web.public_url:
+            return self.web.public_url.rstrip("/")
+        host = "127.0.0.1" if self.web.host in ("0.0.0.0", "::") else self.web.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.web.port}"
+
+
+def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
+    """The configuration from `path` (default ./config.yaml when it exists) and the environment.
+
+    Raises ConfigError with one line per mistake.
+    """
+    chosen = path or Path("config.yaml")
+    mistakes: list[str] = []
+    document: Any = {}
+    if path is not None or chosen.exists():
+        try:
+            document = yaml.safe_load(chosen.read_text(encoding="utf-8")) or {}
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise ConfigError(f"{chosen}: {' '.join(str(error).split())}") from error
+    if not isinstance(document, dict):
+        raise ConfigError(f"{chosen}: must be settings in sections, like 'dicom:' with 'port: 11112' under it")
+    _apply_environment(document, os.environ if environ is None else environ, mistakes)
+    config = _build(Config, document, str(chosen), "", mistakes)
+    if config is not None:
+        _check_meaning(config, str(chosen), mistakes)
+    if mistakes or config is None:
+        raise ConfigError("\n".join(mistakes))
+    return config
+
+
+def _apply_environment(document: dict[str, Any], environ: Mapping[str, str], mistakes: list[str]) -> None:
+    """Lay ``HOICHAN_SECTION__KEY`` over the document; values are read as YAML scalars, but text stays text."""
+    for name in sorted(environ):
+        if not name.startswith(PREFIX):
+            continue
+        steps = name[len(PREFIX) :].lower().split("__")
+        hints = get_type_hints(Config)
+        if len(steps) == 1 and steps[0] in hints and not is_dataclass(hints[steps[0]]):
+            document[steps[0]] = _scalar(environ[name], hints[steps[0]])
+            continue
+        if len(steps) == 2 and steps[0] in hints and is_dataclass(hints[steps[0]]):
+            inner = get_type_hints(hints[steps[0]])
+            section = document.setdefault(steps[0], {}) or {}
+            document[steps[0]] = section
+            if isinstance(section, dict):
+                section[steps[1]] = _scalar(environ[name], inner.get(steps[1], str))
+            continue
+        names = [f"{PREFIX}{f.name}".upper() for f in fields(Config) if not is_dataclass(hints[f.name])]
+        for f in fields(Config):
+            if is_dataclass(hints[f.name]):
+                names += [f"{PREFIX}{f.name}__{g.name}".upper() for g in fields(hints[f.name])]  # type: ignore[arg-type]
+        mistakes.append(f"environment: {name}: unknown setting{_suggest(name, names)}")
+
+
+def _scalar(text: str, hint: Any) -> Any:
+    """What the text of an environment variable means for a setting of this type; a wrong one is reported later."""
+    if hint in (str, Path):
+        return text
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _build(cls: Any, document: Any, file: str, where: str, mistakes: list[str]) -> Any:
+    if not isinstance(document, dict):
+        mistakes.append(f"{file}: {where or 'top'}: must be a section with settings under it, not {document!r}")
+        return None
+    hints = get_type_hints(cls)
+    known: dict[str, Field[Any]] = {f.name: f for f in fields(cls)}
+    for key in document:
+        if key not in known:
+            mistakes.append(f"{file}: {_join(where, key)}: unknown setting{_suggest(str(key), list(known))}")
+    values: dict[str, Any] = {}
+    for name, f in known.items():
+        if name not in document or document[name] is None:
+            if cls is PeerConfig and name == "ae_title":
+                mistakes.append(f"{file}: {_join(where, name)}: missing")
+            continue
+        if is_dataclass(hints[name]):
+            built = _build(hints[name], document[name], file, _join(where, name), mistakes)
+            if built is not None:
+                values[name] = built
+        else:
+            value = _value(document[name], hints[name], f, file, _join(where, name), mistakes)
+            if value is not MISSING:
+                values[name] = value
+    return cls(**values)
+
+
+def _value(raw: Any, hint: Any, f: Field[Any], file: str, where: str, mistakes: list[str]) -> Any:
+    """`raw` as the type `hint`, or MISSING after saying what is wrong with it."""
+    if isinstance(hint, UnionType):
+        hint = next(arg for arg in get_args(hint) if arg is not type(None))
+    if get_origin(hint) is tuple:
+        return _values(raw, get_args(hint)[0], f, file, where, mistakes)
+    if hint is Path and isinstance(raw, str):
+        return Path(raw).expanduser()
+    if hint is str and isinstance(raw, int | float) and not isinstance(raw, bool):
+        raw = str(raw)
+    if type(raw) is not hint:
+        kinds = {str: "text", int: "a whole number", bool: "true or false", Path: "a path"}
+        mistakes.append(f"{file}: {where}: must be {kinds.get(hint, hint)}, not {raw!r}")
+        return MISSING
+    low, high = f.metadata.get("low"), f.metadata.get("high")
+    if low is not None and not low <= raw <= high:
+        mistakes.append(f"{file}: {where}: must be between {low} and {high}, not {raw}")
+        return MISSING
+    choices = f.metadata.get("choices")
+    if choices and raw not in choices:
+        mistakes.append(f"{file}: {where}: must be one of {', '.join(choices)}, not {raw!r}{_suggest(raw, choices)}")
+        return MISSING
+    pattern = f.metadata.get("pattern")
+    if pattern and not re.fullmatch(pattern, raw):
+        mistakes.append(f"{file}: {where}: {raw!r} is not allowed; {f.metadata['help']}")
+        return MISSING
+    return raw
+
+
+def _values(raw: Any, item: Any, f: Field[Any], file: str, where: str, mistakes: list[str]) -> Any:
+    if not isinstance(raw, list):
+        mistakes.append(f"{file}: {where}: must be a list")
+        return MISSING
+    if is_dataclass(item):
+        built = [_build(item, entry, file, f"{where}[{i}]", mistakes) for i, entry in enumerate(raw)]
+        return tuple(b for b in built if b is not None)
+    checked = [_value(entry, item, f, file, f"{where}[{i}]", mistakes) for i, entry in enumerate(raw)]
+    return tuple(c for c in checked if c is not MISSING)
+
+
+def _check_meaning(config: Config, file: str, mistakes: list[str]) -> None:
+    """What no single setting shows: settings that contradict each other."""
+    if config.dicom.port == config.web.port:
+        mistakes.append(f"{file}: web.port: {config.web.port} is the DICOM port as well")
+    if not re.match(r"(file:|s3://).+", config.objects_url):
+        mistakes.append(f"{file}: objects.url: must start with file: or s3://")
+    if not re.match(r"(sqlite:///|postgresql(\+psycopg)?://)", config.index_url):
+        mistakes.append(f"{file}: index.url: must start with sqlite:/// or postgresql+psycopg://")
+    loopback = config.web.host in ("127.0.0.1", "::1", "localhost")
+    if not loopback and not config.web.allow_insecure and not config.web.public_url.startswith("https://"):
+        mistakes.append(
+            f"{file}: web.host: {config.web.host} is open to the network without TLS. Put a TLS proxy in front and set "
+            "web.public_url to its https:// address, or set web.allow_insecure: true if you accept clear-text passwords"
+        )
+    if config.objects.secret_key_file and not Path(config.objects.secret_key_file).is_file():
+        mistakes.append(f"{file}: objects.secret_key_file: {config.objects.secret_key_file} does not exist")
+
+
+def _join(where: str, key: object) -> str:
+    return f"{where}.{key}" if where else str(key)
+
+
+def _suggest(wrong: str, known: Any) -> str:
+    close = difflib.get_close_matches(wrong, [str(k) for k in known], n=1)
+    return f", did you mean '{close[0]}'?" if close else ""

@@ -1,0 +1,1 @@
+"""All SQL of the house (SQLAlchemy Core): schema, ingest, search, change log, tasks, accounts, peers."""

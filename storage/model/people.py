@@ -1,0 +1,72 @@
+"""Users, their sessions and tokens; peers and those who were refused."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An account. `roles` are (hospital_id, role) pairs."""
+
+    id: int
+    name: str
+    display_name: str
+    language: str  # "vi" or "en"
+    disabled: bool
+    roles: tuple[tuple[int, str], ...]
+    created_at: int
+    last_sign_in_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A server-side session; the cookie's secret is only kept as SHA-256."""
+
+    id: str
+    user_id: int
+    csrf: str
+    created_at: int
+    seen_at: int
+    address: str
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A bearer token for programs; shown once, kept as SHA-256."""
+
+    id: int
+    name: str
+    scope: str
+    hospital_id: int
+    created_at: int
+    used_at: int | None
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A DICOM application entity we know: AE title, where it calls from, where it listens, what it may do."""
+
+    ae_title: str
+    hospital_id: int
+    hospital_code: str
+    host: str  # an address, a network in CIDR form, or a host name
+    port: int | None  # where it listens, for C-MOVE and C-ECHO towards it
+    allow: frozenset[str]  # of "store", "query", "retrieve"; C-ECHO is always allowed
+    description: str = ""
+    created_at: int = 0
+    last_association_at: int | None = None
+    last_stored_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An association we refused, counted by who called from where and why."""
+
+    ae_title: str
+    called_ae_title: str
+    address: str
+    reason: str
+    count: int
+    first_at: int
+    last_at: int

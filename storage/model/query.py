@@ -1,0 +1,69 @@
+"""A question to the index, as C-FIND and QIDO-RS both mean it (PS3.4 C.2.2.2)."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from storage.model.archive import Scope
+
+
+class Level(StrEnum):
+    """The Query/Retrieve Level (0008,0052)."""
+
+    PATIENT = "PATIENT"
+    STUDY = "STUDY"
+    SERIES = "SERIES"
+    IMAGE = "IMAGE"
+
+
+class Matching(StrEnum):
+    """The kinds of matching of PS3.4 C.2.2.2 that select; universal matching is the absence of a Match."""
+
+    SINGLE = "single value"
+    UID_LIST = "list of UID"
+    WILDCARD = "wildcard"
+    RANGE = "range"
+    FUZZY = "fuzzy"  # folded, unordered token prefixes of names and descriptions
+    SEQUENCE = "sequence"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One matching key. `values` by kind: SINGLE one text; UID_LIST one or more; WILDCARD one with ``*`` and ``?``;
+    RANGE two, either may be "" for open; FUZZY one; SEQUENCE none, with `items` matching inside one item."""
+
+    keyword: str
+    matching: Matching
+    values: tuple[str, ...] = ()
+    items: tuple["Match", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to look for at which level, what to return, in which order and how much.
+
+    `parents` narrows by unique keys of the levels above (hierarchical) as ordinary matches; `returns` are keywords.
+    `after` continues a keyset page: it is the opaque `cursor` of the last row before.
+    """
+
+    level: Level
+    scope: Scope
+    matches: tuple[Match, ...] = ()
+    returns: tuple[str, ...] = ()
+    order: str = ""  # "" means newest study first; see storage/index/search.py for the others
+    limit: int | None = None
+    offset: int = 0
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One answer: the DICOM JSON attributes (PS3.18 F.2) of the level asked and the levels above it, merged.
+
+    `attributes` maps the eight-digit tag to ``{"vr": …, "Value": […]}``; computed ones (counts, modalities,
+    availability) are already in it. `hospital_code` says where the row belongs, `cursor` continues after it.
+    """
+
+    level: Level
+    attributes: dict[str, dict[str, object]]
+    hospital_code: str
+    cursor: str

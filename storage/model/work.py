@@ -1,0 +1,41 @@
+"""The change log and the tasks that follow from it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ChangeKind(StrEnum):
+    """What happened."""
+
+    INSTANCE_STORED = "instance stored"
+    INSTANCE_CONFLICT = "instance conflict"
+    OBJECT_QUARANTINED = "object quarantined"
+    SERIES_SUMMARISED = "series summarised"  # manifest and thumbnail of a revision are ready
+    STUDY_CHANGED = "study changed"  # status or another fact a person set
+    ASSOCIATION_REFUSED = "association refused"
+    TASK_PROGRESS = "task progress"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of the change log; `sequence` only grows, and rows become visible in its order."""
+
+    sequence: int
+    hospital_id: int
+    kind: ChangeKind
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    at: int
+    detail: str = "{}"  # JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Work that is claimed under a lease. `token` fences: only its holder may finish or fail it."""
+
+    id: int
+    kind: str
+    arguments: str  # JSON
+    tries: int
+    token: str

@@ -1,0 +1,1 @@
+"""What people and browsers meet: DICOMweb, sign-in, worklist, reading room, administration. Only here is Flask."""
