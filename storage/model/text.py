@@ -1,0 +1,45 @@
+"""How text is folded so that Vietnamese names are found without their accents.
+
+The fold has a version because folded text is kept in the index: when the rules change, rows of an older version must
+be folded again.
+"""
+
+import unicodedata
+
+FOLD_VERSION = 1
+
+# Letters that Unicode does not decompose but Vietnamese typists take for a plain d.
+_D = str.maketrans({"đ": "d", "Đ": "d", "ð": "d", "Ð": "d", "ɖ": "d", "Ɖ": "d"})
+_SEPARATORS = str.maketrans({character: " " for character in "^=,.-\\/_;:()[]\u2010\u2011\u2013\u2014\u2212\x00"})
+_WILDCARDS = frozenset("*?")
+
+
+def fold(text: str) -> str:
+    """Fold v1: đ to d, accents off, case off, ``^ = , . -`` and other separators to one space. Idempotent."""
+    if text.isascii():
+        return " ".join(text.translate(_SEPARATORS).casefold().split())
+    plain = _without_marks(_without_marks(text.translate(_D)).casefold())
+    return " ".join(plain.translate(_SEPARATORS).split())
+
+
+def tokens(text: str) -> tuple[str, ...]:
+    """The words of the folded text in their order, each once."""
+    return tuple(dict.fromkeys(fold(text).split()))
+
+
+def nfc(text: str) -> str:
+    """Composed form, without the NUL characters that some databases refuse."""
+    if text.isascii():
+        return text.replace("\x00", "") if "\x00" in text else text
+    return unicodedata.normalize("NFC", text.replace("\x00", ""))
+
+
+def has_wildcards(text: str) -> bool:
+    """Whether the text holds ``*`` or ``?``."""
+    return not _WILDCARDS.isdisjoint(text)
+
+
+def _without_marks(text: str) -> str:
+    return "".join(
+        character for character in unicodedata.normalize("NFD", text) if not unicodedata.combining(character)
+    )
