@@ -1,0 +1,70 @@
+"""Config → Archive: stores opened, the index brought up to date. The one place that knows every part."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pacs.archive import Archive
+from pacs.config import Config
+from pacs.pixels.pool import Codecs
+from storage.errors import StorageUnavailable
+from storage.index import hospitals, peers
+from storage.index.database import Database
+from storage.model.archive import Hospital
+from storage.model.people import Peer
+from storage.objects.base import ObjectStore
+from storage.objects.open import open_store
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An index at its newest schema that knows the own hospital."""
+
+    database: Database
+    hospital: Hospital
+
+
+def prepare(config: Config) -> Prepared:
+    """Bring the index up to date; the first time, also add the peers of the configuration."""
+    if config.index_url.startswith("sqlite:///"):
+        Path(config.index_url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    database = Database(config.index_url)
+    database.migrate()
+    with database.writing() as db:
+        fresh = not hospitals.all(db)
+        hospital = hospitals.ensure(db, config.hospital.code, config.hospital.name)
+        if fresh:
+            for peer in config.peers:
+                peers.put(
+                    db,
+                    Peer(
+                        ae_title=peer.ae_title,
+                        hospital_id=hospital.id,
+                        hospital_code=hospital.code,
+                        host=peer.host,
+                        port=peer.port,
+                        allow=frozenset(peer.allow),
+                        description=peer.description,
+                    ),
+                )
+    return Prepared(database, hospital)
+
+
+def open_archive(config: Config) -> Archive:
+    """The archive, for one process. Call it after forking; the index must have been prepared."""
+    return Archive(
+        database=Database(config.index_url),
+        objects=open_objects(config),
+        spool=config.spool,
+        codecs=Codecs(config.codec_socket),
+    )
+
+
+def open_objects(config: Config) -> ObjectStore:
+    """The object store of the configuration; raises StorageUnavailable when its secret cannot be read."""
+    secret = config.objects.secret_key
+    if config.objects.secret_key_file:
+        try:
+            secret = Path(config.objects.secret_key_file).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise StorageUnavailable(f"{config.objects.secret_key_file}: {error.strerror}") from error
+    return open_store(config.objects_url, config.objects.access_key, secret, config.objects.region)

@@ -1,0 +1,134 @@
+"""The command ``hoichan``: the front door of the house, above every room."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pacs.config import Config, load
+from pacs.errors import ConfigError
+from storage.errors import ArchiveError
+
+ROLES = ("admin", "radiologist", "technologist", "clinician")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; 0 done, 1 not done, 2 wrong usage or configuration."""
+    arguments = _parser().parse_args(argv)
+    try:
+        config = load(arguments.config)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    try:
+        return _run(arguments, config)
+    except ArchiveError as error:
+        print(f"hoichan: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(arguments: argparse.Namespace, config: Config) -> int:
+    """Only the module of the command asked for is imported: `check-config` must not wait for the codecs."""
+    if arguments.command == "serve":
+        from pacs.command.serve import serve
+
+        return serve(config)
+    if arguments.command == "import":
+        from pacs.command.imports import run_import
+
+        return run_import(config, arguments.paths, arguments.hospital)
+    if arguments.command == "check-config":
+        return _check_config(config)
+    if arguments.command == "doctor":
+        from pacs.command.doctor import run_doctor
+
+        return run_doctor(config)
+    if arguments.command == "index":
+        from pacs.command.rebuild import run_rebuild
+
+        return run_rebuild(config)
+    from pacs.command import registry
+
+    return registry.run(config, arguments)
+
+
+def _check_config(config: Config) -> int:
+    print("The configuration is in order.")
+    print(f"  data      {config.data.resolve()}")
+    print(f"  web       {config.base_url} (listening on {config.web.host}:{config.web.port})")
+    print(f"  DICOM     {config.dicom.ae_title} on {config.dicom.host}:{config.dicom.port}")
+    print(f"  index     {config.index_url.split('://')[0]}")
+    print(f"  objects   {config.objects_url}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="hoichan", description="Hội Chẩn: a PACS and teleconsultation viewer.")
+    parser.add_argument("--version", action="version", version=f"hoichan {_version()}")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--config", type=Path, metavar="FILE", help="settings (default: ./config.yaml when it exists)")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, help: str, under: "argparse._SubParsersAction[argparse.ArgumentParser]" = commands):  # type: ignore[no-untyped-def]
+        return under.add_parser(name, help=help, description=help, parents=[common])
+
+    def group(name: str, help: str) -> "argparse._SubParsersAction[argparse.ArgumentParser]":
+        inner = commands.add_parser(name, help=help, description=help)
+        return inner.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    command("serve", "start everything in the foreground")
+    importing = command("import", "import folders, files, ZIP archives and DICOMDIR trees")
+    importing.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    importing.add_argument("--hospital", metavar="CODE", help="whose studies these are (default: the own hospital)")
+    command("check-config", "say everything that is wrong with the configuration")
+    command("doctor", "check ports, disk, database, object store, clock and exposure")
+    command("rebuild", "build the index anew from the objects", group("index", "the index of what is stored"))
+    _people(command, group)
+    _neighbours(command, group)
+    return parser
+
+
+def _people(command, group) -> None:  # type: ignore[no-untyped-def]
+    users = group("user", "accounts")
+    add = command("add", "add an account", users)
+    add.add_argument("name")
+    add.add_argument("--role", required=True, choices=ROLES)
+    add.add_argument("--display-name", default="")
+    add.add_argument("--hospital", metavar="CODE")
+    add.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+    command("list", "list accounts", users)
+    command("disable", "disable an account and end its sessions", users).add_argument("name")
+    tokens = group("token", "tokens for programs")
+    token = command("add", "make a token and print it once", tokens)
+    token.add_argument("name")
+    token.add_argument("--scope", required=True, choices=("dicomweb",))
+    token.add_argument("--hospital", metavar="CODE")
+
+
+def _neighbours(command, group) -> None:  # type: ignore[no-untyped-def]
+    peers = group("peers", "DICOM application entities we know")
+    add = command("add", "add or change a peer; takes effect at once", peers)
+    add.add_argument("ae_title", metavar="AE_TITLE")
+    add.add_argument("--host", required=True, help="address, network (CIDR) or host name it calls from")
+    add.add_argument("--port", type=int, help="port it listens on, to send to it")
+    add.add_argument("--allow", default="", metavar="RIGHTS", help="comma separated: store,query,retrieve")
+    add.add_argument("--hospital", metavar="CODE", help="whose studies it sends and sees")
+    add.add_argument("--description", default="")
+    command("list", "list peers", peers)
+    command("remove", "remove a peer", peers).add_argument("ae_title", metavar="AE_TITLE")
+    hospitals = group("hospital", "hospitals")
+    hospital = command("add", "add a hospital", hospitals)
+    hospital.add_argument("code")
+    hospital.add_argument("name")
+    command("list", "list hospitals", hospitals)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("hoichan")
+    except PackageNotFoundError:
+        return "from source"

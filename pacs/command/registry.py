@@ -1,0 +1,125 @@
+"""Commands that keep the registers: accounts, tokens, peers, hospitals. They act on the index; a running server
+sees the change at once."""
+
+import argparse
+import getpass
+import sys
+
+from pacs.assembly import prepare
+from pacs.config import PEER_RIGHTS, Config
+from pacs.dimse.admission import check_ae_title, check_host
+from storage.errors import InvalidQuery, NotFound
+from storage.index import hospitals, peers
+from storage.index.database import Database
+from storage.model.archive import Hospital
+from storage.model.people import Peer
+from viewer.access import accounts
+
+
+def run(config: Config, arguments: argparse.Namespace) -> int:
+    """Run ``user``, ``token``, ``peers`` or ``hospital`` with its action."""
+    action = {
+        ("user", "add"): _add_user,
+        ("user", "list"): _list_users,
+        ("user", "disable"): _disable_user,
+        ("token", "add"): _add_token,
+        ("peers", "add"): _add_peer,
+        ("peers", "list"): _list_peers,
+        ("peers", "remove"): _remove_peer,
+        ("hospital", "add"): _add_hospital,
+        ("hospital", "list"): _list_hospitals,
+    }[arguments.command, arguments.action]
+    prepared = prepare(config)
+    try:
+        action(prepared.database, prepared.hospital, arguments)
+    finally:
+        prepared.database.close()
+    return 0
+
+
+def _add_user(database: Database, own: Hospital, arguments: argparse.Namespace) -> None:
+    if arguments.password_stdin:
+        password = sys.stdin.readline().rstrip("\n")
+    else:
+        password = getpass.getpass("Password: ")
+    user = accounts.add_user(
+        database,
+        arguments.name,
+        arguments.display_name or arguments.name,
+        arguments.role,
+        password,
+        find_hospital(database, own, arguments.hospital).code,
+    )
+    print(f"{user.name} can sign in as {arguments.role}.")
+
+
+def _list_users(database: Database, own: Hospital, arguments: argparse.Namespace) -> None:
+    with database.reading() as db:
+        codes = {hospital.id: hospital.code for hospital in hospitals.all(db)}
+    for user in accounts.list_users(database):
+        roles = ", ".join(f"{role} at {codes.get(hospital, hospital)}" for hospital, role in user.roles)
+        print(f"{user.name:24} {'disabled' if user.disabled else 'active':9} {roles}")
+
+
+def _disable_user(database: Database, own: Hospital, arguments: argparse.Namespace) -> None:
+    accounts.disable_user(database, arguments.name)
+    print(f"{arguments.name} can no longer sign in; open sessions have ended.")
+
+
+def _add_token(database: Database, own: Hospital, arguments: argparse.Namespace) -> None:
+    print(accounts.add_token(database, arguments.name, arguments.scope, find_hospital(database, own, arguments.hospital).id))
+
+
+def _add_peer(database: Database, own: Hospital, arguments: argparse.Namespace) -> None:
+    allow = frozenset(right.strip() for right in arguments.allow.split(",") if right.strip())
+    if allow - PEER_RIGHTS:
+        raise InvalidQuery(f"--allow takes {', '.join(sorted(PEER_RIGHTS))}, not {', '.join(sorted(allow - PEER_RIGHTS))}")
+    hospital = find_hospital(database, own, arguments.hospital)
+    peer = Peer(
+        ae_title=check_ae_title(arguments.ae_title),
+        hospital_id=hospital.id,
+        hospital_code=hospital.code,
+        host=check_host(arguments.host),
+        port=arguments.port,
+        allow=allow,
+        description=arguments.description,
+    )
+    with database.writing() as db:
+        peers.put(db, peer)
+    print(f"{peer.ae_title} at {peer.host} may {', '.join(sorted(allow)) or 'only echo'}.")
+
+
+def _list_peers(database: Database, own: Hospital, arguments: argparse.Namespace) -> None:
+    with database.reading() as db:
+        for peer in peers.all(db):
+            where = f"{peer.host}:{peer.port}" if peer.port else peer.host
+            print(f"{peer.ae_title:17} {where:28} {','.join(sorted(peer.allow)):22} {peer.hospital_code:12} {peer.description}")
+
+
+def _remove_peer(database: Database, own: Hospital, arguments: argparse.Namespace) -> None:
+    with database.writing() as db:
+        peers.remove(db, arguments.ae_title)
+    print(f"{arguments.ae_title} is no longer a peer.")
+
+
+def _add_hospital(database: Database, own: Hospital, arguments: argparse.Namespace) -> None:
+    with database.writing() as db:
+        hospital = hospitals.ensure(db, arguments.code, arguments.name)
+    print(f"{hospital.code}: {hospital.name}")
+
+
+def _list_hospitals(database: Database, own: Hospital, arguments: argparse.Namespace) -> None:
+    with database.reading() as db:
+        for hospital in hospitals.all(db):
+            print(f"{hospital.code:16} {hospital.name}")
+
+
+def find_hospital(database: Database, own: Hospital, code: str | None) -> Hospital:
+    """The hospital with this code, the own one when none is named; raises NotFound with the way to add it."""
+    if code is None:
+        return own
+    with database.reading() as db:
+        found = next((hospital for hospital in hospitals.all(db) if hospital.code == code), None)
+    if found is None:
+        raise NotFound(f"there is no hospital {code!r}; add it with: hoichan hospital add {code} NAME")
+    return found

@@ -1,0 +1,143 @@
+"""``hoichan serve``: set up the data folder, start every part, say where the doors are."""
+
+import contextlib
+import fcntl
+import importlib
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+
+from pacs.assembly import open_archive, prepare
+from pacs.command.supervisor import Part, Supervisor
+from pacs.config import Config
+from pacs.logs import configure_logging
+from storage.errors import Conflict, StorageUnavailable
+
+log = logging.getLogger(__name__)
+
+_SHARED = ("pacs.dimse", "pacs.jobs.worker", "viewer.app", "viewer.serve")
+
+
+def serve(config: Config) -> int:
+    """Run until SIGTERM or Ctrl-C; 0 after a clean end."""
+    configure_logging(config.log.level, config.log.format)
+    make_folders(config)
+    with only_server(config):
+        fresh = prepare(config)
+        from viewer.access.setup import create_setup_link
+
+        link = create_setup_link(fresh.database, config.base_url)
+        fresh.database.close()
+        for name in _SHARED:
+            importlib.import_module(name)
+        parts = [Part("codecs", _codecs(config)), Part("worker", _worker(config)), Part("web", _web(config))]
+        parts += [Part(f"dicom-{n + 1}", _dicom(config)) for n in range(config.dicom.processes)]
+        return Supervisor(parts, config.data / "run" / "ready", lambda: _announce(config, link)).run()
+
+
+def make_folders(config: Config) -> None:
+    """Create the data folder and what lies in it, readable only by us."""
+    try:
+        for folder in (config.data, config.spool, config.data / "run", config.data / "objects"):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StorageUnavailable(
+            f"the data folder {config.data.resolve()} cannot be made ({error.strerror}). "
+            "Name another one: HOICHAN_DATA=/path hoichan serve"
+        ) from error
+
+
+@contextlib.contextmanager
+def only_server(config: Config) -> Iterator[None]:
+    """Hold the data folder's lock, so that no second server works on it; raises Conflict."""
+    path = config.data / "run" / "lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            handle.seek(0)
+            raise Conflict(
+                f"a server (process {handle.read().strip() or 'unknown'}) already works on {config.data.resolve()}. "
+                "Stop it first, or name another data folder with HOICHAN_DATA"
+            ) from None
+        handle.truncate(0)
+        handle.write(str(os.getpid()))
+        handle.flush()
+        yield
+
+
+def stop_on_sigterm() -> threading.Event:
+    """An event that SIGTERM (and Ctrl-C) sets."""
+    stop = threading.Event()
+
+    def _set(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, _set)
+    signal.signal(signal.SIGINT, _set)
+    return stop
+
+
+Run = Callable[[Callable[[], None]], None]
+
+
+def _codecs(config: Config) -> Run:
+    def run(ready: Callable[[], None]) -> None:
+        from pacs.pixels.pool import serve_codecs
+
+        serve_codecs(config.codec_socket, config.codecs.processes, config.codecs.memory_mb, config.codecs.seconds, ready)
+
+    return run
+
+
+def _worker(config: Config) -> Run:
+    def run(ready: Callable[[], None]) -> None:
+        from pacs.jobs.worker import Worker
+
+        stop = stop_on_sigterm()
+        archive = open_archive(config)
+        ready()
+        Worker(archive).run(stop)
+        archive.close()
+
+    return run
+
+
+def _dicom(config: Config) -> Run:
+    def run(ready: Callable[[], None]) -> None:
+        from pacs.dimse import serve as serve_dicom
+
+        stop = stop_on_sigterm()
+        archive = open_archive(config)
+        serve_dicom(config.dicom, archive, stop, ready)
+        archive.close()
+
+    return run
+
+
+def _web(config: Config) -> Run:
+    def run(ready: Callable[[], None]) -> None:
+        from viewer.serve import serve as serve_web
+
+        serve_web(config, lambda: open_archive(config), ready)
+
+    return run
+
+
+def _announce(config: Config, link: str | None) -> None:
+    lines = [
+        "",
+        "Hội Chẩn is running.",
+        f"  Web        {config.base_url}",
+        f"  DICOM      {config.dicom.ae_title} on {config.dicom.host}, port {config.dicom.port}",
+        f"  Data       {Path(config.data).resolve()}",
+    ]
+    if link:
+        lines += ["", "  Create the first administrator with this link (once, within 24 hours):", f"  {link}"]
+    lines += ["", "  Ctrl-C stops everything.", ""]
+    print("\n".join(lines), flush=True)

@@ -1,0 +1,67 @@
+"""Logging: one line for one thing that happened, with the id of the request, association or task it belongs to.
+
+Handlers are only set up here. Names, patient IDs, dates of birth and identifiers of queries are never logged, at any
+level; pynetdicom and the libraries below us are told so.
+"""
+
+import json
+import logging
+import sys
+import time
+from contextvars import ContextVar
+
+activity: ContextVar[str] = ContextVar("activity", default="-")
+"""The id of what is being done: ``r-…`` a request, ``a-…`` an association, ``t-…`` a task."""
+
+_QUIET = ("pynetdicom", "pydicom", "sqlalchemy", "alembic", "urllib3", "PIL", "gunicorn.access")
+
+
+class _Activity(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.activity = activity.get()
+        return True
+
+
+class _Text(logging.Formatter):
+    """``2026-11-23T07:01:02.123Z info a-1f3c pacs.dimse.store: …``; control characters cannot start a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        first, *rest = text.splitlines() or [""]
+        return "\n".join([_clean(first), *("  | " + _clean(line) for line in rest)])
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "at": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "activity": getattr(record, "activity", "-"),
+            "process": record.processName,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def configure_logging(level: str, form: str) -> None:
+    """Send all log lines to standard error in the chosen form; libraries speak only when something is wrong."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_Activity())
+    handler.setFormatter(
+        _Json() if form == "json" else _Text("%(asctime)s %(levelname)s %(activity)s %(name)s: %(message)s")
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _clean(text: str) -> str:
+    return "".join(c if c >= " " and c != "\x7f" else f"\\x{ord(c):02x}" for c in text)
