@@ -1,0 +1,284 @@
+"""Objects as files: the key is the path below one root folder.
+
+A file appears under its key whole and durable or not at all: its bytes are synchronised before it is linked, its folder
+after. It is never written again (mode 0444, and linking refuses to replace).
+"""
+
+import errno
+import hashlib
+import io
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from storage.errors import ObjectCorrupt, ObjectMissing, StorageFull, StorageUnavailable
+from storage.model.archive import StoredObject
+from storage.objects.names import checked_key, checked_prefix, sha256_of_key
+from storage.objects.streams import FileRange
+from storage.objects.threads import Threads
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+_COPY = 1 << 20
+_HALF_DONE = ".tmp"  # no key has a part that starts with a dot
+_HALF_DONE_S = 24 * 3600
+
+
+class FilesystemStore:
+    """Objects below `root`, which is made when it is missing. Several processes may share it."""
+
+    def __init__(self, root: Path, *, sync_threads: int = 8) -> None:
+        self._root = root.absolute()
+        self._half_done = self._root / _HALF_DONE
+        self._durable_folders: set[Path] = set()
+        self._threads = Threads(sync_threads, "fsync")
+
+    def put(self, key: str, source: Path, sha256: str, *, consume: bool = False) -> StoredObject:
+        return self.put_many([(key, source, sha256)], consume=consume)[0]
+
+    def put_many(self, items: list[tuple[str, Path, str]], *, consume: bool = False) -> list[StoredObject]:
+        """One round: synchronise all files, link them, synchronise each folder once, then let go of the sources."""
+        with _said(self._root):
+            self._make_durable(self._root)
+            targets = [self._path(key) for key, _, _ in items]
+            ready = self._threads.over(lambda item: self._ready(item[1], item[2], consume=consume), items)
+            try:
+                for (key, _, _), target, file in zip(items, targets, ready, strict=True):
+                    self._link(file, target, key)
+                self._threads.over(_synchronise, sorted({target.parent for target in targets}))
+            except BaseException:
+                _unlink(file for file in ready if file.parent == self._half_done)
+                raise
+            stored = [
+                _stored(key, sha256, target.stat()) for (key, _, sha256), target in zip(items, targets, strict=True)
+            ]
+            _unlink(ready)
+            _unlink(source for _, source, _ in items if consume)
+            return stored
+
+    def put_bytes(self, key: str, data: bytes) -> StoredObject:
+        checked_key(key)
+        with _said(self._root):
+            descriptor, name = self._new_file()
+            with open(descriptor, "wb") as file:
+                file.write(data)
+        return self.put(key, Path(name), hashlib.sha256(data).hexdigest(), consume=True)
+
+    def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
+        with self._opened(key) as descriptor:
+            wanted = _range(key, os.fstat(descriptor).st_size, offset, length)
+            data = os.pread(descriptor, wanted, offset)
+            while len(data) < wanted:
+                more = os.pread(descriptor, wanted - len(data), offset + len(data))
+                if not more:
+                    raise ObjectCorrupt(f"{key} ended after {offset + len(data)} bytes of {offset + wanted}")
+                data += more
+            return data
+
+    def open(self, key: str, offset: int = 0, length: int | None = None) -> BinaryIO:
+        with self._opened(key) as descriptor:
+            wanted = _range(key, os.fstat(descriptor).st_size, offset, length)
+            if offset == 0 and length is None:
+                return open(os.dup(descriptor), "rb")
+            return io.BufferedReader(FileRange(os.dup(descriptor), offset, wanted), _COPY >> 3)
+
+    def stat(self, key: str) -> StoredObject | None:
+        path = self._path(key)
+        with _said(self._root):
+            try:
+                return _stored(key, sha256_of_key(key), path.stat())
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+
+    def delete(self, key: str) -> None:
+        path = self._path(key)
+        with _said(self._root):
+            try:
+                path.unlink()
+            except (FileNotFoundError, NotADirectoryError):
+                return
+            _synchronise(path.parent)
+
+    def keys(self, prefix: str = "") -> Iterator[StoredObject]:
+        """Walks folder by folder, so it holds one folder's names at a time."""
+        yield from self._walk(self._root, "", checked_prefix(prefix))
+
+    def local_path(self, key: str) -> Path | None:
+        path = self._path(key)
+        return path if path.is_file() else None
+
+    def check(self) -> str:
+        begun = time.perf_counter()
+        key, data = f"check/{os.urandom(16).hex()}", os.urandom(64)
+        self.put_bytes(key, data)
+        try:
+            if self.get(key) != data:
+                raise StorageUnavailable(f"{self._root} gave back other bytes than it was given")
+        finally:
+            self.delete(key)
+        with _said(self._root):
+            free = shutil.disk_usage(self._root).free
+            self._sweep_half_done()
+        ms = (time.perf_counter() - begun) * 1000
+        return f"{self._root}: wrote, read back and deleted an object in {ms:.0f} ms; {free / 1e9:.1f} GB free"
+
+    def _path(self, key: str) -> Path:
+        return self._root / checked_key(key)
+
+    def _ready(self, source: Path, sha256: str, *, consume: bool) -> Path:
+        """A durable file on our file system with the bytes of `source`: itself when it may be taken, else a copy."""
+        if consume and self._same_file_system(source):
+            descriptor = os.open(source, os.O_RDONLY)
+            try:
+                os.fchmod(descriptor, 0o444)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            return source
+        return self._copied(source, sha256)
+
+    def _same_file_system(self, source: Path) -> bool:
+        return source.stat().st_dev == self._root.stat().st_dev
+
+    def _copied(self, source: Path, sha256: str) -> Path:
+        digest = hashlib.sha256()
+        descriptor, name = self._new_file()
+        try:
+            with open(descriptor, "wb", buffering=0) as copy, open(source, "rb", buffering=0) as original:
+                while data := original.read(_COPY):
+                    digest.update(data)
+                    view = memoryview(data)
+                    while view:
+                        view = view[copy.write(view) :]
+                if digest.hexdigest() != sha256:
+                    raise ObjectCorrupt(f"{source.name} does not have the SHA-256 {sha256}")
+                os.fchmod(copy.fileno(), 0o444)
+                os.fsync(copy.fileno())
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        return Path(name)
+
+    def _new_file(self) -> tuple[int, str]:
+        self._make_durable(self._root)
+        self._half_done.mkdir(exist_ok=True)
+        return tempfile.mkstemp(dir=self._half_done)
+
+    def _link(self, file: Path, target: Path, key: str) -> None:
+        """`file` also under `target`. What is there already stays, and must have the same size."""
+        self._make_durable(target.parent)
+        try:
+            _link_or_rename(file, target)
+        except FileNotFoundError:  # the folder went away after we made it
+            self._durable_folders.clear()
+            self._make_durable(target.parent)
+            _link_or_rename(file, target)
+        except FileExistsError:
+            size, kept = file.stat().st_size, target.stat().st_size
+            if size != kept:
+                raise ObjectCorrupt(f"{key} has {kept} bytes, the same content has {size}") from None
+
+    def _make_durable(self, folder: Path) -> None:
+        """The folder exists, and so it will after a power cut."""
+        if folder in self._durable_folders:
+            return
+        entries = [path for path in (folder, *folder.parents) if path.is_relative_to(self._root) and path != self._root]
+        entries += [path for path in (self._root, *self._root.parents) if not path.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in entries:  # also those that another process made: it may not have come to this line yet
+            _synchronise(path.parent)
+        self._durable_folders.add(folder)
+
+    @contextmanager
+    def _opened(self, key: str) -> Iterator[int]:
+        path = self._path(key)
+        with _said(self._root):
+            try:
+                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            except (FileNotFoundError, NotADirectoryError):
+                raise ObjectMissing(f"{key} is not in the store") from None
+            try:
+                yield descriptor
+            finally:
+                os.close(descriptor)
+
+    def _walk(self, folder: Path, above: str, prefix: str) -> Iterator[StoredObject]:
+        with _said(self._root):
+            try:
+                with os.scandir(folder) as entries:
+                    # "/" sorts a folder's objects where their keys belong: "a-b/x" comes before "a/x"
+                    found = sorted(
+                        (above + entry.name + ("/" if entry.is_dir(follow_symlinks=False) else ""), entry)
+                        for entry in entries
+                        if not entry.name.startswith(".")
+                    )
+            except (FileNotFoundError, NotADirectoryError):
+                return
+        for name, entry in found:
+            if name.endswith("/"):
+                if name.startswith(prefix) or prefix.startswith(name):
+                    yield from self._walk(folder / entry.name, name, prefix)
+            elif name.startswith(prefix):
+                stored = self.stat(name)
+                if stored is not None:
+                    yield stored
+
+    def _sweep_half_done(self) -> None:
+        """Copies that a killed process left behind a day ago."""
+        if not self._half_done.is_dir():
+            return
+        for file in self._half_done.iterdir():
+            if file.stat().st_mtime < time.time() - _HALF_DONE_S:
+                file.unlink(missing_ok=True)
+
+
+@contextmanager
+def _said(root: Path) -> Iterator[None]:
+    """What the operating system reports, in our words."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StorageFull(f"no room left in {root} ({os.strerror(error.errno)})") from error
+        raise StorageUnavailable(f"{root} cannot be used: {error.strerror or type(error).__name__}") from error
+
+
+def _link_or_rename(file: Path, target: Path) -> None:
+    try:
+        os.link(file, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if target.exists():  # a file system without hard links: rename, which never leaves half a file either
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target) from None
+        os.rename(file, target)
+
+
+def _unlink(files: Iterable[Path]) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
+
+
+def _synchronise(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _stored(key: str, sha256: str, status: os.stat_result) -> StoredObject:
+    return StoredObject(key, status.st_size, sha256, status.st_mtime_ns // 1_000_000)
+
+
+def _range(key: str, size: int, offset: int, length: int | None) -> int:
+    """How many bytes to read; the object must have them all."""
+    wanted = size - offset if length is None else length
+    if offset < 0 or wanted < 0 or offset + wanted > size:
+        raise ObjectCorrupt(f"{key} has {size} bytes, {wanted} from {offset} were asked for")
+    return wanted
