@@ -1,0 +1,84 @@
+"""Write the pages that are made from the code, so that they cannot differ from it: docs/configuration.md.
+
+Run it with the project's Python: ``.venv/bin/python tools/make_docs.py``. A test compares the result with the file.
+"""
+
+import sys
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from pacs.config import Config, PeerConfig  # noqa: E402
+
+HEAD = """# Configuration
+
+All settings live in `config.yaml` (another file: `--config FILE`). Each can be overridden by an environment variable
+`HOICHAN_<SECTION>__<KEY>`, with two underscores between section and key. `hoichan check-config` reports every mistake
+at once; nothing starts with a wrong setting. This page is made from the code by `tools/make_docs.py`.
+"""
+
+TAIL = """
+## Recipes
+
+**Open the DICOM door to the hospital's network.** `dicom.host: 0.0.0.0`. Only known peers are let in:
+`hoichan peers add CT1 --host 10.0.3.21 --allow store`, or *Administration → Peers*, where refused callers are listed
+with a button that adds them.
+
+**Open the web door.** Put a TLS proxy (Caddy, nginx) in front that forwards to `127.0.0.1:8080`, and set
+`web.public_url: https://pacs.benhvien.vn`. Without TLS the program refuses to listen beyond this machine, unless you
+accept passwords in clear text with `web.allow_insecure: true`.
+
+**PostgreSQL instead of SQLite.** `index.url: postgresql+psycopg://hoichan:secret@db.benhvien.vn/hoichan`. The database
+must exist and be UTF-8; tables are made at the first start. To move from one to the other, stop the server, change the
+URL, run `hoichan index rebuild`, and add accounts and peers anew.
+
+**S3 instead of files.** `objects.url: s3://s3.benhvien.vn:9000/hoichan?secure=true`, `objects.access_key`, and
+`objects.secret_key_file: /etc/hoichan/s3-secret`. The bucket is created when it is missing.
+"""
+
+
+def configuration() -> str:
+    """The text of docs/configuration.md."""
+    parts = [HEAD]
+    hints = get_type_hints(Config)
+    plain = [f for f in fields(Config) if not is_dataclass(hints[f.name]) and f.name != "peers"]
+    parts.append(_table("", Config, plain))
+    for f in fields(Config):
+        if is_dataclass(hints[f.name]):
+            section: Any = hints[f.name]
+            parts.append(f"\n## `{f.name}`\n\n{(section.__doc__ or '').splitlines()[0]}\n")
+            parts.append(_table(f.name, section, list(fields(section))))
+    parts.append("\n## `peers`\n\nA list; each entry is a peer that is added at the first start, while the index is new.\n")
+    parts.append(_table("peers", PeerConfig, list(fields(PeerConfig))))
+    return "\n".join(parts) + TAIL
+
+
+def _table(section: str, cls: Any, rows: list[Any]) -> str:
+    hints = get_type_hints(cls)
+    lines = ["| setting | default | meaning | environment |", "| --- | --- | --- | --- |"]
+    for f in rows:
+        default = f.default if f.default is not MISSING else ""
+        shown = _shown(default)
+        name = f"{section}.{f.name}" if section else f.name
+        variable = "–" if section == "peers" else f"`HOICHAN_{name.replace('.', '__').upper()}`"
+        lines.append(f"| `{name}` | {shown} | {f.metadata.get('help', '')}{_limits(f, hints)} | {variable} |")
+    return "\n".join(lines)
+
+
+def _shown(default: Any) -> str:
+    if isinstance(default, bool):
+        return "true" if default else "false"
+    return "(empty)" if default == "" else "(none)" if default is None or default == () else str(default)
+
+
+def _limits(f: Any, hints: dict[str, Any]) -> str:
+    if "low" in f.metadata and hints[f.name] is not str:
+        return f" From {f.metadata['low']} to {f.metadata['high']}."
+    return ""
+
+
+if __name__ == "__main__":
+    (ROOT / "docs" / "configuration.md").write_text(configuration(), encoding="utf-8")
