@@ -1,0 +1,1 @@
+"""Measurements, beside other servers in one run: see bench/README.md."""
