@@ -39,3 +39,17 @@ class Task:
     arguments: str  # JSON
     tries: int
     token: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskState:
+    """How far a task is. `state` is "ready", "running", "done" (kept for those that told of progress) or "dead"."""
+
+    id: int
+    kind: str
+    state: str
+    done: int
+    total: int
+    tries: int
+    error: str
+    created_at: int

@@ -1,0 +1,121 @@
+"""The change log: what happened, in the order in which it became visible. Whoever must follow reads it from a cursor.
+
+`append` only notes the line; `Database.writing` writes all noted lines at the end of the transaction. On PostgreSQL
+this happens under a lock held until the commit, so a reader that saw sequence n has seen, or can see, all before n.
+"""
+
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from storage.index import schema
+from storage.index.types import POSTGRESQL, now_ms, upsert
+from storage.model.archive import Scope
+from storage.model.text import nfc
+from storage.model.work import Change, ChangeKind
+
+_PENDING = "hoichan_changes"
+_LOCK = 0x486F6943  # any number; the same in every process
+
+
+def append(
+    db: Connection,
+    hospital_id: int,
+    kind: ChangeKind,
+    *,
+    study_instance_uid: str = "",
+    series_instance_uid: str = "",
+    sop_instance_uid: str = "",
+    detail: str = "{}",
+    at: int | None = None,
+) -> None:
+    """Write this line when the transaction commits."""
+    _pending(db).append(
+        {
+            "hospital_id": hospital_id,
+            "kind": kind.value,
+            "study_instance_uid": nfc(study_instance_uid),
+            "series_instance_uid": nfc(series_instance_uid),
+            "sop_instance_uid": nfc(sop_instance_uid),
+            "at": now_ms() if at is None else at,
+            "detail": nfc(detail),
+        }
+    )
+
+
+def start(db: Connection) -> None:
+    """Forget lines of an earlier transaction on this connection that was rolled back."""
+    db.info[_PENDING] = []
+
+
+def flush(db: Connection) -> None:
+    """Write the noted lines; called once, last in the transaction."""
+    lines = _pending(db)
+    if lines:
+        if db.dialect.name == POSTGRESQL:
+            db.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        db.execute(schema.change.insert(), lines)
+        db.info[_PENDING] = []
+
+
+def after(db: Connection, sequence: int, limit: int = 1000, scope: Scope | None = None) -> list[Change]:
+    """The lines after `sequence`, oldest first, at most `limit`."""
+    table = schema.change
+    statement = sa.select(table).where(table.c.sequence > sequence).order_by(table.c.sequence).limit(limit)
+    if scope is not None:
+        statement = statement.where(table.c.hospital_id.in_(sorted(scope.hospital_ids)))
+    return [_change(row) for row in db.execute(statement)]
+
+
+def last(db: Connection) -> int:
+    """The newest sequence, 0 when nothing has happened yet."""
+    return int(db.execute(sa.select(sa.func.max(schema.change.c.sequence))).scalar() or 0)
+
+
+def trim(db: Connection, before: int) -> int:
+    """Forget the lines before this sequence; the newest line always stays. How many went."""
+    newest = last(db)
+    done = db.execute(schema.change.delete().where(schema.change.c.sequence < min(before, newest)))
+    return done.rowcount
+
+
+def cursor(db: Connection, name: str) -> int:
+    """How far the follower `name` has read; 0 at first."""
+    return int(db.execute(sa.select(schema.cursor.c.sequence).where(schema.cursor.c.name == name)).scalar() or 0)
+
+
+def set_cursor(db: Connection, name: str, sequence: int) -> None:
+    """Note that `name` has dealt with everything up to `sequence`; a cursor never goes back."""
+    statement = upsert(db, schema.cursor).values(name=name, sequence=sequence)
+    db.execute(
+        statement.on_conflict_do_update(
+            index_elements=["name"],
+            set_={"sequence": statement.excluded.sequence},
+            where=schema.cursor.c.sequence < statement.excluded.sequence,
+        )
+    )
+
+
+def cursors(db: Connection) -> dict[str, int]:
+    """All followers and how far they are."""
+    return {row.name: int(row.sequence) for row in db.execute(sa.select(schema.cursor))}
+
+
+def _pending(db: Connection) -> list[dict[str, Any]]:
+    return cast("list[dict[str, Any]]", db.info.setdefault(_PENDING, []))
+
+
+def _change(row: Any) -> Change:
+    return Change(
+        sequence=int(row.sequence),
+        hospital_id=row.hospital_id,
+        kind=ChangeKind(row.kind),
+        study_instance_uid=row.study_instance_uid,
+        series_instance_uid=row.series_instance_uid,
+        sop_instance_uid=row.sop_instance_uid,
+        at=int(row.at),
+        detail=row.detail,
+    )
+
+

@@ -1,0 +1,180 @@
+"""The door to the index: connections, transactions, migration, and what foreign errors mean here.
+
+SQLite and PostgreSQL promise the same: a writing transaction that has returned survives a power cut, transactions
+that write do not lose each other's updates, and lines of the change log become visible in the order of their
+sequence.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+from sqlalchemy.engine import Connection, Engine
+
+from storage.errors import StorageFull, StorageUnavailable
+from storage.index import changes
+from storage.index.schema import HEAD
+from storage.index.types import POSTGRESQL
+
+BUSY_SECONDS = 20
+_WRITING = "hoichan_writing"
+_SQLITE_FULL = 13
+_POSTGRESQL_FULL = frozenset({"53100"})
+_POSTGRESQL_AWAY = ("08", "53", "57", "58", "40", "55", "XX")
+
+
+class Database:
+    """An index. Cheap to make; connections are opened when they are needed."""
+
+    def __init__(self, url: str) -> None:
+        self._url = sa.make_url(_with_driver(url))
+        self._engine = _engine(self._url)
+
+    @property
+    def engine_name(self) -> str:
+        """ "sqlite" or "postgresql"."""
+        return self._engine.dialect.name
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection to read with; what it sees is committed. Nothing written through it is kept."""
+        with _translated(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction: all of it is kept, durably, or none of it.
+
+        Lines given to `changes.append` are written last, just before the commit: the lock that orders them is then
+        held for a moment only, and no other lock is ever waited for while holding it.
+        """
+        with (
+            _translated(),
+            self._engine.connect().execution_options(**{_WRITING: True}) as connection,
+            connection.begin(),
+        ):
+            changes.start(connection)
+            yield connection
+            changes.flush(connection)
+
+    def migrate(self) -> None:
+        """Bring the tables to the newest revision; one query when they are already there."""
+        if self.revision() == HEAD:
+            return
+        from storage.index.migrations import upgrade  # Alembic takes 100 ms to import and is rarely needed
+
+        with _translated(), self._engine.connect().execution_options(**{_WRITING: True}) as connection:
+            with connection.begin():
+                upgrade(connection)
+
+    def revision(self) -> str:
+        """The revision the tables are at; "" when there are none."""
+        with _translated(), self._engine.connect() as connection:
+            if self.engine_name == POSTGRESQL:
+                there = connection.exec_driver_sql("SELECT to_regclass('alembic_version') IS NOT NULL").scalar()
+            else:
+                there = connection.exec_driver_sql(
+                    "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
+                ).scalar()
+            if not there:
+                return ""
+            return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() or "")
+
+    def close(self) -> None:
+        """Close every connection; the next use opens new ones."""
+        self._engine.dispose()
+
+    def after_fork(self) -> None:
+        """In a forked child: forget the parent's connections without closing them."""
+        self._engine.dispose(close=False)
+
+
+def _with_driver(url: str) -> str:
+    for scheme in ("postgresql://", "postgres://"):
+        if url.startswith(scheme):
+            return "postgresql+psycopg://" + url.removeprefix(scheme)
+    return url
+
+
+def _engine(url: sa.URL) -> Engine:
+    if url.get_backend_name() == POSTGRESQL:
+        engine = sa.create_engine(
+            url,
+            pool_size=16,
+            max_overflow=48,
+            pool_timeout=BUSY_SECONDS,
+            pool_pre_ping=True,
+            hide_parameters=True,
+            connect_args={
+                "connect_timeout": 10,
+                "application_name": "hoichan",
+                "options": "-c synchronous_commit=on -c timezone=UTC -c idle_in_transaction_session_timeout=600000",
+            },
+        )
+        return engine
+    engine = sa.create_engine(
+        url,
+        pool_size=16,
+        max_overflow=48,
+        pool_timeout=BUSY_SECONDS,
+        hide_parameters=True,
+        connect_args={"timeout": BUSY_SECONDS},
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # the driver must not open transactions of its own
+    for pragma in (
+        f"busy_timeout = {BUSY_SECONDS * 1000}",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "cache_size = -16000",
+        "temp_store = MEMORY",
+        "journal_size_limit = 67108864",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writing = connection.get_execution_options().get(_WRITING, False)
+    # The write lock at once: a transaction that reads first and then writes could otherwise fail half-way.
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Foreign errors in our words. Their text is not repeated where it could quote a row."""
+    try:
+        yield
+    except exc.TimeoutError as error:
+        raise StorageUnavailable("the index has no free connection") from error
+    except exc.DBAPIError as error:
+        known = _meaning(error)
+        if known is None:
+            raise
+        raise known from error
+
+
+def _meaning(error: exc.DBAPIError) -> StorageUnavailable | None:
+    origin: Any = error.orig
+    if isinstance(origin, sqlite3.Error):
+        if getattr(origin, "sqlite_errorcode", 0) & 0xFF == _SQLITE_FULL:
+            return StorageFull("the index has no room to write")
+        if isinstance(origin, sqlite3.OperationalError) or type(origin) is sqlite3.DatabaseError:
+            return StorageUnavailable(f"the index does not answer: {origin}")
+        return None
+    state = getattr(origin, "sqlstate", None) or ""
+    if state in _POSTGRESQL_FULL:
+        return StorageFull("the index has no room to write")
+    if isinstance(error, exc.OperationalError | exc.InterfaceError | exc.InternalError) and (
+        not state or state.startswith(_POSTGRESQL_AWAY)
+    ):
+        return StorageUnavailable(f"the index does not answer ({state or type(origin).__name__})")
+    return None

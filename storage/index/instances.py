@@ -1,0 +1,236 @@
+"""Instances, series and studies: adding them, getting them by their UIDs, and what is out of the ordinary."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from storage.errors import InvalidQuery, NotFound
+from storage.index import changes, schema
+from storage.index.adding import DIFFERS, Added, add, bytes_of, newcomer
+from storage.index.rows import (
+    INSTANCE_COLUMNS,
+    INSTANCE_TABLES,
+    SERIES_COLUMNS,
+    SERIES_TABLES,
+    STUDY_COLUMNS,
+    STUDY_TABLES,
+    instance_of,
+    mine,
+    study_of,
+)
+from storage.index.rows import series_of as _series_value
+from storage.index.types import clean, insert_new, now_ms
+from storage.model.archive import Description, Instance, InstanceKey, Origin, Scope, Series, StoredObject, Study
+from storage.model.reconcile import ConflictEntry, QuarantineEntry
+from storage.model.work import ChangeKind
+
+STATUSES = ("unread", "reading", "read")
+
+__all__ = [
+    "DIFFERS", "STATUSES", "Added", "add", "add_conflict", "add_quarantine", "conflicts", "find_by_uid", "get",
+    "of_series", "of_study", "quarantined", "series", "series_of", "set_series_summary", "set_status", "study",
+]  # fmt: skip
+
+
+def get(db: Connection, scope: Scope, key: InstanceKey) -> Instance:
+    """The instance of exactly this study, series and UID."""
+    statement = (
+        _instances(scope)
+        .where(schema.instance.c.uid == key.sop_instance_uid)
+        .where(schema.series.c.uid == key.series_instance_uid, schema.study.c.uid == key.study_instance_uid)
+    )
+    row = db.execute(statement).first()
+    if row is None:
+        raise NotFound(f"there is no instance {key.sop_instance_uid}")
+    return instance_of(row)
+
+
+def find_by_uid(db: Connection, scope: Scope, sop_instance_uid: str) -> Instance:
+    """The instance of this UID, wherever it is; the first hospital's when several have it."""
+    statement = _instances(scope).where(schema.instance.c.uid == sop_instance_uid)
+    row = db.execute(statement.order_by(schema.instance.c.hospital_id)).first()
+    if row is None:
+        raise NotFound(f"there is no instance {sop_instance_uid}")
+    return instance_of(row)
+
+
+def of_series(db: Connection, scope: Scope, study_instance_uid: str, series_instance_uid: str) -> list[Instance]:
+    """The instances of a series by Instance Number, then UID; none when there is no such series."""
+    statement = (
+        _instances(scope)
+        .where(schema.study.c.uid == study_instance_uid, schema.series.c.uid == series_instance_uid)
+        .order_by(schema.study.c.hospital_id, *_BY_NUMBER)
+    )
+    return [instance_of(row) for row in db.execute(statement)]
+
+
+def of_study(db: Connection, scope: Scope, study_instance_uid: str) -> list[Instance]:
+    """The instances of a study, series by series; none when there is no such study."""
+    statement = (
+        _instances(scope)
+        .where(schema.study.c.uid == study_instance_uid)
+        .order_by(schema.study.c.hospital_id, *_SERIES_ORDER, *_BY_NUMBER)
+    )
+    return [instance_of(row) for row in db.execute(statement)]
+
+
+def study(db: Connection, scope: Scope, study_instance_uid: str) -> Study:
+    """The study of this UID; the first hospital's when several have it."""
+    statement = (
+        sa.select(*STUDY_COLUMNS)
+        .select_from(STUDY_TABLES)
+        .where(schema.study.c.uid == study_instance_uid, mine(schema.study.c.hospital_id, scope.hospital_ids))
+        .order_by(schema.study.c.hospital_id)
+    )
+    row = db.execute(statement).first()
+    if row is None:
+        raise NotFound(f"there is no study {study_instance_uid}")
+    return study_of(row)
+
+
+def series_of(db: Connection, scope: Scope, study_instance_uid: str) -> list[Series]:
+    """The series of a study by Series Number, then UID; none when there is no such study."""
+    statement = _series(scope).where(schema.study.c.uid == study_instance_uid)
+    statement = statement.order_by(schema.study.c.hospital_id, *_SERIES_ORDER)
+    return [_series_value(row) for row in db.execute(statement)]
+
+
+def series(db: Connection, scope: Scope, study_instance_uid: str, series_instance_uid: str) -> Series:
+    """One series."""
+    statement = _series(scope).where(
+        schema.study.c.uid == study_instance_uid, schema.series.c.uid == series_instance_uid
+    )
+    row = db.execute(statement.order_by(schema.study.c.hospital_id)).first()
+    if row is None:
+        raise NotFound(f"there is no series {series_instance_uid}")
+    return _series_value(row)
+
+
+def set_status(db: Connection, scope: Scope, study_instance_uid: str, status: str) -> None:
+    """Note how far the reading of this study is: "unread", "reading" or "read"."""
+    if status not in STATUSES:
+        raise InvalidQuery(f"{status!r} is not one of {', '.join(STATUSES)}")
+    found = study(db, scope, study_instance_uid)
+    if found.status == status:
+        return
+    table, now = schema.study, now_ms()
+    db.execute(
+        table.update()
+        .where(table.c.uid == study_instance_uid, table.c.hospital_id == found.hospital_id)
+        .values(status=status, changed_at=now)
+    )
+    changes.append(db, found.hospital_id, ChangeKind.STUDY_CHANGED, study_instance_uid=study_instance_uid, at=now)
+
+
+def set_series_summary(
+    db: Connection,
+    hospital_id: int,
+    study_instance_uid: str,
+    series_instance_uid: str,
+    revision: int,
+    manifest_key: str,
+    thumbnail_key: str,
+) -> bool:
+    """Note the manifest and thumbnail of a revision; False, and nothing, when a newer one is already there."""
+    table = schema.series
+    of_study = (
+        sa.select(schema.study.c.id)
+        .where(schema.study.c.uid == study_instance_uid, schema.study.c.hospital_id == hospital_id)
+        .scalar_subquery()
+    )
+    done = db.execute(
+        table.update()
+        .where(table.c.study_id == of_study, table.c.uid == series_instance_uid)
+        .where(table.c.manifest_revision <= revision)
+        .values(manifest_key=manifest_key, manifest_revision=revision, thumbnail_key=thumbnail_key)
+    )
+    if done.rowcount == 0:
+        return False
+    changes.append(
+        db,
+        hospital_id,
+        ChangeKind.SERIES_SUMMARISED,
+        study_instance_uid=study_instance_uid,
+        series_instance_uid=series_instance_uid,
+    )
+    return True
+
+
+def add_conflict(
+    db: Connection, description: Description, stored: StoredObject, origin: Origin, existing: Instance
+) -> bool:
+    """Note other bytes under a known SOP Instance UID; False when these very bytes were noted before."""
+    now = now_ms()
+    sop_instance_uid = clean(description.instance.sop_instance_uid)
+    row: dict[str, Any] = {
+        "hospital_id": origin.hospital_id,
+        "kind": "instance",
+        "identity": f"{sop_instance_uid} {stored.sha256}",
+        "kept_sha256": existing.stored.sha256,
+        "at": now,
+        **newcomer(description, stored, origin),
+    }
+    if db.execute(insert_new(db, schema.conflict).values(row)).rowcount == 0:
+        return False
+    table = schema.study
+    db.execute(
+        table.update()
+        .where(table.c.uid == existing.key.study_instance_uid, table.c.hospital_id == existing.hospital_id)
+        .values(conflicts=table.c.conflicts + 1, changed_at=now)
+    )
+    changes.append(
+        db,
+        origin.hospital_id,
+        ChangeKind.INSTANCE_CONFLICT,
+        study_instance_uid=existing.key.study_instance_uid,
+        series_instance_uid=existing.key.series_instance_uid,
+        sop_instance_uid=existing.key.sop_instance_uid,
+        at=now,
+    )
+    return True
+
+
+def add_quarantine(db: Connection, stored: StoredObject, origin: Origin, reason: str) -> bool:
+    """Note bytes that could not be read; False when these very bytes were noted before."""
+    now = now_ms()
+    row = {"hospital_id": origin.hospital_id, "reason": clean(reason)[:1000], "at": now, **bytes_of(stored, origin)}
+    if db.execute(insert_new(db, schema.quarantine).values(row)).rowcount == 0:
+        return False
+    changes.append(db, origin.hospital_id, ChangeKind.OBJECT_QUARANTINED, at=now)
+    return True
+
+
+def conflicts(db: Connection, scope: Scope, limit: int = 500, before: int | None = None) -> list[ConflictEntry]:
+    """What contradicts, newest first; `before` is the id of the last entry of the page before."""
+    table = schema.conflict
+    columns = [column for column in table.c if column.name != "identity"]
+    statement = sa.select(*columns).where(mine(table.c.hospital_id, scope.hospital_ids))
+    if before is not None:
+        statement = statement.where(table.c.id < before)
+    rows = db.execute(statement.order_by(table.c.id.desc()).limit(limit))
+    return [ConflictEntry(**row._mapping) for row in rows]
+
+
+def quarantined(db: Connection, scope: Scope, limit: int = 500, before: int | None = None) -> list[QuarantineEntry]:
+    """What could not be read, newest first; `before` as for `conflicts`."""
+    table = schema.quarantine
+    statement = sa.select(table).where(mine(table.c.hospital_id, scope.hospital_ids))
+    if before is not None:
+        statement = statement.where(table.c.id < before)
+    rows = db.execute(statement.order_by(table.c.id.desc()).limit(limit))
+    return [QuarantineEntry(**row._mapping) for row in rows]
+
+
+_BY_NUMBER = (sa.func.coalesce(schema.instance.c.number, 1 << 40), schema.instance.c.uid)
+_SERIES_ORDER = (sa.func.coalesce(schema.series.c.number, 1 << 40), schema.series.c.uid)
+
+
+def _instances(scope: Scope) -> "sa.Select[Any]":
+    statement = sa.select(*INSTANCE_COLUMNS).select_from(INSTANCE_TABLES)
+    return statement.where(mine(schema.study.c.hospital_id, scope.hospital_ids))
+
+
+def _series(scope: Scope) -> "sa.Select[Any]":
+    statement = sa.select(*SERIES_COLUMNS).select_from(SERIES_TABLES)
+    return statement.where(mine(schema.study.c.hospital_id, scope.hospital_ids))

@@ -1,0 +1,263 @@
+"""From rows to values and back."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from storage.index import schema
+from storage.index.frame_table import pack, unpack
+from storage.index.types import clean
+from storage.model.archive import (
+    Instance,
+    InstanceFacts,
+    InstanceKey,
+    PatientFacts,
+    Series,
+    SeriesFacts,
+    StoredObject,
+    Study,
+    StudyFacts,
+)
+from storage.model.text import FOLD_VERSION, nfc
+
+_PUNCTUATION = " \t.,;:-_/\\'\"*#"
+
+INSTANCE_COLUMNS = (
+    *schema.instance.c,
+    schema.study.c.uid.label("study_uid"),
+    schema.series.c.uid.label("series_uid"),
+    schema.series.c.modality.label("series_modality"),
+)
+SERIES_COLUMNS = (
+    *schema.series.c,
+    schema.study.c.uid.label("study_uid"),
+    schema.study.c.hospital_id.label("hospital_id"),
+)
+PATIENT_COLUMNS = tuple(
+    schema.patient.c[name].label(f"patient__{name}")
+    for name in ("patient_id", "issuer", "name", "name_fold", "birth_date", "sex", "attributes")
+)
+STUDY_COLUMNS = (
+    *schema.study.c,
+    *PATIENT_COLUMNS,
+    schema.hospital.c.code.label("hospital_code"),
+    schema.hospital.c.name.label("hospital_name"),
+)
+STUDY_TABLES = schema.study.join(schema.patient, schema.study.c.patient_id == schema.patient.c.id).join(
+    schema.hospital, schema.study.c.hospital_id == schema.hospital.c.id
+)
+SERIES_TABLES = schema.series.join(schema.study, schema.series.c.study_id == schema.study.c.id)
+INSTANCE_TABLES = schema.instance.join(schema.series, schema.instance.c.series_id == schema.series.c.id).join(
+    schema.study, schema.series.c.study_id == schema.study.c.id
+)
+
+
+def patient_key(facts: PatientFacts, study_instance_uid: str) -> str:
+    """What makes two patients of one hospital and issuer the same. Leading zeros count; blanks and punctuation
+    around the Patient ID do not. Without a Patient ID every study has a patient of its own."""
+    raw = clean(facts.patient_id)
+    normal = normal_patient_id(raw)
+    return f"id:{normal}" if normal else f"study:{study_instance_uid}"
+
+
+def normal_patient_id(raw: str) -> str:
+    """The Patient ID as it is compared."""
+    return "".join(raw.strip(_PUNCTUATION).split()) or "".join(raw.split())
+
+
+def joined(values: Iterable[str]) -> str:
+    """Values as one text in which each can be searched by its delimiters; "" when there are none."""
+    ordered = sorted({value for value in values if value})
+    return "\\" + "\\".join(ordered) + "\\" if ordered else ""
+
+
+def split(text: str) -> tuple[str, ...]:
+    """The values that `joined` put together."""
+    return tuple(value for value in text.split("\\") if value)
+
+
+def patient_values(facts: PatientFacts, hospital_id: int, key: str) -> dict[str, Any]:
+    """The row of a new patient."""
+    return {
+        "hospital_id": hospital_id,
+        "patient_key": key,
+        "issuer": clean(facts.issuer),
+        "patient_id": clean(facts.patient_id),
+        "name": clean(facts.name),
+        "name_fold": clean(facts.name_fold),
+        "fold_version": FOLD_VERSION,
+        "birth_date": facts.birth_date,
+        "sex": clean(facts.sex),
+        "attributes": nfc(facts.attributes),
+    }
+
+
+def study_values(facts: StudyFacts, hospital_id: int, patient_id: int, received_at: int, now: int) -> dict[str, Any]:
+    """The row of a new study, still without series."""
+    return {
+        "hospital_id": hospital_id,
+        "patient_id": patient_id,
+        "uid": clean(facts.study_instance_uid),
+        "study_id": clean(facts.study_id),
+        "study_date": facts.study_date or 0,
+        "study_time": clean(facts.study_time),
+        "accession_number": clean(facts.accession_number),
+        "accession_issuer": clean(facts.accession_issuer),
+        "description": clean(facts.description),
+        "description_fold": clean(facts.description_fold),
+        "referring": clean(facts.referring),
+        "referring_fold": clean(facts.referring_fold),
+        "institution": clean(facts.institution),
+        "fold_version": FOLD_VERSION,
+        "attributes": nfc(facts.attributes),
+        "received_at": received_at,
+        "changed_at": now,
+    }
+
+
+def series_values(facts: SeriesFacts, study_id: int, door: str, source: str) -> dict[str, Any]:
+    """The row of a new series, still without instances."""
+    return {
+        "study_id": study_id,
+        "uid": clean(facts.series_instance_uid),
+        "modality": clean(facts.modality),
+        "number": facts.number,
+        "description": clean(facts.description),
+        "body_part": clean(facts.body_part),
+        "station": clean(facts.station),
+        "attributes": nfc(facts.attributes),
+        "door": clean(door),
+        "source": clean(source),
+    }
+
+
+def instance_values(facts: InstanceFacts, stored: StoredObject, series_id: int, hospital_id: int) -> dict[str, Any]:
+    """The row of a new instance."""
+    return {
+        "series_id": series_id,
+        "uid": clean(facts.sop_instance_uid),
+        "hospital_id": hospital_id,
+        "sop_class_uid": clean(facts.sop_class_uid),
+        "transfer_syntax_uid": clean(facts.transfer_syntax_uid),
+        "number": facts.number,
+        "rows": facts.rows,
+        "columns": facts.columns,
+        "bits_allocated": facts.bits_allocated,
+        "frames": facts.frames,
+        "dataset_offset": facts.dataset_offset,
+        "pixel_offset": facts.pixel_offset,
+        "pixel_length": facts.pixel_length,
+        "frame_length": facts.frame_length,
+        "frame_table": pack(facts.frame_table),
+        "attributes": nfc(facts.attributes),
+        "object_key": _shortened(stored.key, stored.sha256),
+        "size": stored.size,
+        "sha256": bytes.fromhex(stored.sha256),
+        "stored_at": stored.stored_at,
+    }
+
+
+def instance_of(row: Any) -> Instance:
+    """From a row of INSTANCE_COLUMNS."""
+    sha256 = row.sha256.hex()
+    facts = InstanceFacts(
+        sop_instance_uid=row.uid,
+        sop_class_uid=row.sop_class_uid,
+        transfer_syntax_uid=row.transfer_syntax_uid,
+        number=row.number,
+        rows=row.rows,
+        columns=row.columns,
+        bits_allocated=row.bits_allocated,
+        frames=row.frames,
+        dataset_offset=row.dataset_offset,
+        pixel_offset=row.pixel_offset,
+        pixel_length=row.pixel_length,
+        frame_length=row.frame_length,
+        frame_table=unpack(row.frame_table),
+        attributes=row.attributes,
+    )
+    stored = StoredObject(_lengthened(row.object_key, sha256), row.size, sha256, row.stored_at)
+    key = InstanceKey(row.study_uid, row.series_uid, row.uid)
+    return Instance(row.hospital_id, key, facts, stored, row.series_modality)
+
+
+def series_of(row: Any) -> Series:
+    """From a row of SERIES_COLUMNS."""
+    facts = SeriesFacts(
+        series_instance_uid=row.uid,
+        modality=row.modality,
+        number=row.number,
+        description=row.description,
+        body_part=row.body_part,
+        station=row.station,
+        attributes=row.attributes,
+    )
+    return Series(
+        hospital_id=row.hospital_id,
+        study_instance_uid=row.study_uid,
+        facts=facts,
+        instances=row.instances,
+        bytes=row.bytes,
+        revision=row.revision,
+        manifest_key=row.manifest_key,
+        manifest_revision=row.manifest_revision,
+        thumbnail_key=row.thumbnail_key,
+    )
+
+
+def study_of(row: Any) -> Study:
+    """From a row of STUDY_COLUMNS."""
+    patient = PatientFacts(
+        patient_id=row.patient__patient_id,
+        issuer=row.patient__issuer,
+        name=row.patient__name,
+        name_fold=row.patient__name_fold,
+        birth_date=row.patient__birth_date,
+        sex=row.patient__sex,
+        attributes=row.patient__attributes,
+    )
+    facts = StudyFacts(
+        study_instance_uid=row.uid,
+        study_id=row.study_id,
+        study_date=row.study_date or None,
+        study_time=row.study_time,
+        accession_number=row.accession_number,
+        accession_issuer=row.accession_issuer,
+        description=row.description,
+        description_fold=row.description_fold,
+        referring=row.referring,
+        referring_fold=row.referring_fold,
+        institution=row.institution,
+        attributes=row.attributes,
+    )
+    return Study(
+        hospital_id=row.hospital_id,
+        hospital_code=row.hospital_code,
+        hospital_name=row.hospital_name,
+        patient=patient,
+        facts=facts,
+        modalities=split(row.modalities),
+        series=row.series,
+        instances=row.instances,
+        bytes=row.bytes,
+        status=row.status,
+        conflicts=row.conflicts,
+        received_at=row.received_at,
+        changed_at=row.changed_at,
+        revision=row.revision,
+    )
+
+
+def mine(column: "sa.ColumnElement[int]", hospital_ids: Iterable[int]) -> "sa.ColumnElement[bool]":
+    """The rows of these hospitals; a single one as an equality, which indexes serve best."""
+    ids = sorted(hospital_ids)
+    return column == ids[0] if len(ids) == 1 else column.in_(ids)
+
+
+def _shortened(key: str, sha256: str) -> str:
+    return key.replace(f"{sha256[:2]}/{sha256}", "*", 1)
+
+
+def _lengthened(key: str, sha256: str) -> str:
+    return key.replace("*", f"{sha256[:2]}/{sha256}", 1)

@@ -1,0 +1,313 @@
+"""The tables. What they mean is in docs/decisions/0003-index.md; migrations/ holds how they came to be.
+
+The budget for patient, study, series and instance is eight secondary indexes in all; a test counts them. Indexes
+that serve an order lead with the sorted column and carry the hospital, so that a page for one hospital and a page
+for all of them both read the index in order.
+"""
+
+import sqlalchemy as sa
+from sqlalchemy import Column, ForeignKey, Index, Table
+
+from storage.index.types import BIG, BOOL, BYTES, INT, TEXT
+
+HEAD = "0001"  # the newest revision in migrations/versions
+
+metadata = sa.MetaData()
+
+
+def _text(name: str) -> "Column[str]":
+    return Column(name, TEXT, nullable=False, server_default="")
+
+
+def _count(name: str) -> "Column[int]":
+    return Column(name, BIG, nullable=False, server_default="0")
+
+
+hospital = Table(
+    "hospital", metadata,
+    Column("id", INT, primary_key=True),
+    Column("code", TEXT, nullable=False, unique=True),
+    _text("name"),
+)
+
+patient = Table(
+    "patient", metadata,
+    Column("id", BIG, primary_key=True),
+    Column("hospital_id", INT, ForeignKey("hospital.id"), nullable=False),
+    # "id:" and the normalised Patient ID; or "study:" and the study's UID when there is no Patient ID
+    Column("patient_key", TEXT, nullable=False),
+    _text("issuer"),
+    _text("patient_id"),
+    _text("name"),
+    _text("name_fold"),
+    Column("fold_version", INT, nullable=False),
+    Column("birth_date", INT),
+    _text("sex"),
+    Column("attributes", TEXT, nullable=False, server_default="{}"),
+    Index("patient_identity", "patient_key", "hospital_id", "issuer", unique=True),
+)
+
+name_token = Table(
+    "name_token", metadata,
+    Column("token", TEXT, primary_key=True),
+    Column("patient_id", BIG, ForeignKey("patient.id", ondelete="CASCADE"), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+study = Table(
+    "study", metadata,
+    Column("id", BIG, primary_key=True),
+    Column("hospital_id", INT, ForeignKey("hospital.id"), nullable=False),
+    Column("patient_id", BIG, ForeignKey("patient.id"), nullable=False),
+    Column("uid", TEXT, nullable=False),
+    _text("study_id"),
+    Column("study_date", INT, nullable=False, server_default="0"),  # 0 when unknown, so that it sorts alike
+    _text("study_time"),
+    _text("accession_number"),
+    _text("accession_issuer"),
+    _text("description"),
+    _text("description_fold"),
+    _text("referring"),
+    _text("referring_fold"),
+    _text("institution"),
+    Column("fold_version", INT, nullable=False),
+    _text("modalities"),  # "\CT\SR\": sorted, each value between backslashes
+    _text("sop_classes"),
+    _count("series"),
+    _count("instances"),
+    _count("bytes"),
+    Column("status", TEXT, nullable=False, server_default="unread"),
+    _count("conflicts"),
+    Column("received_at", BIG, nullable=False),
+    Column("changed_at", BIG, nullable=False),
+    _count("revision"),
+    Column("attributes", TEXT, nullable=False, server_default="{}"),
+    Index("study_uid", "uid", "hospital_id", unique=True),
+    Index("study_by_date", "study_date", "study_time", "id", "hospital_id"),
+    Index("study_by_arrival", "received_at", "id", "hospital_id"),
+    Index("study_of_patient", "patient_id"),
+    Index("study_accession", "accession_number", "hospital_id"),
+)
+
+study_token = Table(
+    "study_token", metadata,
+    Column("token", TEXT, primary_key=True),
+    Column("study_id", BIG, ForeignKey("study.id", ondelete="CASCADE"), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+series = Table(
+    "series", metadata,
+    Column("id", BIG, primary_key=True),
+    Column("study_id", BIG, ForeignKey("study.id"), nullable=False),
+    Column("uid", TEXT, nullable=False),
+    _text("modality"),
+    Column("number", BIG),
+    _text("description"),
+    _text("body_part"),
+    _text("station"),
+    _count("instances"),
+    _count("bytes"),
+    _count("revision"),
+    _text("manifest_key"),
+    _count("manifest_revision"),
+    _text("thumbnail_key"),
+    _text("door"),
+    _text("source"),
+    Column("attributes", TEXT, nullable=False, server_default="{}"),
+    Index("series_uid", "study_id", "uid", unique=True),
+)
+
+instance = Table(
+    "instance", metadata,
+    Column("series_id", BIG, ForeignKey("series.id"), primary_key=True),
+    Column("uid", TEXT, primary_key=True),
+    Column("hospital_id", INT, nullable=False),
+    _text("sop_class_uid"),
+    _text("transfer_syntax_uid"),
+    Column("number", BIG),
+    Column("rows", INT),
+    Column("columns", INT),
+    Column("bits_allocated", INT),
+    _count("frames"),
+    _count("dataset_offset"),
+    Column("pixel_offset", BIG),
+    Column("pixel_length", BIG),
+    Column("frame_length", BIG),
+    Column("frame_table", BYTES),  # NULL when native; see frame_table.py
+    Column("attributes", TEXT, nullable=False, server_default="{}"),
+    _text("object_key"),  # with "*" for the SHA-256, see rows.py
+    _count("size"),
+    Column("sha256", BYTES, nullable=False),
+    Column("stored_at", BIG, nullable=False),
+    Index("instance_uid", "uid", "hospital_id", unique=True),
+    sqlite_with_rowid=False,
+)
+
+conflict = Table(
+    "conflict", metadata,
+    Column("id", BIG, primary_key=True),
+    Column("hospital_id", INT, ForeignKey("hospital.id"), nullable=False),
+    Column("kind", TEXT, nullable=False),  # "instance": other bytes under its UID; "patient": another patient's study
+    Column("identity", TEXT, nullable=False),  # what makes two reports the same report
+    _text("study_instance_uid"),
+    _text("series_instance_uid"),
+    _text("sop_instance_uid"),
+    _text("patient_id"),
+    _text("issuer"),
+    _text("patient_name"),
+    _text("kept_sha256"),
+    _text("sha256"),
+    _text("object_key"),
+    _count("size"),
+    _count("stored_at"),
+    _text("door"),
+    _text("source"),
+    _text("address"),
+    Column("at", BIG, nullable=False),
+    Column("resolved", BOOL, nullable=False, server_default=sa.false()),
+    Index("conflict_identity", "hospital_id", "kind", "identity", unique=True),
+)
+
+quarantine = Table(
+    "quarantine", metadata,
+    Column("id", BIG, primary_key=True),
+    Column("hospital_id", INT, ForeignKey("hospital.id"), nullable=False),
+    Column("sha256", TEXT, nullable=False),
+    _text("object_key"),
+    _count("size"),
+    _count("stored_at"),
+    _text("reason"),
+    _text("door"),
+    _text("source"),
+    _text("address"),
+    Column("at", BIG, nullable=False),
+    Index("quarantine_object", "hospital_id", "sha256", unique=True),
+)
+
+change = Table(
+    "change", metadata,
+    Column("sequence", BIG, primary_key=True, autoincrement=True),
+    Column("hospital_id", INT, nullable=False),
+    Column("kind", TEXT, nullable=False),
+    _text("study_instance_uid"),
+    _text("series_instance_uid"),
+    _text("sop_instance_uid"),
+    Column("at", BIG, nullable=False),
+    Column("detail", TEXT, nullable=False, server_default="{}"),
+    sqlite_autoincrement=True,
+)
+
+cursor = Table(
+    "cursor", metadata,
+    Column("name", TEXT, primary_key=True),
+    _count("sequence"),
+)
+
+task = Table(
+    "task", metadata,
+    Column("id", BIG, primary_key=True),
+    Column("kind", TEXT, nullable=False),
+    Column("arguments", TEXT, nullable=False, server_default="{}"),
+    Column("key", TEXT, unique=True),
+    Column("priority", INT, nullable=False, server_default="0"),
+    Column("state", TEXT, nullable=False, server_default="ready"),  # "ready", "running", "dead"
+    Column("run_at", BIG, nullable=False),
+    Column("lease_until", BIG),
+    _text("token"),
+    _count("tries"),
+    _count("done"),
+    _count("total"),
+    Column("again_at", BIG),  # asked for again while running
+    _text("error"),
+    Column("created_at", BIG, nullable=False),
+    Index("task_ready", "state", "run_at"),
+    sqlite_autoincrement=True,
+)
+
+user = Table(
+    "user_account", metadata,
+    Column("id", INT, primary_key=True),
+    Column("name", TEXT, nullable=False),
+    Column("name_key", TEXT, nullable=False, unique=True),  # without case, so that two cannot look alike
+    _text("display_name"),
+    Column("language", TEXT, nullable=False, server_default="vi"),
+    Column("disabled", BOOL, nullable=False, server_default=sa.false()),
+    _text("password_hash"),
+    Column("created_at", BIG, nullable=False),
+    Column("last_sign_in_at", BIG),
+    sqlite_autoincrement=True,
+)
+
+role = Table(
+    "user_role", metadata,
+    Column("user_id", INT, ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True),
+    Column("hospital_id", INT, ForeignKey("hospital.id"), primary_key=True),
+    Column("role", TEXT, primary_key=True),
+)
+
+session = Table(
+    "session", metadata,
+    Column("id", TEXT, primary_key=True),  # SHA-256 of the cookie's secret
+    Column("user_id", INT, ForeignKey("user_account.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("csrf", TEXT, nullable=False),
+    Column("created_at", BIG, nullable=False),
+    Column("seen_at", BIG, nullable=False),
+    _text("address"),
+    _text("agent"),
+)
+
+token = Table(
+    "token", metadata,
+    Column("id", INT, primary_key=True),
+    Column("name", TEXT, nullable=False),
+    Column("scope", TEXT, nullable=False),
+    Column("hospital_id", INT, ForeignKey("hospital.id"), nullable=False),
+    Column("secret_sha256", TEXT, nullable=False, unique=True),
+    Column("created_at", BIG, nullable=False),
+    Column("used_at", BIG),
+    Column("revoked", BOOL, nullable=False, server_default=sa.false()),
+    sqlite_autoincrement=True,
+)
+
+setup_secret = Table(
+    "setup_secret", metadata,
+    Column("secret_sha256", TEXT, primary_key=True),
+    Column("created_at", BIG, nullable=False),
+    Column("expires_at", BIG, nullable=False),
+    Column("used_at", BIG),
+)
+
+sign_in_failure = Table(
+    "sign_in_failure", metadata,
+    Column("id", BIG, primary_key=True),
+    Column("name_key", TEXT, nullable=False),
+    Column("address", TEXT, nullable=False),
+    Column("at", BIG, nullable=False),
+    Index("sign_in_failure_account", "name_key", "at"),
+    Index("sign_in_failure_address", "address", "at"),
+)
+
+peer = Table(
+    "peer", metadata,
+    Column("ae_title", TEXT, primary_key=True),
+    Column("hospital_id", INT, ForeignKey("hospital.id"), nullable=False),
+    _text("host"),
+    Column("port", INT),
+    _text("allow"),
+    _text("description"),
+    Column("created_at", BIG, nullable=False),
+    Column("last_association_at", BIG),
+    Column("last_stored_at", BIG),
+)
+
+refusal = Table(
+    "refusal", metadata,
+    Column("ae_title", TEXT, primary_key=True),
+    Column("called_ae_title", TEXT, primary_key=True),
+    Column("address", TEXT, primary_key=True),
+    Column("reason", TEXT, primary_key=True),
+    _count("count"),
+    Column("first_at", BIG, nullable=False),
+    Column("last_at", BIG, nullable=False),
+)
