@@ -1,0 +1,251 @@
+"""Compressed or native frames to samples (PS3.5 section 8 and Annex A). Runs in the codec children only."""
+
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import rle
+from numpy.typing import NDArray
+
+from pacs.errors import UndecodablePixels, UnsupportedTransferSyntax
+from pacs.pixels import syntaxes
+from pacs.pixels.codestream import Codestream, j2k_start, read_codestream
+from pacs.pixels.colour import ybr_to_rgb
+from pacs.pixels.header import PixelFacts
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """A decoded frame: (rows, columns) or (rows, columns, samples), colour by pixel, and what the samples mean.
+
+    `photometric` is that of the array, which for a codec that changes colour space is not that of the header.
+    """
+
+    array: Array
+    photometric: str
+
+
+def decode_samples(facts: PixelFacts, transfer_syntax: str, data: bytes, frame_number: int) -> Samples:
+    """The exact sample values, bits above Bits Stored corrected by sign or cleared."""
+    if transfer_syntax not in syntaxes.DECODABLE:
+        raise UnsupportedTransferSyntax(f"Pixels in transfer syntax {transfer_syntax} cannot be decoded")
+    try:
+        return _decode(facts, transfer_syntax, data, frame_number)
+    except MemoryError as error:
+        raise UndecodablePixels("The frame needs more memory than a codec may use") from error
+    except (UndecodablePixels, UnsupportedTransferSyntax):
+        raise
+    except Exception as error:
+        raise UndecodablePixels(f"The codec refused the frame ({_reason(error)})") from error
+
+
+def native_bytes(facts: PixelFacts, samples: Samples) -> bytes:
+    """Samples as Explicit VR Little Endian stores them; one-bit samples packed, this frame beginning at bit 0."""
+    if facts.bits_allocated == 1:
+        return np.packbits(samples.array.astype(np.uint8).ravel(), bitorder="little").tobytes()
+    return np.ascontiguousarray(samples.array, dtype=sample_type(facts).newbyteorder("<")).tobytes()
+
+
+def as_rgb(samples: Samples) -> Samples:
+    """Colour in RGB, so that whoever shows it need not know how it was stored. Palette indices stay indices."""
+    if not samples.photometric.startswith("YBR") or samples.array.ndim != 3:
+        return samples
+    return Samples(ybr_to_rgb(samples.array, partial="PARTIAL" in samples.photometric), "RGB")
+
+
+def sample_type(facts: PixelFacts) -> np.dtype[np.generic]:
+    """The NumPy type of one sample in this machine's order."""
+    if facts.kind != "integer":
+        return np.dtype("f4" if facts.bits_allocated == 32 else "f8")
+    return np.dtype(f"{'i' if facts.signed else 'u'}{max(1, facts.bits_allocated // 8)}")
+
+
+def _reason(error: Exception) -> str:
+    """Codec messages speak of the codestream only; of other errors the class is enough."""
+    name = type(error).__name__
+    return f"{name}: {str(error)[:120]}" if type(error).__module__.startswith("imagecodecs") else name
+
+
+def _decode(facts: PixelFacts, transfer_syntax: str, data: bytes, frame_number: int) -> Samples:
+    if transfer_syntax in syntaxes.NATIVE:
+        return _native(facts, data, frame_number, "big" if transfer_syntax == syntaxes.BIG_ENDIAN else "little")
+    if transfer_syntax == syntaxes.DEFLATED_FRAME:
+        return _native(facts, _inflate(data, facts.frame_bytes), 1, "little")
+    if facts.kind != "integer":
+        raise UndecodablePixels("Float pixel data cannot be compressed in this transfer syntax")
+    if transfer_syntax == syntaxes.RLE:
+        return _run_length(facts, data)
+    stream = read_codestream(transfer_syntax, data)
+    if (stream.rows, stream.columns) != (facts.rows, facts.columns):
+        raise UndecodablePixels(
+            f"The compressed frame is {stream.columns} x {stream.rows}, the header says {facts.columns} x {facts.rows}"
+        )
+    if stream.samples and stream.samples != facts.samples:
+        raise UndecodablePixels(
+            f"The compressed frame has {stream.samples} samples per pixel, the header says {facts.samples}"
+        )
+    if transfer_syntax in syntaxes.JPEG_DCT | syntaxes.JPEG_PREDICTIVE:
+        return _jpeg(facts, transfer_syntax, data, stream)
+    if transfer_syntax in syntaxes.JPEG_LS_ALL:
+        array = _shaped(facts, imagecodecs.jpegls_decode(data))
+        return Samples(_with_sign(array, facts, stream.precision), facts.photometric)
+    if transfer_syntax in syntaxes.J2K_ALL:
+        return _j2k(facts, transfer_syntax, data, stream)
+    array = _shaped(facts, imagecodecs.jpegxl_decode(data, numthreads=1))
+    photometric = "RGB" if facts.photometric.startswith("YBR") else facts.photometric
+    return Samples(_with_sign(array, facts, facts.bits_stored), photometric)
+
+
+def _native(facts: PixelFacts, data: bytes, frame_number: int, order: str) -> Samples:
+    if facts.bits_allocated == 1:
+        return Samples(_unpacked(facts, data, frame_number), facts.photometric)
+    if facts.photometric in ("YBR_FULL_422", "YBR_PARTIAL_422") and len(data) < facts.frame_bytes:
+        return Samples(_from_422(facts, data, order), facts.photometric)
+    _enough(data, facts.frame_bytes)
+    if facts.swapped:
+        data = _swapped(data, facts.frame_bytes)
+    dtype = sample_type(facts).newbyteorder(">" if order == "big" else "<")
+    flat = np.frombuffer(data, dtype, count=facts.rows * facts.columns * facts.samples)
+    if order == "big":
+        flat = flat.astype(sample_type(facts))
+    if facts.samples == 1:
+        array: Array = flat.reshape(facts.rows, facts.columns)
+    elif facts.planar:
+        array = flat.reshape(facts.samples, facts.rows, facts.columns).transpose(1, 2, 0)
+    else:
+        array = flat.reshape(facts.rows, facts.columns, facts.samples)
+    return Samples(_without_unused_bits(array, facts), facts.photometric)
+
+
+def _enough(data: bytes, needed: int) -> None:
+    if len(data) < needed:
+        raise UndecodablePixels(f"The frame has {len(data)} bytes of {needed}")
+
+
+def _swapped(data: bytes, needed: int) -> bytes:
+    words = np.frombuffer(data, ">u2", count=(min(len(data), needed + 1)) // 2)
+    return words.astype("<u2").tobytes().ljust(needed, b"\0")
+
+
+def _unpacked(facts: PixelFacts, data: bytes, frame_number: int) -> Array:
+    """One-bit samples, first pixel in the lowest bit (PS3.5 8.1.1).
+
+    Frames follow each other without padding, so a frame may begin inside a byte. `data` is either the bytes that
+    cover this frame in its place or the frame alone beginning at bit 0; a frame of whole bytes is both.
+    """
+    count = facts.rows * facts.columns * facts.samples
+    skip = (frame_number - 1) * count % 8
+    if skip and len(data) < (skip + count + 7) // 8:
+        skip = 0
+    _enough(data, (skip + count + 7) // 8)
+    bits = np.unpackbits(np.frombuffer(data, np.uint8), count=skip + count, bitorder="little")[skip:]
+    return bits.reshape((facts.rows, facts.columns, facts.samples)[: 3 if facts.samples > 1 else 2])
+
+
+def _from_422(facts: PixelFacts, data: bytes, order: str) -> Array:
+    """Y1 Y2 Cb Cr for every two pixels (PS3.3 C.7.6.3.1.2): each colour sample serves both."""
+    if facts.bits_allocated != 8 or facts.columns % 2:
+        raise UndecodablePixels("Subsampled colour needs 8 bits and an even number of columns")
+    needed = facts.rows * facts.columns * 2
+    _enough(data, needed)
+    if facts.swapped:
+        data = _swapped(data, needed)
+    pairs = np.frombuffer(data, np.uint8, count=needed).reshape(-1, 4)
+    out = np.empty((pairs.shape[0], 2, 3), np.uint8)
+    out[:, :, 0] = pairs[:, :2]
+    out[:, :, 1:] = pairs[:, None, 2:]
+    return out.reshape(facts.rows, facts.columns, 3)
+
+
+def _inflate(data: bytes, needed: int) -> bytes:
+    """One frame of Deflated Image Frame Compression (PS3.5 A.4.13), never more than the frame has."""
+    out = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, needed + 2)
+    if len(out) > needed + 1:
+        raise UndecodablePixels("The deflated frame holds more than Rows and Columns say")
+    return out
+
+
+def _run_length(facts: PixelFacts, data: bytes) -> Samples:
+    """RLE (PS3.5 Annex G): one segment for each byte of each sample, most significant first."""
+    if facts.bits_allocated == 1:
+        _enough(data, 64)
+        packed = bytes(rle.rle.decode_segment(data[64:]))
+        return Samples(_unpacked(facts, packed, 1), facts.photometric)
+    depth = facts.bits_allocated // 8
+    flat = rle.rle.decode_frame(data, facts.rows * facts.columns, facts.bits_allocated, "<")
+    planes = np.frombuffer(flat, sample_type(facts).newbyteorder("<"))
+    if planes.nbytes != facts.rows * facts.columns * facts.samples * depth:
+        raise UndecodablePixels("The run length encoded frame has another number of segments than samples")
+    if facts.samples == 1:
+        array: Array = planes.reshape(facts.rows, facts.columns)
+    else:
+        array = planes.reshape(facts.samples, facts.rows, facts.columns).transpose(1, 2, 0)
+    return Samples(_without_unused_bits(array, facts), facts.photometric)
+
+
+def _jpeg(facts: PixelFacts, transfer_syntax: str, data: bytes, stream: Codestream) -> Samples:
+    """JPEG processes 1, 2, 4, 6, 8, 10, 12 and 14, whose streams carry neither sign nor, always, colour space."""
+    photometric = facts.photometric
+    if stream.samples == 1:
+        array = imagecodecs.jpeg8_decode(data)
+    elif transfer_syntax in syntaxes.JPEG_PREDICTIVE:
+        array = imagecodecs.jpeg8_decode(data, colorspace="RGB", outcolorspace="RGB")
+    else:
+        colour = stream.colour or ("rgb" if photometric == "RGB" else "ybr")
+        array = imagecodecs.jpeg8_decode(data, colorspace="RGB" if colour == "rgb" else "YCBCR", outcolorspace="RGB")
+        photometric = "RGB"
+    return Samples(_without_unused_bits(_contained(_shaped(facts, array), facts), facts), photometric)
+
+
+def _j2k(facts: PixelFacts, transfer_syntax: str, data: bytes, stream: Codestream) -> Samples:
+    if transfer_syntax in syntaxes.HTJ2K_ALL:
+        array = imagecodecs.htj2k_decode(data[j2k_start(data) :])
+    else:
+        array = imagecodecs.jpeg2k_decode(data, numthreads=1)
+    array = _shaped(facts, array)
+    if stream.signed == facts.signed:
+        array = _contained(array, facts)
+    else:
+        array = _with_sign(array, facts, stream.precision)
+    photometric = facts.photometric
+    if photometric in ("YBR_RCT", "YBR_ICT") or (stream.colour == "rgb" and photometric.startswith("YBR")):
+        photometric = "RGB"
+    return Samples(array, photometric)
+
+
+def _shaped(facts: PixelFacts, array: Array) -> Array:
+    wanted = (facts.rows, facts.columns) if facts.samples == 1 else (facts.rows, facts.columns, facts.samples)
+    if array.shape == (*wanted, 1):
+        array = array.reshape(wanted)
+    if array.shape != wanted:
+        raise UndecodablePixels(f"The codec gave {array.shape}, the header says {wanted}")
+    return array
+
+
+def _contained(array: Array, facts: PixelFacts) -> Array:
+    """In the type the header calls for; values that do not fit would be wrapped, so they are refused."""
+    target = sample_type(facts)
+    if array.dtype.itemsize > target.itemsize:
+        limits = np.iinfo(f"{array.dtype.kind}{target.itemsize}")
+        if int(array.max()) > limits.max or int(array.min()) < limits.min:
+            raise UndecodablePixels("The compressed samples are deeper than Bits Allocated")
+    return array.astype(target, copy=False)
+
+
+def _with_sign(array: Array, facts: PixelFacts, precision: int) -> Array:
+    """Samples of a codec that does not know the sign, taken as `precision` bits of the type the header calls for."""
+    array = _contained(array.view(f"u{array.dtype.itemsize}"), facts) if facts.signed else _contained(array, facts)
+    spare = 8 * array.dtype.itemsize - precision
+    return np.right_shift(np.left_shift(array, spare), spare) if facts.signed and spare > 0 else array
+
+
+def _without_unused_bits(array: Array, facts: PixelFacts) -> Array:
+    """Only Bits Stored up to High Bit are the sample; the others may hold an overlay (PS3.5 8.1.1)."""
+    if facts.kind != "integer" or facts.bits_stored == facts.bits_allocated or facts.bits_allocated == 1:
+        return array
+    left = facts.bits_allocated - 1 - facts.high_bit
+    return np.right_shift(np.left_shift(array, left), facts.bits_allocated - facts.bits_stored)

@@ -1,0 +1,53 @@
+"""What a codec child does with one request. The only module that brings the codecs together."""
+
+from typing import Any
+
+import imagecodecs
+
+from pacs.errors import UndecodablePixels, UnsupportedTransferSyntax
+from pacs.pixels.decode import as_rgb, decode_samples, native_bytes
+from pacs.pixels.encode import encode_frame
+from pacs.pixels.header import read_header
+from pacs.pixels.options import RenderOptions
+from pacs.pixels.render import render_frame
+
+_OPTIONS = frozenset(RenderOptions.__dataclass_fields__)
+
+
+def answer(head: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
+    """The head and parts of the answer; what cannot be done is an answer too."""
+    try:
+        return {}, [_do(head, *parts)]
+    except (UndecodablePixels, UnsupportedTransferSyntax) as error:
+        return {"error": type(error).__name__, "detail": str(error)}, []
+    except MemoryError:
+        return {"error": "UndecodablePixels", "detail": "The frame needs more memory than a codec may use"}, []
+    except Exception as error:
+        return {"error": "UndecodablePixels", "detail": f"The frame cannot be processed ({type(error).__name__})"}, []
+
+
+def warm() -> None:
+    """Load lazily loaded codecs before forking, so that children share them."""
+    for name in ("jpeg8", "jpegls", "jpeg2k", "htj2k", "jpegxl"):
+        getattr(imagecodecs, f"{name}_decode")
+        getattr(imagecodecs, f"{name}_encode")
+
+
+def _do(head: dict[str, Any], header: bytes, frame_data: bytes) -> bytes:
+    if head["do"] == "check":
+        return f"codecs: imagecodecs {imagecodecs.__version__}".encode()
+    syntax, number = str(head["syntax"]), int(head["frame"])
+    parsed = read_header(header, syntax)
+    if head["do"] == "render":
+        return render_frame(parsed, syntax, frame_data, number, _options(head["options"]))
+    samples = decode_samples(parsed.facts, syntax, frame_data, number)
+    if head["do"] == "decode":
+        return native_bytes(parsed.facts, as_rgb(samples))
+    return encode_frame(parsed.facts, samples, str(head["target"]))
+
+
+def _options(given: dict[str, Any]) -> RenderOptions:
+    if not set(given) <= _OPTIONS:
+        raise UndecodablePixels("The request has unknown options")
+    region = given.get("region")
+    return RenderOptions(**{**given, "region": tuple(region) if region else None})
