@@ -1,0 +1,43 @@
+/** Words that every page uses. */
+import { strings } from './i18n';
+
+export const common = strings(
+  {
+    product: 'Hội Chẩn',
+    tagline: 'Lưu trữ, xem ảnh và hội chẩn từ xa',
+    unreachable: 'Không kết nối được với máy chủ. Hãy kiểm tra mạng rồi thử lại.',
+    serverError: 'Máy chủ gặp lỗi (mã {status}). Hãy thử lại; nếu vẫn lỗi, báo cho người quản trị.',
+    forbidden: 'Tài khoản này không có quyền làm việc đó.',
+    notFound: 'Không tìm thấy. Có thể dữ liệu đã bị xóa hoặc bạn không có quyền xem.',
+    signedOut: 'Phiên làm việc đã hết. Hãy đăng nhập lại.',
+    tooLarge: 'Tệp lớn hơn mức máy chủ cho phép.',
+    storageFull: 'Kho lưu trữ đã đầy. Hãy báo cho người quản trị.',
+    busy: 'Máy chủ đang bận. Hãy thử lại sau ít phút.',
+    retry: 'Thử lại',
+    close: 'Đóng',
+    cancel: 'Hủy',
+    save: 'Lưu',
+    copy: 'Sao chép',
+    copied: 'Đã sao chép',
+    loading: 'Đang tải',
+  },
+  {
+    product: 'Hội Chẩn',
+    tagline: 'Archive, viewer and teleconsultation',
+    unreachable: 'The server cannot be reached. Check the network and try again.',
+    serverError: 'The server failed (code {status}). Try again; if it persists, tell the administrator.',
+    forbidden: 'This account may not do that.',
+    notFound: 'Not found. It may have been removed, or you may not have the right to see it.',
+    signedOut: 'The session has ended. Please sign in again.',
+    tooLarge: 'The file is larger than the server accepts.',
+    storageFull: 'The storage is full. Please tell the administrator.',
+    busy: 'The server is busy. Try again in a few minutes.',
+    retry: 'Try again',
+    close: 'Close',
+    cancel: 'Cancel',
+    save: 'Save',
+    copy: 'Copy',
+    copied: 'Copied',
+    loading: 'Loading',
+  },
+);

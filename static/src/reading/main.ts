@@ -1,0 +1,3 @@
+/** The reading room. */
+import '../common/theme.css';
+import '../common/theme';

@@ -1,0 +1,5 @@
+import { Logo } from '../common/logo';
+
+export function App() {
+  return <main class="boot"><Logo /></main>;
+}

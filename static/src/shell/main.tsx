@@ -1,0 +1,8 @@
+import '../common/theme.css';
+import { render } from 'preact';
+import { App } from './app';
+import '../common/theme';
+
+document.documentElement.setAttribute('data-shell', '');
+const root = document.getElementById('app');
+if (root) render(<App />, root);
