@@ -1,0 +1,250 @@
+"""The established association on its socket: one thread reads it in large blocks and writes it whole.
+
+pynetdicom's reactors are not used here: they poll, read 4 KiB at a time and hold whole messages in memory
+(docs/decisions/0002-receive-loop.md).
+"""
+
+import contextlib
+import select
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from pacs.association import command as commands
+from pacs.association import pdu
+from pacs.association.command import Command
+from pacs.association.endings import (
+    INVALID_PARAMETER,
+    UNEXPECTED_PDU,
+    UNRECOGNISED_PDU,
+    AbortedByPeer,
+    ConnectionLost,
+    ProtocolError,
+    Released,
+    Stopping,
+    TimedOut,
+)
+
+TICK_SECONDS = 0.5  # how often a waiting read looks at its deadline and at `stopping`
+SEND_SECONDS = 30  # a peer that takes nothing for this long is gone
+FINISH_SECONDS = 2  # for the peer to close the connection after the last PDU
+SLOWEST = 1000  # bytes a second that keep a long message alive beyond its deadline
+
+
+class Pdv(NamedTuple):
+    """A presentation data value; `data` is only valid until the next one is read."""
+
+    context_id: int
+    command: bool
+    last: bool
+    data: memoryview
+
+
+class PduStream:
+    """PDUs from and to a connected socket. Memory is one buffer of a few PDUs, whatever is sent through it."""
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        *,
+        max_pdu: int,
+        idle_seconds: float,
+        message_seconds: float,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._socket = connection
+        self._longest = max_pdu + 6
+        self._idle_seconds = idle_seconds
+        self._message_seconds = message_seconds
+        self._stopping = stopping
+        self._buffer = bytearray(max(3 * (max_pdu + 12), 256 * 1024))
+        self._view = memoryview(self._buffer)
+        self._start = self._end = 0  # what is read and not yet consumed
+        self._pdu_end = 0  # end of the P-DATA-TF whose values are being consumed
+        self._deadline = 0.0
+        self._in_message = False
+        self._received = 0  # bytes of the message under way
+        self._unread: tuple[int, Command] | None = None
+        self._poll = select.poll()
+        self._poll.register(connection, select.POLLIN)
+        self.fragment = pdu.fragment_length(0)  # longest fragment the peer takes; set after negotiation
+        prepare(connection)
+
+    # --- reading
+
+    def read_command(self, seconds: float | None = None) -> tuple[int, Command]:
+        """The next command set and its presentation context; waits `seconds` for it (idle time by default)."""
+        if self._unread is not None:
+            unread, self._unread = self._unread, None
+            return unread
+        if self._stopping():
+            raise Stopping
+        self._in_message = False
+        self._received = 0
+        self._deadline = time.monotonic() + (self._idle_seconds if seconds is None else seconds)
+        value = self._next_value()
+        self._in_message = True
+        self._deadline = time.monotonic() + self._message_seconds
+        context_id, parts = value.context_id, bytearray()
+        while True:
+            if not value.command or value.context_id != context_id:
+                raise ProtocolError("a fragment that does not belong to a command", UNEXPECTED_PDU)
+            parts += value.data
+            if len(parts) > commands.MAX_COMMAND:
+                raise ProtocolError("a command set without end", INVALID_PARAMETER)
+            if value.last:
+                return context_id, commands.decode(bytes(parts))
+            value = self._next_value()
+
+    def unread_command(self, context_id: int, command: Command) -> None:
+        """Put back a command that was read too early."""
+        self._unread = context_id, command
+
+    def fragments(self, context_id: int) -> Iterator[memoryview]:
+        """The fragments of the dataset that follows a command; each is only valid until the next."""
+        while True:
+            value = self._next_value()
+            if value.command or value.context_id != context_id:
+                raise ProtocolError("a fragment that does not belong to the dataset", UNEXPECTED_PDU)
+            yield value.data
+            if value.last:
+                return
+
+    def read_dataset(self, context_id: int, limit: int) -> bytes:
+        """A whole short dataset (an identifier) of at most `limit` bytes."""
+        data = bytearray()
+        for fragment in self.fragments(context_id):
+            data += fragment
+            if len(data) > limit:
+                raise ProtocolError("an identifier without end", INVALID_PARAMETER)
+        return bytes(data)
+
+    def has_more(self) -> bool:
+        """Whether the peer has said something that was not read yet."""
+        return self._unread is not None or self._end > self._start or bool(self._poll.poll(0))
+
+    def read_pdu(self, seconds: float, first: int, longest: int) -> tuple[int, bytes]:
+        """One whole PDU outside of an established association; its type must be `first`, release, reject or abort."""
+        self._in_message = True
+        self._received = 0
+        self._deadline = time.monotonic() + seconds
+        self._need(6, strict=True)
+        kind, length = pdu.HEADER.unpack_from(self._buffer, self._start)
+        if kind not in (first, pdu.ASSOCIATE_RJ, pdu.RELEASE_RQ, pdu.RELEASE_RP, pdu.ABORT, pdu.P_DATA):
+            raise ProtocolError(f"a PDU of type {kind}", UNRECOGNISED_PDU)
+        if length > (longest if kind in (first, pdu.P_DATA) else pdu.MAX_OTHER):
+            raise ProtocolError(f"a PDU of {length} bytes", INVALID_PARAMETER)
+        self._need(6 + length, strict=True)
+        data = bytes(self._view[self._start : self._start + 6 + length])
+        self._start += 6 + length
+        return kind, data
+
+    def _next_value(self) -> Pdv:
+        if self._start >= self._pdu_end:
+            self._next_p_data()
+        if self._pdu_end - self._start < pdu.PDV_HEADER:
+            raise ProtocolError("a P-DATA-TF that ends inside a value", INVALID_PARAMETER)
+        length, context_id, control = pdu.PDV.unpack_from(self._buffer, self._start)
+        first = self._start + pdu.PDV_HEADER
+        last = self._start + 4 + length
+        if length < 2 or last > self._pdu_end:
+            raise ProtocolError("a value longer than its P-DATA-TF", INVALID_PARAMETER)
+        self._start = last
+        return Pdv(context_id, bool(control & pdu.COMMAND), bool(control & pdu.LAST), self._view[first:last])
+
+    def _next_p_data(self) -> None:
+        self._need(6)
+        kind, length = pdu.HEADER.unpack_from(self._buffer, self._start)
+        if kind == pdu.P_DATA:
+            if length > self._longest or length < pdu.PDV_HEADER:
+                raise ProtocolError(f"a P-DATA-TF of {length} bytes", INVALID_PARAMETER)
+            self._need(6 + length)
+            self._start += 6
+            self._pdu_end = self._start + length
+            return
+        if not pdu.ASSOCIATE_RQ <= kind <= pdu.ABORT:
+            raise ProtocolError(f"a PDU of type {kind}", UNRECOGNISED_PDU)
+        if kind == pdu.RELEASE_RQ:
+            raise Released
+        if kind == pdu.ABORT:
+            raise AbortedByPeer
+        raise ProtocolError(f"a PDU of type {kind} inside an association", UNEXPECTED_PDU)
+
+    def _need(self, count: int, strict: bool = False) -> None:
+        """Have `count` bytes in one piece from `_start` on. `strict`: slow progress does not extend the deadline."""
+        if self._end - self._start >= count:
+            return
+        if self._start == self._end:
+            self._start = self._end = 0
+        elif len(self._buffer) - self._start < count:
+            remaining = self._end - self._start
+            self._view[:remaining] = bytes(self._view[self._start : self._end])
+            self._start, self._end = 0, remaining
+        while self._end - self._start < count:
+            self._receive(strict)
+
+    def _receive(self, strict: bool) -> None:
+        try:
+            count = self._socket.recv_into(self._view[self._end :])
+        except (BlockingIOError, InterruptedError, TimeoutError):
+            count = -1
+        except OSError as error:
+            raise ConnectionLost(str(error.strerror or error)) from error
+        if count == 0:
+            raise ConnectionLost("closed by the peer")
+        if count > 0:
+            self._end += count
+            self._received += count
+        elif not self._in_message and self._stopping():
+            raise Stopping
+        allowance = 0.0 if strict or not self._in_message else self._received / SLOWEST
+        if time.monotonic() > self._deadline + allowance:
+            raise TimedOut("too slow" if self._in_message else "idle")
+
+    # --- writing
+
+    def send(self, data: bytes | bytearray | memoryview) -> None:
+        """All of `data`."""
+        try:
+            self._socket.sendall(data)
+        except OSError as error:
+            raise ConnectionLost(str(error.strerror or error)) from error
+
+    def send_message(self, context_id: int, command: bytes, dataset: bytes | None = None) -> None:
+        """A command set, and the dataset that belongs to it when there is one."""
+        self.send(self.encoded(context_id, command, dataset))
+
+    def encoded(self, context_id: int, command: bytes, dataset: bytes | None = None) -> bytes:
+        """A message as it goes over the wire, for callers that send several at once."""
+        return b"".join(pdu.message(context_id, command, dataset, self.fragment))
+
+    def finish(self) -> None:
+        """After the last PDU: leave it to the peer to close, for a moment (PS3.8 §9.1.5)."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+            deadline = time.monotonic() + FINISH_SECONDS
+            while time.monotonic() < deadline:
+                with contextlib.suppress(BlockingIOError):
+                    if not self._socket.recv(65536):
+                        return
+
+    def close(self) -> None:
+        """Close the transport connection."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+
+def prepare(connection: socket.socket) -> None:
+    """Blocking, without Nagle's algorithm, and waking up every tick."""
+    connection.settimeout(None)
+    with contextlib.suppress(OSError):  # not TCP (socketpair in tests)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(TICK_SECONDS))
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(SEND_SECONDS))
+
+
+def _timeval(seconds: float) -> bytes:
+    return struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))

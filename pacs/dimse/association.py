@@ -1,0 +1,228 @@
+"""One association from its request to its end, in one thread."""
+
+import contextlib
+import logging
+import socket
+import time
+import traceback
+from collections.abc import Callable
+from typing import NamedTuple
+
+from pacs.archive import Archive
+from pacs.association import command as commands
+from pacs.association import pdu
+from pacs.association.command import Command
+from pacs.association.contexts import APPLICATION_CONTEXT, Context
+from pacs.association.endings import (
+    AbortedByPeer,
+    AssociationEnd,
+    ConnectionLost,
+    ProtocolError,
+    Released,
+    Stopping,
+    TimedOut,
+    Unfinished,
+)
+from pacs.association.stream import PduStream
+from pacs.config import DicomConfig
+from pacs.dimse import negotiation
+from pacs.dimse.directory import Directory
+from pacs.dimse.find import handle_find
+from pacs.dimse.get import handle_get
+from pacs.dimse.move import handle_move
+from pacs.dimse.negotiation import AssociationRequest
+from pacs.dimse.session import Session
+from pacs.dimse.sop_classes import Service, service_of
+from pacs.dimse.statuses import SOP_CLASS_NOT_SUPPORTED, UNRECOGNISED_OPERATION
+from pacs.dimse.store import handle_store
+from pacs.dimse.verify import handle_echo
+from storage.errors import ArchiveError
+from storage.model.people import Peer
+
+log = logging.getLogger(__name__)
+
+MIB = 1024 * 1024
+
+Handler = Callable[[Session, Context, Command], None]
+
+_HANDLERS: dict[int, tuple[Service, Handler]] = {
+    commands.C_ECHO_RQ: (Service.VERIFICATION, handle_echo),
+    commands.C_STORE_RQ: (Service.STORAGE, handle_store),
+    commands.C_FIND_RQ: (Service.FIND, handle_find),
+    commands.C_MOVE_RQ: (Service.MOVE, handle_move),
+    commands.C_GET_RQ: (Service.GET, handle_get),
+}
+
+
+class Rejection(NamedTuple):
+    """An A-ASSOCIATE-RJ (PS3.8 Table 9-21) and the reason in words."""
+
+    result: int
+    source: int
+    reason: int
+    words: str
+
+
+WRONG_CALLED = Rejection(pdu.REJECTED_PERMANENT, 1, 7, "called AE title is not ours")
+UNKNOWN_CALLING = Rejection(pdu.REJECTED_PERMANENT, 1, 3, "calling AE title is not a peer")
+WRONG_ADDRESS = Rejection(pdu.REJECTED_PERMANENT, 1, 3, "the peer does not call from this address")
+WRONG_CONTEXT = Rejection(pdu.REJECTED_PERMANENT, 1, 2, "application context is not DICOM")
+WRONG_VERSION = Rejection(pdu.REJECTED_PERMANENT, 2, 2, "protocol version is not supported")
+TOO_MANY = Rejection(pdu.REJECTED_TRANSIENT, 3, 2, "too many associations")
+UNAVAILABLE = Rejection(pdu.REJECTED_TRANSIENT, 3, 1, "the index does not answer")
+
+
+class Acceptor:
+    """Decides on association requests and serves those it accepts; one `run` per association."""
+
+    def __init__(
+        self, config: DicomConfig, archive: Archive, directory: Directory, stopping: Callable[[], bool]
+    ) -> None:
+        self._config = config
+        self._archive = archive
+        self._directory = directory
+        self._stopping = stopping
+
+    def run(self, connection: socket.socket, address: str, data: bytes) -> None:
+        """Everything from the A-ASSOCIATE-RQ in `data` to the end of the connection."""
+        stream = PduStream(
+            connection,
+            max_pdu=self._config.max_pdu,
+            idle_seconds=self._config.idle_seconds,
+            message_seconds=self._config.message_seconds,
+            stopping=self._stopping,
+        )
+        try:
+            session = self._establish(stream, address, data)
+            if session is not None:
+                _serve(session)
+        except AssociationEnd as end:
+            log.info("%s: association request given up: %s", address, end or type(end).__name__)
+            _abort(stream, pdu.BY_PROVIDER, end.reason if isinstance(end, ProtocolError) else 0)
+        except Exception as error:
+            log.error("a bug, association aborted: %s", _without_values(error))
+            _abort(stream, pdu.BY_PROVIDER, 0)
+        finally:
+            stream.close()
+
+    def _establish(self, stream: PduStream, address: str, data: bytes) -> Session | None:
+        request = negotiation.decode_request(data)
+        try:
+            answer = self._decide(request, address)
+        except ArchiveError as error:
+            log.error("cannot decide on an association: %s", error)
+            answer = UNAVAILABLE
+        if isinstance(answer, Rejection):
+            if answer is not UNAVAILABLE:
+                self._directory.refuse(request.calling, request.called, address, answer.words)
+            stream.send(pdu.reject(answer.result, answer.source, answer.reason))
+            stream.finish()
+            return None
+        agreement = negotiation.agree(request, answer.allow)
+        stream.fragment = pdu.fragment_length(request.max_pdu)
+        stream.send(negotiation.encode_accept(request, agreement, self._config.max_pdu))
+        log.info(
+            "accepted %s from %s (%s): %d of %d contexts",
+            request.calling,
+            address,
+            "".join(c for c in request.implementation if c.isprintable()),
+            len(agreement.contexts),
+            len(request.contexts),
+        )
+        self._directory.touch(answer)
+        return Session(
+            archive=self._archive,
+            directory=self._directory,
+            stream=stream,
+            peer=answer,
+            address=address,
+            own_ae=self._config.ae_title,
+            contexts=agreement.contexts,
+            extended=agreement.extended,
+            max_object=self._config.max_object_mb * MIB,
+            stopping=self._stopping,
+        )
+
+    def _decide(self, request: AssociationRequest, address: str) -> Peer | Rejection:
+        if not request.protocol_version & 1:
+            return WRONG_VERSION
+        if request.application_context != APPLICATION_CONTEXT:
+            return WRONG_CONTEXT
+        if request.called != self._config.ae_title.strip():
+            return WRONG_CALLED
+        peer = self._directory.find(request.calling)
+        if peer is None:
+            return UNKNOWN_CALLING
+        if not self._directory.calls_from(peer, address):
+            return WRONG_ADDRESS
+        return peer
+
+
+def _serve(session: Session) -> None:
+    """Requests one after the other until the association ends."""
+    started = time.monotonic()
+    stream = session.stream
+    words = "released"
+    try:
+        while True:
+            context_id, command = stream.read_command()
+            context = session.contexts.get(context_id)
+            if context is None:
+                raise ProtocolError(f"presentation context {context_id} was not accepted")
+            _dispatch(session, context, command)
+    except Released:
+        with contextlib.suppress(ConnectionLost):
+            stream.send(pdu.RELEASE_RESPONSE)
+        stream.finish()
+    except (AbortedByPeer, ConnectionLost) as end:
+        words = "aborted by the peer" if isinstance(end, AbortedByPeer) else f"lost: {end}"
+    except (TimedOut, Stopping, Unfinished) as end:
+        words = f"closed: {end or 'stopping'}"
+        _abort(stream, pdu.BY_USER, 0)
+    except ProtocolError as error:
+        words = f"aborted: {error}"
+        _abort(stream, pdu.BY_PROVIDER, error.reason)
+    finally:
+        tally = session.tally
+        log.info(
+            "%s %s after %.1f s: %d stored, %d failed, %d bytes, %d queries, %d sent",
+            session.peer.ae_title,
+            words,
+            time.monotonic() - started,
+            tally.stored,
+            tally.failed,
+            tally.bytes,
+            tally.queries,
+            tally.sent,
+        )
+        if tally.stored:
+            session.directory.touch(session.peer, stored=True)
+
+
+def _dispatch(session: Session, context: Context, command: Command) -> None:
+    field = command.field
+    if field == commands.C_CANCEL_RQ:
+        return  # what it cancels is already over
+    if field & commands.RESPONSE:
+        raise ProtocolError("an answer to nothing")
+    service, handler = _HANDLERS.get(field, (Service.NONE, None))
+    if handler is not None and context.as_scp and service_of(context.abstract_syntax) is service:
+        handler(session, context, command)
+        return
+    status = UNRECOGNISED_OPERATION if handler is None else SOP_CLASS_NOT_SUPPORTED
+    log.warning("command %04X in a context of %s: status %04X", field, context.abstract_syntax, status)
+    if command.has_dataset:
+        for _ in session.stream.fragments(context.context_id):
+            pass
+    session.stream.send_message(context.context_id, commands.response(command, status))
+
+
+def _abort(stream: PduStream, source: int, reason: int) -> None:
+    with contextlib.suppress(AssociationEnd):
+        stream.send(pdu.abort(source, reason))
+
+
+def _without_values(error: BaseException) -> str:
+    """Type and place of an error; its text could quote a dataset."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return type(error).__name__ + "".join(f" < {frame.name}:{frame.lineno}" for frame in reversed(frames))

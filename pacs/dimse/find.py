@@ -1,0 +1,58 @@
+"""C-FIND as SCP (PS3.4 C.4.1)."""
+
+import logging
+import time
+from collections.abc import Iterator
+
+from pydicom.dataset import Dataset
+
+from pacs import present, query
+from pacs.association import command as commands
+from pacs.association.command import Command
+from pacs.association.contexts import Context
+from pacs.dimse import identifier as identifiers
+from pacs.dimse.retrieve import cancelled
+from pacs.dimse.session import Session
+from pacs.dimse.sop_classes import PATIENT_ROOT
+from pacs.dimse.statuses import CANCELLED, NO_SUCH_ARGUMENT, PENDING, PENDING_WARNING, SUCCESS, status_of
+from storage.errors import ArchiveError
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 64 * 1024  # bytes of pending responses that share one write
+
+
+def handle_find(session: Session, context: Context, command: Command) -> None:
+    """Answer with every match, then with the final status."""
+    stream = session.stream
+    started = time.monotonic()
+    if not command.has_dataset:
+        stream.send_message(context.context_id, commands.response(command, NO_SUCH_ARGUMENT, comment="no identifier"))
+        return
+    data = stream.read_dataset(context.context_id, identifiers.LIMIT)
+    count, comment = 0, ""
+    out = bytearray()
+    try:
+        identifier = identifiers.decode(data, context.transfer_syntax)
+        status = SUCCESS
+        for answer in _answers(session, context, command, identifier):
+            out += answer
+            count += 1
+            if len(out) >= AT_ONCE:
+                stream.send(out)
+                out.clear()
+            if cancelled(stream, command) or session.stopping():
+                status = CANCELLED
+                break
+    except ArchiveError as error:
+        status, comment = status_of(error, "C-FIND"), str(error)
+    session.tally.queries += 1
+    log.debug("C-FIND: %d answers, status %04X, %.1f ms", count, status, (time.monotonic() - started) * 1000)
+    more = {"comment": comment} if comment else {}
+    out += stream.encoded(context.context_id, commands.response(command, status, **more))
+    stream.send(out)
+
+
+def _answers(session: Session, context: Context, command: Command, identifier: Dataset) -> Iterator[bytes]:
+    """Pending responses as they go over the wire."""
+    ...

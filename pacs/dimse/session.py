@@ -1,0 +1,55 @@
+"""What a handler of one association needs to know."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pacs.archive import Archive
+from pacs.association.contexts import Context
+from pacs.association.stream import PduStream
+from pacs.dimse.directory import Directory
+from storage.model.archive import Origin, Scope
+from storage.model.people import Peer
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was done in an association, for its last log line."""
+
+    stored: int = 0
+    failed: int = 0
+    bytes: int = 0
+    queries: int = 0
+    sent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An established association: who calls, what was agreed, and what it may see."""
+
+    archive: Archive
+    directory: Directory
+    stream: PduStream
+    peer: Peer
+    address: str
+    own_ae: str
+    contexts: dict[int, Context]
+    extended: dict[str, bytes]
+    max_object: int
+    stopping: Callable[[], bool]
+    tally: Tally = field(default_factory=Tally)
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(frozenset({self.peer.hospital_id}))
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(self.peer.hospital_id, self.peer.hospital_code, "dimse", self.peer.ae_title, self.address)
+
+    def relational(self, sop_class_uid: str) -> bool:
+        """Whether relational queries or retrievals were agreed (PS3.4 C.5.1.1)."""
+        return self.extended.get(sop_class_uid, b"")[:1] == b"\1"
+
+    def fuzzy(self, sop_class_uid: str) -> bool:
+        """Whether fuzzy matching of names was agreed."""
+        return self.extended.get(sop_class_uid, b"")[2:3] == b"\1"

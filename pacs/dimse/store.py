@@ -1,0 +1,111 @@
+"""C-STORE as SCP (PS3.4 Annex B): fragments go straight to the spool, success is said when the object is durable."""
+
+import logging
+import struct
+import time
+from collections.abc import Iterator
+
+from pacs.archive import Incoming
+from pacs.association import command as commands
+from pacs.association.command import Command
+from pacs.association.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Context
+from pacs.association.endings import ProtocolError
+from pacs.dimse.session import Session
+from pacs.dimse.statuses import INVALID_OBJECT_INSTANCE, NO_SUCH_ARGUMENT, SUCCESS, outcome_status, status_of
+from storage.errors import ArchiveError
+from storage.model.archive import Outcome
+
+log = logging.getLogger(__name__)
+
+_SHORT = struct.Struct("<HH2sH")
+_LONG = struct.Struct("<HH2sHL")
+
+
+def handle_store(session: Session, context: Context, command: Command) -> None:
+    """Receive one object and answer."""
+    started = time.monotonic()
+    comment = ""
+    if not command.has_dataset:
+        status, comment = NO_SUCH_ARGUMENT, "no dataset"
+    elif not _is_uid(command.sop_instance_uid) or not _is_uid(command.sop_class_uid):
+        _drain(session.stream.fragments(context.context_id), session.max_object)
+        status, comment = INVALID_OBJECT_INSTANCE, "no valid SOP Class or SOP Instance UID"
+    else:
+        try:
+            outcome = _receive(session, context, command)
+            status, comment = outcome_status(outcome)
+            session.tally.bytes += outcome.stored.size
+            log.debug(
+                "%s %s, %d bytes, %.1f ms",
+                command.sop_instance_uid,
+                outcome.kind,
+                outcome.stored.size,
+                (time.monotonic() - started) * 1000,
+            )
+        except ArchiveError as error:
+            status, comment = status_of(error, "C-STORE"), str(error)
+    if status == SUCCESS:
+        session.tally.stored += 1
+    else:
+        session.tally.failed += 1
+        log.warning("%s answered with status %04X: %s", command.sop_instance_uid, status, comment)
+    more = {"comment": comment} if comment else {}
+    session.stream.send_message(context.context_id, commands.response(command, status, **more))
+
+
+def _receive(session: Session, context: Context, command: Command) -> Outcome:
+    """Spool, hash, store. When it cannot be kept, the rest of the message is still read before the error is raised."""
+    fragments = session.stream.fragments(context.context_id)
+    try:
+        with session.archive.receive(session.origin) as incoming:
+            incoming.write(file_meta(command.sop_class_uid, command.sop_instance_uid, context.transfer_syntax))
+            _write(fragments, incoming, session.max_object)
+            return session.archive.store(incoming)
+    except ArchiveError:
+        _drain(fragments, session.max_object)
+        raise
+
+
+def _write(fragments: Iterator[memoryview], incoming: Incoming, limit: int) -> None:
+    size = 0
+    for fragment in fragments:
+        size += len(fragment)
+        if size > limit:
+            raise ProtocolError(f"an object of more than {limit} bytes")
+        incoming.write(fragment)
+
+
+def _drain(fragments: Iterator[memoryview], limit: int) -> None:
+    size = 0
+    for fragment in fragments:
+        size += len(fragment)
+        if size > limit:
+            raise ProtocolError(f"an object of more than {limit} bytes")
+
+
+def file_meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
+    """Preamble and File Meta Information (PS3.10 §7.1). The same instance always gets the same bytes, whoever sends
+    it and whichever release of this program receives it; who sent it is kept in the index."""
+    elements = b"".join(
+        (
+            _LONG.pack(2, 0x0001, b"OB", 0, 2) + b"\0\1",
+            _text(0x0002, b"UI", sop_class_uid),
+            _text(0x0003, b"UI", sop_instance_uid),
+            _text(0x0010, b"UI", transfer_syntax_uid),
+            _text(0x0012, b"UI", IMPLEMENTATION_CLASS_UID),
+            _text(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME),
+        )
+    )
+    return b"".join((bytes(128), b"DICM", _SHORT.pack(2, 0, b"UL", 4), struct.pack("<L", len(elements)), elements))
+
+
+def _text(element: int, vr: bytes, value: str) -> bytes:
+    data = value.encode("ascii")
+    if len(data) % 2:
+        data += b" " if vr == b"SH" else b"\0"
+    return _SHORT.pack(2, element, vr, len(data)) + data
+
+
+def _is_uid(text: str) -> bool:
+    """Not too long and made of visible ASCII: odd UIDs are kept, unprintable ones are not."""
+    return 0 < len(text) <= 64 and text.isascii() and text.isprintable() and " " not in text
