@@ -1,0 +1,269 @@
+"""Archive: what every door asks for. It owns no state but the database, the object store and the spool folder."""
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from pacs.archive import compare, frames, metadata, spool, transcode
+from pacs.archive.commit import Committer, Waiting
+from pacs.archive.frames import Frame
+from pacs.archive.metadata import Metadata
+from pacs.archive.spool import Incoming
+from pacs.describe import describe
+from pacs.errors import SopClassMismatch, UndecodablePixels, UnsupportedTransferSyntax
+from pacs.pixels.options import RenderOptions
+from pacs.pixels.pool import Codecs
+from storage.errors import InvalidInstance, NotFound, ObjectCorrupt, ObjectMissing, StorageUnavailable
+from storage.index import hospitals, instances, search
+from storage.index.database import Database
+from storage.model.archive import Description, Instance, InstanceKey, Origin, Outcome, Scope, Series
+from storage.model.query import Found, Query
+from storage.objects.base import ObjectStore, derived_key
+
+log = logging.getLogger(__name__)
+
+THUMBNAIL = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Which instance the command or request says it brings; what is empty is not checked."""
+
+    sop_class_uid: str = ""
+    sop_instance_uid: str = ""
+    study_instance_uid: str = ""
+
+
+def now_ms() -> int:
+    """UTC milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+class Archive:
+    """Objects and their index. One for each process; threads may share it, a fork makes its own threads."""
+
+    def __init__(
+        self,
+        database: Database,
+        objects: ObjectStore,
+        spool: Path,
+        codecs: Codecs | None = None,
+        clock: Callable[[], int] = now_ms,
+    ) -> None:
+        self.database = database
+        self.objects = objects
+        self.spool = spool
+        self.clock = clock
+        self._codecs = codecs
+        self._committer = Committer(database, objects, partial(compare.same_content, objects, codecs))
+
+    @property
+    def codecs(self) -> Codecs:
+        """The codec processes; raises UndecodablePixels where the archive was opened without them."""
+        if self._codecs is None:
+            raise UndecodablePixels("this process has no codecs")
+        return self._codecs
+
+    def receive(self, origin: Origin) -> Incoming:
+        """A spool file for an object that is arriving; a context manager."""
+        return Incoming(self.spool, origin)
+
+    def store(self, incoming: Incoming, expect: Expected | None = None) -> Outcome:
+        """Keep what was received; returns when it is durable in the object store and in the index.
+
+        Raises StorageUnavailable or StorageFull when it could not be made durable, and SopClassMismatch when it is not
+        what `expect` says; nothing is acknowledged then. The spool file is gone in any case.
+        """
+        return self.store_async(incoming, expect).result()
+
+    def store_async(self, incoming: Incoming, expect: Expected | None = None) -> "Future[Outcome]":
+        """Like `store`, but the outcome is awaited later. The header is read before this returns."""
+        incoming.handed_over = True
+        try:
+            incoming.seal()
+            description, reason = _read(incoming.path)
+            if expect is not None and description is not None:
+                _check(description, expect)
+            return self._committer.submit(Waiting(incoming, incoming.sha256, description, reason))
+        except BaseException:
+            incoming.discard()
+            raise
+
+    def close(self) -> None:
+        """Finish what is being stored; connections and files are let go."""
+        self._committer.close()
+        self.database.close()
+
+    def sweep_spool(self) -> int:
+        """Remove what crashed processes left in the spool folder; how many files went."""
+        return spool.sweep(self.spool)
+
+    def find(self, query: Query) -> Iterator[Found]:
+        """The answers to a query, one by one, on one connection."""
+        with self.database.reading() as db:
+            yield from search.find(db, query)
+
+    def instance(self, scope: Scope, key: InstanceKey) -> Instance:
+        with self.database.reading() as db:
+            return instances.get(db, scope, key)
+
+    def instance_by_uid(self, scope: Scope, sop_instance_uid: str) -> Instance:
+        with self.database.reading() as db:
+            return instances.find_by_uid(db, scope, sop_instance_uid)
+
+    def instances(
+        self, scope: Scope, study_instance_uid: str, series_instance_uid: str | None = None
+    ) -> list[Instance]:
+        """All of a study or series, in order. Raises NotFound when there are none."""
+        with self.database.reading() as db:
+            if series_instance_uid is None:
+                found = instances.of_study(db, scope, study_instance_uid)
+            else:
+                found = instances.of_series(db, scope, study_instance_uid, series_instance_uid)
+        if not found:
+            raise NotFound(f"there is no study {study_instance_uid}, or no such series in it")
+        return found
+
+    def series(self, scope: Scope, study_instance_uid: str) -> list[Series]:
+        """The series of a study, in order. Raises NotFound when there are none."""
+        with self.database.reading() as db:
+            found = instances.series_of(db, scope, study_instance_uid)
+        if not found:
+            raise NotFound(f"there is no study {study_instance_uid}")
+        return found
+
+    def open(self, instance: Instance) -> BinaryIO:
+        """The stored object as a stream; the caller closes it."""
+        return self.objects.open(instance.stored.key)
+
+    def bytes_of(self, instance: Instance, offset: int = 0, length: int | None = None) -> bytes:
+        """The stored object, or a range of it."""
+        return self.objects.get(instance.stored.key, offset, length)
+
+    def local_path(self, instance: Instance) -> Path | None:
+        """The file of the stored object, where there is one on this machine."""
+        return self.objects.local_path(instance.stored.key)
+
+    def header(self, instance: Instance) -> bytes:
+        """The dataset before Pixel Data, encoded in the instance's transfer syntax; inflated when it is deflated."""
+        return frames.header_of(self.objects, instance)
+
+    def frame(self, instance: Instance, number: int) -> Frame:
+        """Frame `number`, from 1, as it is stored."""
+        return frames.frame_of(self.objects, instance, number)
+
+    def metadata(
+        self, scope: Scope, study_instance_uid: str, series_instance_uid: str | None = None, sop_instance_uid: str = ""
+    ) -> Metadata:
+        """The metadata of a study, a series or one instance as gzipped DICOM JSON. Raises NotFound."""
+        if series_instance_uid is not None and sop_instance_uid:
+            key = InstanceKey(study_instance_uid, series_instance_uid, sop_instance_uid)
+            return metadata.manifest_of(self.objects, [self.instance(scope, key)])
+        parts = []
+        for series in self.series(scope, study_instance_uid):
+            uid = series.facts.series_instance_uid
+            if series_instance_uid in (None, uid):
+                kept = metadata.kept_manifest(self.objects, series)
+                parts.append(kept or self._made_manifest(scope, study_instance_uid, uid))
+        if not parts:
+            raise NotFound(f"there is no series {series_instance_uid}")
+        return metadata.joined(parts)
+
+    def rendered(self, instance: Instance, number: int, options: RenderOptions) -> bytes:
+        """Frame `number`, from 1, as a picture."""
+        frame = self.frame(instance, number)
+        return self.codecs.render(self.header(instance), frame.transfer_syntax_uid, frame.data, number, options)
+
+    def thumbnail(self, scope: Scope, study_instance_uid: str, series_instance_uid: str | None = None) -> bytes:
+        """A small JPEG of the middle image of a series, or of the first series of a study that has images."""
+        for series in self.series(scope, study_instance_uid):
+            uid = series.facts.series_instance_uid
+            if series_instance_uid not in (None, uid):
+                continue
+            picture = self._kept_thumbnail(series) or self._made_thumbnail(
+                self.instances(scope, study_instance_uid, uid)
+            )
+            if picture is not None:
+                return picture
+        raise NotFound("there is nothing to show")
+
+    def transcoded(self, instance: Instance, accepted: Collection[str]) -> tuple[BinaryIO, str]:
+        """The object as a Part 10 stream in one of the `accepted` transfer syntaxes, and which one it is: as it is
+        stored when that is accepted. Raises UnsupportedTransferSyntax when there is no way."""
+        return transcode.transcoded(self.objects, self._codecs, instance, accepted)
+
+    def summarise(self, hospital_id: int, study_instance_uid: str, series_instance_uid: str) -> int:
+        """Make and record the manifest and thumbnail of a series; the revision they cover, 0 when it is gone."""
+        scope = Scope(frozenset({hospital_id}))
+        with self.database.reading() as db:
+            series = instances.series(db, scope, study_instance_uid, series_instance_uid)
+            code = next(h.code for h in hospitals.all(db) if h.id == hospital_id)
+        found = self.instances(scope, study_instance_uid, series_instance_uid)
+        manifest = metadata.manifest_of(self.objects, found, metadata.KEPT_LEVEL)
+        manifest_key = self._keep(code, "manifest", manifest.gzip)
+        picture = self._made_thumbnail(found)
+        thumbnail_key = self._keep(code, "thumbnail", picture) if picture is not None else ""
+        with self.database.writing() as db:
+            instances.set_series_summary(
+                db, hospital_id, study_instance_uid, series_instance_uid, series.revision, manifest_key, thumbnail_key
+            )
+        for old, new in ((series.manifest_key, manifest_key), (series.thumbnail_key, thumbnail_key)):
+            if old and old != new:
+                self.objects.delete(old)
+        return series.revision
+
+    def _keep(self, hospital_code: str, kind: str, data: bytes) -> str:
+        key = derived_key(hospital_code, kind, hashlib.sha256(data).hexdigest())
+        return self.objects.put_bytes(key, data).key
+
+    def _made_manifest(self, scope: Scope, study_instance_uid: str, series_instance_uid: str) -> Metadata:
+        return metadata.manifest_of(self.objects, self.instances(scope, study_instance_uid, series_instance_uid))
+
+    def _kept_thumbnail(self, series: Series) -> bytes | None:
+        if not series.thumbnail_key:
+            return None
+        try:
+            return self.objects.get(series.thumbnail_key)
+        except ObjectMissing:
+            return None
+
+    def _made_thumbnail(self, found: list[Instance]) -> bytes | None:
+        """Of the middle image; when it cannot be decoded, of another. None when there is nothing to show."""
+        images = [instance for instance in found if instance.facts.frames and instance.facts.rows]
+        middle = len(images) // 2
+        for instance in [*images[middle : middle + 1], *images[:1], *images[-1:]]:
+            options = RenderOptions(rows=THUMBNAIL, columns=THUMBNAIL, quality=80)
+            try:
+                return self.rendered(instance, instance.facts.frames // 2 + 1, options)
+            except (UndecodablePixels, UnsupportedTransferSyntax, InvalidInstance, ObjectCorrupt):
+                continue
+        return None
+
+
+def _read(path: Path) -> tuple[Description | None, str]:
+    """What the object says, or why it cannot be said."""
+    try:
+        return describe(path), ""
+    except InvalidInstance as error:
+        return None, str(error)
+    except StorageUnavailable:
+        raise
+    except Exception as error:  # a mistake of ours must not lose what was sent: it is kept, and the mistake is seen
+        log.exception("an object could not be described")
+        return None, f"reading it failed ({type(error).__name__})"
+
+
+def _check(description: Description, expect: Expected) -> None:
+    for what, said, found in (
+        ("SOP Class", expect.sop_class_uid, description.instance.sop_class_uid),
+        ("SOP Instance", expect.sop_instance_uid, description.instance.sop_instance_uid),
+        ("Study Instance", expect.study_instance_uid, description.study.study_instance_uid),
+    ):
+        if said and said != found:
+            raise SopClassMismatch(f"the dataset has another {what} UID than the request")

@@ -1,0 +1,285 @@
+"""Group commit: objects that are ready at the same time share one durability round and one index transaction.
+
+One thread per process. While it makes one group durable the next one gathers, so nobody waits for a timer. The order
+is the promise: bytes durable, then rows durable, then the answer. Whatever fails before the rows are durable is
+answered by an error; the bytes that were written are then unreferenced, and the same content finds its place again.
+"""
+
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pacs.archive.spool import Incoming
+from storage.errors import ArchiveError, StorageFull, StorageUnavailable
+from storage.index import instances, noted
+from storage.index.database import Database
+from storage.model.archive import (
+    ALREADY_STORED,
+    CONFLICT,
+    QUARANTINED,
+    STORED,
+    Description,
+    Instance,
+    Origin,
+    Outcome,
+    StoredObject,
+)
+from storage.objects.base import ObjectStore, object_key, quarantine_key
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+log = logging.getLogger(__name__)
+
+GROUP = 64
+TRIES = 3
+SameContent = Callable[[Description, StoredObject, Instance], bool]
+
+
+@dataclass(slots=True)
+class Waiting:
+    """One object on its way: described, or with the reason why it could not be."""
+
+    incoming: Incoming
+    sha256: str
+    description: Description | None
+    reason: str = ""
+    future: "Future[Outcome]" = field(default_factory=Future)
+    stored: StoredObject | None = None
+    existing: Instance | None = None  # the canonical one that was found to be another content
+    finished: bool = False
+
+    @property
+    def origin(self) -> Origin:
+        return self.incoming.origin
+
+    @property
+    def key(self) -> str:
+        place = object_key if self.description is not None else quarantine_key
+        return place(self.origin.hospital_code, self.sha256)
+
+
+class Committer:
+    """Takes Waiting objects and resolves their futures when they are durable."""
+
+    def __init__(self, database: Database, objects: ObjectStore, same_content: SameContent) -> None:
+        self._database = database
+        self._objects = objects
+        self._same_content = same_content
+        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._comparing: ThreadPoolExecutor | None = None
+        self._pid = 0
+
+    def submit(self, waiting: Waiting) -> "Future[Outcome]":
+        """Queue it; the future is resolved when it is durable or cannot become so."""
+        self._running()
+        waiting.incoming.handed_over = True
+        self._queue.put(waiting)
+        return waiting.future
+
+    def close(self) -> None:
+        """Finish what is queued and stop."""
+        if self._thread is None or self._pid != os.getpid():
+            return
+        self._queue.put(None)
+        self._thread.join()
+        if self._comparing is not None:
+            self._comparing.shutdown(wait=True)
+        self._queue.put(None)
+        self._run(self._queue)  # the conflicts that comparing found
+        self._thread = None
+
+    def _running(self) -> None:
+        """The thread of this process; made on first use, also after a fork."""
+        if self._pid != os.getpid():
+            self._lock = threading.Lock()
+            self._queue = queue.SimpleQueue()
+            self._thread = self._comparing = None
+            self._pid = os.getpid()
+        if self._thread is not None:
+            return
+        with self._lock:
+            if self._thread is None:
+                self._comparing = ThreadPoolExecutor(1, thread_name_prefix="compare")
+                self._thread = threading.Thread(target=self._run, args=(self._queue,), name="commit", daemon=True)
+                self._thread.start()
+
+    def _run(self, waiting: "queue.SimpleQueue[Waiting | None]") -> None:
+        while True:
+            group = _gather(waiting)
+            if group:
+                self._commit(group)
+            if group is None:
+                return
+
+    def _commit(self, group: list[Waiting]) -> None:
+        """Make a group durable; when one of it is at fault, each for itself, so that no one fails for another."""
+        try:
+            self._make_durable(group)
+        except StorageUnavailable as error:
+            _fail(group, error)
+        except Exception as error:
+            if len(group) == 1:
+                if not isinstance(error, ArchiveError):
+                    log.exception("an object could not be committed")
+                _fail(group, error)
+                return
+            for waiting in group:
+                if not waiting.finished:
+                    self._commit([waiting])
+
+    def _make_durable(self, group: list[Waiting]) -> None:
+        self._put([waiting for waiting in group if waiting.stored is None])
+        for waiting, outcome in self._index(group):
+            if outcome is None:
+                self._compare(waiting)
+            else:
+                _finish(waiting, outcome)
+
+    def _put(self, new: list[Waiting]) -> None:
+        """The bytes of each, once when several bring the same."""
+        if not new:
+            return
+        first = {waiting.key: waiting for waiting in reversed(new)}
+        put = [(key, waiting.incoming.path, waiting.sha256) for key, waiting in first.items()]
+        kept = dict(zip(first, self._objects.put_many(put, consume=True), strict=True))
+        for waiting in new:
+            waiting.stored = kept[waiting.key]
+
+    def _index(self, group: list[Waiting]) -> list[tuple[Waiting, Outcome | None]]:
+        """The rows of all of them; tried again when the index was only busy."""
+        for attempt in range(1, TRIES + 1):
+            try:
+                return self._transaction(group)
+            except StorageFull:
+                raise
+            except StorageUnavailable:
+                if attempt == TRIES:
+                    raise
+                log.warning("the index was not available to %d objects, trying again", len(group))
+                time.sleep(0.1 * attempt)
+        raise AssertionError("unreachable")
+
+    def _transaction(self, group: list[Waiting]) -> list[tuple[Waiting, Outcome | None]]:
+        outcomes: list[tuple[Waiting, Outcome | None]] = []
+        plain = [waiting for waiting in group if waiting.description is not None and waiting.existing is None]
+        with self._database.writing() as db:
+            outcomes.extend((w, _quarantined(w, db)) for w in group if w.description is None)
+            outcomes.extend((w, _conflicting(w, db)) for w in group if w.existing is not None)
+            added = instances.add(db, [(_described(w), _kept(w), w.origin) for w in plain]) if plain else []
+        outcomes.extend((waiting, _added(waiting, one)) for waiting, one in zip(plain, added, strict=True))
+        return outcomes
+
+    def _compare(self, waiting: Waiting) -> None:
+        """The same UID with other bytes: whether it is the same content takes long, so it is found out elsewhere."""
+        assert self._comparing is not None
+        self._comparing.submit(self._compared, waiting)
+
+    def _compared(self, waiting: Waiting) -> None:
+        description, stored, existing = _described(waiting), _kept(waiting), waiting.existing
+        assert existing is not None
+        try:
+            if self._noted(waiting):
+                _finish(waiting, _conflict(waiting))
+            elif self._same_content(description, stored, existing):
+                self._forget(stored)
+                reason = "the same attributes and pixels in another encoding"
+                _finish(waiting, _outcome(ALREADY_STORED, waiting, existing.stored, reason))
+            else:
+                self._queue.put(waiting)  # to be written as a conflict
+        except Exception as error:
+            if not isinstance(error, ArchiveError):
+                log.exception("two objects could not be compared")
+            _fail([waiting], error)
+
+    def _noted(self, waiting: Waiting) -> bool:
+        uid = _described(waiting).instance.sop_instance_uid
+        with self._database.reading() as db:
+            return noted.conflict(db, waiting.origin.hospital_id, uid, waiting.sha256)
+
+    def _forget(self, stored: StoredObject) -> None:
+        """Bytes that say what the canonical ones say, and that nothing points to, are not kept twice."""
+        try:
+            self._objects.delete(stored.key)
+        except ArchiveError:
+            log.warning("an alternate encoding stays in the store: %s", stored.key)
+
+
+def _gather(waiting: "queue.SimpleQueue[Waiting | None]") -> list[Waiting] | None:
+    """The next group: at least one, at most GROUP, nothing waited for beyond the first. None means stop."""
+    first = waiting.get()
+    if first is None:
+        return None
+    group = [first]
+    while len(group) < GROUP:
+        try:
+            more = waiting.get_nowait()
+        except queue.Empty:
+            break
+        if more is None:
+            waiting.put(None)
+            break
+        group.append(more)
+    return group
+
+
+def _described(waiting: Waiting) -> Description:
+    assert waiting.description is not None
+    return waiting.description
+
+
+def _kept(waiting: Waiting) -> StoredObject:
+    assert waiting.stored is not None
+    return waiting.stored
+
+
+def _added(waiting: Waiting, added: instances.Added) -> Outcome | None:
+    """The answer, or None when the content has to be compared first."""
+    if added.kind == STORED:
+        return _outcome(STORED, waiting, _kept(waiting))
+    if added.kind == ALREADY_STORED:
+        return _outcome(ALREADY_STORED, waiting, _kept(waiting))
+    waiting.existing = added.existing
+    return None
+
+
+def _conflicting(waiting: Waiting, db: "Connection") -> Outcome:
+    assert waiting.existing is not None
+    instances.add_conflict(db, _described(waiting), _kept(waiting), waiting.origin, waiting.existing)
+    return _conflict(waiting)
+
+
+def _conflict(waiting: Waiting) -> Outcome:
+    return _outcome(CONFLICT, waiting, _kept(waiting), "another content is stored under this SOP Instance UID")
+
+
+def _quarantined(waiting: Waiting, db: "Connection") -> Outcome:
+    instances.add_quarantine(db, _kept(waiting), waiting.origin, waiting.reason)
+    return Outcome(QUARANTINED, None, "", _kept(waiting), waiting.reason)
+
+
+def _outcome(kind: str, waiting: Waiting, stored: StoredObject, reason: str = "") -> Outcome:
+    description = _described(waiting)
+    return Outcome(kind, description.key, description.instance.sop_class_uid, stored, reason)
+
+
+def _finish(waiting: Waiting, outcome: Outcome) -> None:
+    waiting.finished = True
+    waiting.incoming.discard()
+    waiting.future.set_result(outcome)
+
+
+def _fail(group: Sequence[Waiting], error: Exception) -> None:
+    for waiting in group:
+        if not waiting.finished:
+            waiting.finished = True
+            waiting.incoming.discard()
+            waiting.future.set_exception(error)

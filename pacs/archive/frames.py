@@ -1,0 +1,104 @@
+"""Headers and frames out of stored objects, each by one ranged read."""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pacs.dataset.envelope import DEFLATED, inflate
+from pacs.dataset.frames import cut_bits
+from pacs.dataset.limits import LIMITS
+from pacs.errors import LimitExceeded, UndecodablePixels
+from storage.errors import InvalidInstance, NotFound, ObjectCorrupt
+from storage.model.archive import Instance
+from storage.objects.base import ObjectStore
+
+_BLOCK = 256 * 1024
+LARGEST_HEADER = 512 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame as it is stored: its fragments joined, or its native bytes in the byte order of its syntax."""
+
+    data: bytes
+    transfer_syntax_uid: str
+
+
+def header_of(objects: ObjectStore, instance: Instance) -> bytes:
+    """The dataset up to the value of Pixel Data (that element's tag, VR and length are the last bytes), all of it when
+    there are no pixels; inflated when it is deflated."""
+    facts = instance.facts
+    if facts.transfer_syntax_uid in DEFLATED:
+        return _inflated(objects, instance, 0, facts.pixel_offset)
+    end = facts.pixel_offset if facts.pixel_offset is not None else instance.stored.size
+    length = end - facts.dataset_offset
+    if length > LARGEST_HEADER:
+        raise LimitExceeded(f"a header of {length} bytes")
+    return objects.get(instance.stored.key, facts.dataset_offset, length)
+
+
+def frame_of(objects: ObjectStore, instance: Instance, number: int) -> Frame:
+    """Frame `number`, from 1. Raises NotFound when there is no such frame."""
+    facts = instance.facts
+    if not 1 <= number <= facts.frames or facts.pixel_offset is None:
+        raise NotFound(f"there is no frame {number}, the instance has {facts.frames}")
+    if facts.frame_table:
+        return Frame(_joined(objects, instance, facts.frame_table[number - 1]), facts.transfer_syntax_uid)
+    start, bits = _native_place(instance, number)
+    begin, end = start // 8, (start + bits + 7) // 8
+    if facts.pixel_length is None or end > facts.pixel_length:
+        raise UndecodablePixels(f"Pixel Data has {facts.pixel_length} bytes, frame {number} ends at {end}")
+    if facts.transfer_syntax_uid in DEFLATED:
+        data = _inflated(objects, instance, facts.pixel_offset + begin, facts.pixel_offset + end)
+    else:
+        data = objects.get(instance.stored.key, facts.pixel_offset + begin, end - begin)
+    return Frame(cut_bits(data, start % 8, bits) if start % 8 or bits % 8 else data, facts.transfer_syntax_uid)
+
+
+def _native_place(instance: Instance, number: int) -> tuple[int, int]:
+    """Where a native frame starts in Pixel Data and how long it is, in bits; packed frames need not start at a byte."""
+    facts = instance.facts
+    if facts.frame_length is None:
+        raise UndecodablePixels("the instance does not say how large a frame is")
+    bits = facts.frame_length * 8
+    if facts.bits_allocated is not None and facts.bits_allocated % 8:
+        exact = (facts.rows or 0) * (facts.columns or 0) * facts.bits_allocated
+        bits = exact if (exact + 7) // 8 == facts.frame_length else bits
+    return (number - 1) * bits, bits
+
+
+def _joined(objects: ObjectStore, instance: Instance, parts: tuple[tuple[int, int], ...]) -> bytes:
+    if len(parts) == 1:
+        return objects.get(instance.stored.key, *parts[0])
+    begin, end = parts[0][0], parts[-1][0] + parts[-1][1]
+    data = objects.get(instance.stored.key, begin, end - begin)
+    return b"".join(data[offset - begin : offset - begin + length] for offset, length in parts)
+
+
+def _inflated(objects: ObjectStore, instance: Instance, begin: int, end: int | None) -> bytes:
+    """Bytes `begin` to `end` of the inflated dataset of a deflated instance."""
+    kept: list[bytes] = []
+    position = size = 0
+    try:
+        for piece in inflate(_blocks(objects, instance), LIMITS):
+            following = position + len(piece)
+            if following > begin:
+                part = piece[max(begin - position, 0) : None if end is None else max(end - position, 0)]
+                kept.append(part)
+                size += len(part)
+            position = following
+            if end is not None and position >= end:
+                break
+            if size > LIMITS.frame_bytes:
+                raise LimitExceeded(f"more than {LIMITS.frame_bytes} bytes")
+    except (InvalidInstance, zlib.error) as error:
+        raise UndecodablePixels(str(error)) from error
+    if end is not None and position < end:
+        raise ObjectCorrupt("the deflated dataset is shorter than it was")
+    return b"".join(kept)
+
+
+def _blocks(objects: ObjectStore, instance: Instance) -> Iterator[bytes]:
+    with objects.open(instance.stored.key, instance.facts.dataset_offset) as stream:
+        while block := stream.read(_BLOCK):
+            yield block

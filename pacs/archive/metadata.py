@@ -1,0 +1,68 @@
+"""The metadata of a series as one immutable object: gzipped DICOM JSON, made once for each revision (manifest).
+
+`BulkDataURI`s in it are absolute paths below BULK_ROOT, so that the same bytes are right at every level of the
+resource tree and can be served without being unpacked.
+"""
+
+import gzip
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pacs.archive.frames import header_of
+from pacs.present import instance_json
+from storage.errors import ObjectMissing
+from storage.model.archive import Instance, Series
+from storage.objects.base import ObjectStore
+
+BULK_ROOT = "/dicom-web"
+KEPT_LEVEL, _PASSING_LEVEL = 6, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """A gzipped JSON array of `count` instances, and a strong validator for it."""
+
+    gzip: bytes
+    etag: str
+    count: int
+
+
+def manifest_of(objects: ObjectStore, found: Sequence[Instance], level: int = _PASSING_LEVEL) -> Metadata:
+    """Read the headers and make the metadata."""
+    parts = [_instance_text(objects, instance) for instance in found]
+    return _packed(parts, level)
+
+
+def kept_manifest(objects: ObjectStore, series: Series) -> Metadata | None:
+    """The manifest the worker made of this very revision, when there is one."""
+    if not series.manifest_key or series.manifest_revision != series.revision:
+        return None
+    try:
+        data = objects.get(series.manifest_key)
+    except ObjectMissing:
+        return None
+    return Metadata(data, series.manifest_key.rpartition("/")[2][:32], series.instances)
+
+
+def joined(parts: Sequence[Metadata]) -> Metadata:
+    """One array of several."""
+    if len(parts) == 1:
+        return parts[0]
+    texts = [gzip.decompress(part.gzip).decode()[1:-1] for part in parts]
+    whole = _packed([text for text in texts if text], _PASSING_LEVEL)
+    etag = hashlib.sha256("".join(part.etag for part in parts).encode()).hexdigest()[:32]
+    return Metadata(whole.gzip, etag, sum(part.count for part in parts))
+
+
+def _instance_text(objects: ObjectStore, instance: Instance) -> str:
+    found = instance_json(instance, header_of(objects, instance), BULK_ROOT)
+    return json.dumps(found, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _packed(parts: Iterable[str], level: int) -> Metadata:
+    parts = list(parts)
+    text = f"[{','.join(parts)}]".encode()
+    etag = hashlib.sha256(text).hexdigest()[:32]
+    return Metadata(gzip.compress(text, level, mtime=0), etag, len(parts))

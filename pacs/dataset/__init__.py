@@ -1,0 +1,1 @@
+"""Reading DICOM bytes within limits: the envelope, the elements, their values, and where the frames are."""

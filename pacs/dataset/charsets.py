@@ -1,0 +1,47 @@
+"""Text of data elements: Specific Character Set (0008,0005) decoded to NFC."""
+
+import unicodedata
+import warnings
+from functools import lru_cache
+
+from pydicom.charset import convert_encodings, decode_bytes
+
+ESCAPE = 0x1B
+TEXT_DELIMITERS = frozenset({0x0A, 0x0C, 0x0D, 0x09, 0x5C})
+NAME_DELIMITERS = TEXT_DELIMITERS | {0x5E, 0x3D}
+DEFAULT: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=256)
+def encodings(terms: tuple[str, ...]) -> tuple[str, ...]:
+    """Python's names for the defined terms; unknown terms read as Latin-1."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return tuple(convert_encodings(list(terms) or [""]))
+        except (LookupError, ValueError):
+            return ("iso8859",)
+
+
+def decode(raw: bytes, terms: tuple[str, ...], *, name: bool = False) -> str:
+    """The text of `raw` as NFC, without NUL. Undeclared text that is valid UTF-8 is read as UTF-8."""
+    if raw.isascii() and ESCAPE not in raw:
+        text = raw.decode("ascii")
+    else:
+        text = unicodedata.normalize("NFC", _decode_beyond_ascii(raw, terms, name))
+    return text.replace("\0", "") if "\0" in text else text
+
+
+def _decode_beyond_ascii(raw: bytes, terms: tuple[str, ...], name: bool) -> str:
+    if not any(terms) or terms in (("ISO_IR 6",), ("ISO_IR 192",)):
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError:
+            pass
+    delimiters = NAME_DELIMITERS if name else TEXT_DELIMITERS
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return decode_bytes(raw, encodings(terms), set(delimiters))
+        except (LookupError, ValueError):
+            return raw.decode("latin-1")

@@ -1,0 +1,174 @@
+"""Values → what doors say: a C-FIND answer as a Dataset, a QIDO-RS answer and instance metadata as DICOM JSON."""
+
+import base64
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
+from pydicom.dataset import Dataset
+
+from pacs.dataset.syntaxes import scanner_of
+from pacs.dataset.values import Json, Reader
+from storage.model.archive import Instance
+from storage.model.attributes import BY_TAG, down_to
+from storage.model.query import Found, Level
+
+UTF_8 = "ISO_IR 192"
+ALL = "all"
+INLINE_BYTES = 1024  # binary values up to this size are given inline
+_CHARACTER_SET, _RETRIEVE_AE_TITLE, _LEVEL = "00080005", "00080054", "00080052"
+_AVAILABLE_TRANSFER_SYNTAX = "00083002"
+_ENCAPSULATION = frozenset({"7FE00001", "7FE00002", "7FE00003"})
+
+_UNIQUE: dict[Level, tuple[str, ...]] = {
+    Level.PATIENT: ("PatientID",),
+    Level.STUDY: ("StudyInstanceUID",),
+    Level.SERIES: ("StudyInstanceUID", "SeriesInstanceUID"),
+    Level.IMAGE: ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"),
+}
+
+# What QIDO-RS answers without being asked (PS3.18 tables 10.6.3-3 to 10.6.3-5).
+_STUDY_DEFAULTS = (
+    "StudyDate", "StudyTime", "AccessionNumber", "InstanceAvailability", "ModalitiesInStudy",
+    "ReferringPhysicianName", "TimezoneOffsetFromUTC", "PatientName", "PatientID", "PatientBirthDate", "PatientSex",
+    "StudyInstanceUID", "StudyID", "NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances", "StudyDescription",
+)  # fmt: skip
+_SERIES_DEFAULTS = (
+    "Modality", "TimezoneOffsetFromUTC", "SeriesDescription", "SeriesInstanceUID", "SeriesNumber", "SeriesDate",
+    "SeriesTime", "NumberOfSeriesRelatedInstances", "PerformedProcedureStepStartDate",
+    "PerformedProcedureStepStartTime", "RequestAttributesSequence", "BodyPartExamined", "StudyInstanceUID",
+)  # fmt: skip
+_IMAGE_DEFAULTS = (
+    "SOPClassUID", "SOPInstanceUID", "InstanceAvailability", "TimezoneOffsetFromUTC", "InstanceNumber", "Rows",
+    "Columns", "BitsAllocated", "NumberOfFrames", "StudyInstanceUID", "SeriesInstanceUID",
+)  # fmt: skip
+DEFAULTS: dict[Level, tuple[str, ...]] = {
+    Level.PATIENT: ("PatientName", "PatientID", "PatientBirthDate", "PatientSex"),
+    Level.STUDY: _STUDY_DEFAULTS,
+    Level.SERIES: _SERIES_DEFAULTS,
+    Level.IMAGE: _IMAGE_DEFAULTS,
+}
+
+
+def to_dataset(found: Found, keywords: Iterable[str], retrieve_ae_title: str = "") -> Dataset:
+    """A C-FIND answer: what was asked for (empty where we know nothing), the unique keys, where to retrieve it from."""
+    answer = Dataset()
+    answer.SpecificCharacterSet = UTF_8
+    answer.QueryRetrieveLevel = found.level.value
+    if retrieve_ae_title:
+        answer.RetrieveAETitle = retrieve_ae_title
+    for keyword in dict.fromkeys((*_UNIQUE[found.level], *keywords)):
+        tag = tag_for_keyword(keyword)
+        if tag is None or keyword in ("SpecificCharacterSet", "QueryRetrieveLevel", "RetrieveAETitle"):
+            continue
+        _put(answer, tag, found.attributes.get(f"{tag:08X}"))
+    return answer
+
+
+def to_json(
+    found: Found, includefield: Collection[str] = (), retrieve_url: str = "", asked: Collection[str] = ()
+) -> dict[str, Json]:
+    """A QIDO-RS answer: the attributes of the level, those asked for by `includefield` (keywords or "all") and the
+    matching keys that were `asked`."""
+    wanted = set(DEFAULTS[found.level]) | set(asked) | set(includefield)
+    if ALL in wanted:
+        wanted |= {attribute.keyword for attribute in down_to(found.level)}
+    if found.level in (Level.SERIES, Level.IMAGE) and "StudyInstanceUID" in asked:
+        wanted.add("StudyInstanceUID")
+    tags = {f"{tag_for_keyword(keyword) or 0:08X}" for keyword in wanted}
+    answer: dict[str, Json] = {_CHARACTER_SET: {"vr": "CS", "Value": [UTF_8]}}
+    for tag, value in found.attributes.items():
+        if tag in tags:
+            answer[tag] = dict(value)
+    if retrieve_url:
+        answer["00081190"] = {"vr": "UR", "Value": [retrieve_url]}
+    return dict(sorted(answer.items()))
+
+
+def header_json(header: bytes, transfer_syntax_uid: str, bulk_root: str) -> dict[str, Json]:
+    """The DICOM JSON of a whole header (PS3.18 Annex F). Binary values longer than INLINE_BYTES, and Pixel Data, are
+    BulkDataURIs below `bulk_root`: ``<bulk_root>/<tag>`` or, inside sequences, ``<bulk_root>/<tag>/<item>/<tag>``."""
+    scanner = scanner_of(header, transfer_syntax_uid)
+    elements = scanner.top_level(0)
+    reader = Reader(scanner, inline=INLINE_BYTES, bulk=lambda path: f"{bulk_root}/{_path(path)}")
+    reader.see(elements)
+    found = reader.dataset(elements)
+    for tag in _ENCAPSULATION:
+        found.pop(tag, None)
+    found[_CHARACTER_SET] = {"vr": "CS", "Value": [UTF_8]}
+    if scanner.pixels is not None:
+        pixels, vr = f"{scanner.pixels.tag:08X}", scanner.pixels.vr
+        found[pixels] = {"vr": vr if vr in ("OB", "OW", "OF", "OD") else "OW", "BulkDataURI": f"{bulk_root}/{pixels}"}
+    return dict(sorted(found.items()))
+
+
+def instance_json(instance: Instance, header: bytes, root: str) -> dict[str, Json]:
+    """The metadata of an instance as RetrieveMetadata answers it, its bulk data below `root`."""
+    key = instance.key
+    place = f"{root}/studies/{key.study_instance_uid}/series/{key.series_instance_uid}/instances/{key.sop_instance_uid}"
+    found = header_json(header, instance.facts.transfer_syntax_uid, f"{place}/bulkdata")
+    found["00080016"] = {"vr": "UI", "Value": [instance.facts.sop_class_uid]}
+    found["00080018"] = {"vr": "UI", "Value": [key.sop_instance_uid]}
+    found[_AVAILABLE_TRANSFER_SYNTAX] = {"vr": "UI", "Value": [instance.facts.transfer_syntax_uid]}
+    return dict(sorted(found.items()))
+
+
+def keyword_of(tag: str) -> str:
+    """The keyword of an eight-digit tag, "" when there is none."""
+    known = BY_TAG.get(tag.upper())
+    return known.keyword if known is not None else keyword_for_tag(int(tag, 16))
+
+
+def display_name(name: str) -> str:
+    """A person name as people write it: Nguyễn^Văn^An → Nguyễn Văn An; prefix before, suffix after."""
+    family, given, middle, prefix, suffix = ((name.split("=")[0]).split("^") + [""] * 5)[:5]
+    return " ".join(part.strip() for part in (prefix, family, middle, given, suffix) if part.strip())
+
+
+def _path(path: tuple[int | str, ...]) -> str:
+    """Tags stand at even places, item numbers (from 0) at odd ones."""
+    return "/".join(f"{part:08X}" if place % 2 == 0 else str(part) for place, part in enumerate(path))
+
+
+def _put(answer: Dataset, tag: int, value: dict[str, object] | None) -> None:
+    vr = str(value["vr"]) if value is not None else _vr(tag)
+    answer.add_new(tag, vr, _python(vr, value) if value is not None else (None if vr != "SQ" else []))
+
+
+def _vr(tag: int) -> str:
+    return dictionary_VR(tag).split(" or ")[0]
+
+
+def _python(vr: str, value: dict[str, object]) -> Any:
+    """The value of one DICOM JSON attribute as pydicom takes it."""
+    if "InlineBinary" in value:
+        return base64.b64decode(str(value["InlineBinary"]))
+    values: Any = value.get("Value") or []
+    if vr == "SQ":
+        return [_item(item) for item in values]
+    if vr == "PN":
+        values = ["=".join(_groups(person)).rstrip("=") for person in values]
+    elif vr in ("DS", "IS"):
+        values = ["" if number is None else _number(number) for number in values]
+    else:
+        values = ["" if part is None else part for part in values]
+    return values[0] if len(values) == 1 else values or None
+
+
+def _groups(person: Any) -> tuple[str, ...]:
+    if not isinstance(person, dict):
+        return (str(person or ""),)
+    return tuple(str(person.get(group, "")) for group in ("Alphabetic", "Ideographic", "Phonetic"))
+
+
+def _number(number: object) -> str:
+    """At most 16 characters, as DS allows (PS3.5 6.2)."""
+    text = str(int(number)) if isinstance(number, float) and number.is_integer() else str(number)
+    return text if len(text) <= 16 else f"{float(text):.10g}"
+
+
+def _item(attributes: dict[str, Json]) -> Dataset:
+    item = Dataset()
+    for tag, value in attributes.items():
+        _put(item, int(tag, 16), value)
+    return item
