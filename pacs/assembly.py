@@ -34,7 +34,7 @@ def prepare(config: Config) -> Prepared:
         hospital = hospitals.ensure(db, config.hospital.code, config.hospital.name)
         if fresh:
             for peer in config.peers:
-                peers.put(
+                peers.add(
                     db,
                     Peer(
                         ae_title=peer.ae_title,

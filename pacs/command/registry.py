@@ -85,7 +85,8 @@ def _add_peer(database: Database, own: Hospital, arguments: argparse.Namespace) 
         description=arguments.description,
     )
     with database.writing() as db:
-        peers.put(db, peer)
+        known = any(other.ae_title == peer.ae_title for other in peers.all(db))
+        (peers.update if known else peers.add)(db, peer)
     print(f"{peer.ae_title} at {peer.host} may {', '.join(sorted(allow)) or 'only echo'}.")
 
 

@@ -6,6 +6,7 @@ import importlib
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ def serve(config: Config) -> int:
     configure_logging(config.log.level, config.log.format)
     make_folders(config)
     with only_server(config):
+        check_ports(config)
         fresh = prepare(config)
         from viewer.access.setup import create_setup_link
 
@@ -49,6 +51,21 @@ def make_folders(config: Config) -> None:
             f"the data folder {config.data.resolve()} cannot be made ({error.strerror}). "
             "Name another one: HOICHAN_DATA=/path hoichan serve"
         ) from error
+
+
+def check_ports(config: Config) -> None:
+    """Raise Conflict, with the way out, when a port of ours is taken or not allowed."""
+    for name, host, port in (("WEB", config.web.host, config.web.port), ("DICOM", config.dicom.host, config.dicom.port)):
+        try:
+            family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+        except OSError as error:
+            raise Conflict(
+                f"port {port} on {host} cannot be used: {error.strerror}. "
+                f"Stop the program that uses it, or choose another port: HOICHAN_{name}__PORT={port + 1} hoichan serve"
+            ) from error
 
 
 @contextlib.contextmanager
@@ -88,9 +105,10 @@ Run = Callable[[Callable[[], None]], None]
 
 def _codecs(config: Config) -> Run:
     def run(ready: Callable[[], None]) -> None:
-        from pacs.pixels.pool import serve_codecs
+        from pacs.pixels.server import serve_codecs
 
-        serve_codecs(config.codec_socket, config.codecs.processes, config.codecs.memory_mb, config.codecs.seconds, ready)
+        limits = config.codecs
+        serve_codecs(config.codec_socket, limits.processes, limits.memory_mb, limits.seconds, ready=ready)
 
     return run
 

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from logging import getLogger
 from pathlib import Path
@@ -36,9 +37,17 @@ class Limits:
 
 
 def serve_codecs(
-    socket_path: Path, processes: int = 2, memory_mb: int = 1024, seconds: float = 20, lifeline: int | None = None
+    socket_path: Path,
+    processes: int = 2,
+    memory_mb: int = 1024,
+    seconds: float = 20,
+    lifeline: int | None = None,
+    ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, or until `lifeline` (a descriptor) ends. Must own its process: it forks."""
+    """Serve until SIGTERM or SIGINT, or until `lifeline` (a descriptor) ends. Must own its process: it forks.
+
+    `ready` is called when the socket is there.
+    """
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
     from pacs.pixels import work  # the codecs, loaded once for all children
@@ -48,6 +57,7 @@ def serve_codecs(
     gc.freeze()
     listener = _bound(socket_path)
     identity = os.stat(socket_path).st_ino
+    ready()
     try:
         _Parent(listener, processes, Limits(memory_mb, seconds), lifeline).run()
     finally:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-ADMIN = "quản trị"
+ADMIN = "quantri"
 PASSWORD = "mật khẩu đủ dài 2026"
 
 
