@@ -1,0 +1,135 @@
+"""Accounts and tokens as people make them: from the command line, the admin page and the set-up link."""
+
+import re
+import unicodedata
+
+from storage.errors import Conflict, NotFound
+from storage.index import accounts as store
+from storage.index import hospitals
+from storage.index.database import Database
+from storage.model.archive import Hospital
+from storage.model.people import User
+from viewer.access.passwords import check_password, hash_password
+from viewer.access.rights import ROLES, TOKEN_SCOPES
+from viewer.access.secrets import kept, new_secret
+from viewer.errors import InvalidRequest
+
+TOKEN_PREFIX = "hc_"
+LANGUAGES = ("vi", "en")
+_NAME = re.compile(r"[^\W_][\w.@+-]{0,62}[^\W_]")
+
+
+def add_user(
+    database: Database, name: str, display_name: str, role: str, password: str, hospital_code: str | None = None
+) -> User:
+    """A new account with one role at one hospital (the first one when none is named)."""
+    name = check_name(name)
+    check_role(role)
+    display_name = check_display_name(display_name) or name
+    check_password(password, name, display_name)
+    password_hash = hash_password(password)
+    hospital = find_hospital(database, hospital_code)
+    with database.writing() as db:
+        return store.add_user(db, name, display_name, password_hash, roles=((hospital.id, role),))
+
+
+def disable_user(database: Database, name: str) -> User:
+    """This account can no longer sign in, and its sessions end."""
+    return change_user(database, named(database, name).id, disabled=True)
+
+
+def list_users(database: Database) -> list[User]:
+    """All accounts by name."""
+    with database.reading() as db:
+        return store.users(db)
+
+
+def add_token(database: Database, name: str, scope: str, hospital_id: int | None = None) -> str:
+    """A bearer token for a program; its secret, which is shown this once."""
+    if scope not in TOKEN_SCOPES:
+        raise InvalidRequest(f"scope must be one of {', '.join(TOKEN_SCOPES)}")
+    label = check_display_name(name)
+    if not label:
+        raise InvalidRequest("the token needs a name")
+    secret = new_secret(TOKEN_PREFIX)
+    where = find_hospital(database, None).id if hospital_id is None else hospital_id
+    with database.writing() as db:
+        store.add_token(db, label, scope, where, kept(secret))
+    return secret
+
+
+def change_user(
+    database: Database,
+    user_id: int,
+    *,
+    disabled: bool | None = None,
+    role: tuple[int, str] | None = None,
+    password: str | None = None,
+) -> User:
+    """Disable or enable, give another role at one hospital, or another password. Who loses rights is signed out. The
+    last administrator stays: raises Conflict."""
+    with database.reading() as db:
+        before = store.user(db, user_id)
+    password_hash = None
+    if password is not None:
+        check_password(password, before.name, before.display_name)
+        password_hash = hash_password(password)
+    with database.writing() as db:
+        before = store.user(db, user_id)
+        if role is not None:
+            store.set_roles(db, user_id, [*(pair for pair in before.roles if pair[0] != role[0]), role])
+        user = store.update_user(db, user_id, disabled=disabled, password_hash=password_hash)
+        if _administers(before) and not any(_administers(other) for other in store.users(db)):
+            raise Conflict("this is the last administrator; make another one first")
+        if user.roles != before.roles:
+            store.end_sessions(db, user_id)
+        return user
+
+
+def named(database: Database, name: str) -> User:
+    """The account of this name; raises NotFound."""
+    with database.reading() as db:
+        found = store.credentials(db, name)
+    if found is None:
+        raise NotFound(f"there is no user {name!r}")
+    return found[0]
+
+
+def find_hospital(database: Database, code: str | None) -> Hospital:
+    """The hospital with this code, or the first one made; raises NotFound."""
+    with database.reading() as db:
+        if code:
+            return hospitals.by_code(db, code)
+        known = hospitals.all(db)
+    if not known:
+        raise NotFound("there is no hospital yet")
+    return min(known, key=lambda hospital: hospital.id)
+
+
+def check_name(name: str) -> str:
+    """The name to sign in with, or InvalidRequest."""
+    name = unicodedata.normalize("NFC", name).strip()
+    if not _NAME.fullmatch(name):
+        raise InvalidRequest(
+            "a user name has 2 to 64 letters, digits or . _ - @ + and begins and ends with a letter or digit"
+        )
+    return name
+
+
+def check_display_name(name: str) -> str:
+    """The name people see, without control characters, or InvalidRequest."""
+    name = " ".join("".join(c if c.isprintable() else " " for c in unicodedata.normalize("NFC", name)).split())
+    if len(name) > 128:
+        raise InvalidRequest("a name has at most 128 characters")
+    return name
+
+
+def check_role(role: str) -> str:
+    """The role, or InvalidRequest."""
+    if role not in ROLES:
+        raise InvalidRequest(f"role must be one of {', '.join(ROLES)}")
+    return role
+
+
+def _administers(user: User) -> bool:
+    return not user.disabled and any(role == "admin" for _, role in user.roles)

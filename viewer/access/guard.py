@@ -1,0 +1,197 @@
+"""The guard at every route: who asks, what they may do, and whether the request is one of ours.
+
+A route without `@guard.needs(…)`, `@guard.signed_in` or `@guard.open` stops the application from being built.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import ParamSpec, TypeVar
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import MethodNotAllowed
+
+from pacs.config import Config
+from pacs.errors import NotSignedIn
+from storage.errors import NotPermitted
+from storage.index.database import Database
+from storage.model.archive import Origin, Scope
+from storage.model.people import Token, User
+from viewer.access import rights as table
+from viewer.access.programs import Programs
+from viewer.access.sessions import Sessions
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+PROGRAMS_PATH = "/dicom-web"  # where Authorization headers count; everywhere else only a session does
+SAFE = frozenset({"GET", "HEAD"})
+
+# All that answers without a session. tests/viewer/test_guard.py knows these six by heart too.
+OPEN = (
+    "pages.page",  # GET / and /read/<study>: shells without data
+    "pages.asset",  # GET /static/…
+    "health.healthz",  # GET /healthz: one word
+    "problems.problem",  # GET /problems/<name>: what an error means
+    "session.sign_in",  # POST /api/session
+    "setup.setup",  # GET and POST /api/setup: whether the first account is missing; making it with the secret
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks. `scope` are the hospitals where the caller has the right that the route needs."""
+
+    user: User | None
+    token: Token | None
+    roles: tuple[tuple[int, str], ...]
+    rights: frozenset[str]
+    scope: Scope
+    csrf: str = ""
+    session_id: str = ""
+
+    @property
+    def label(self) -> str:
+        """Who it was, for logs: an id, no name."""
+        return f"user-{self.user.id}" if self.user else f"token-{self.token.id}" if self.token else "-"
+
+    @property
+    def name(self) -> str:
+        """The account or token that brings objects in."""
+        return self.user.name if self.user else self.token.name if self.token else ""
+
+
+class Guard:
+    """Knows the caller of the request at hand; see the module."""
+
+    def __init__(self, database: Database, config: Config) -> None:
+        self.database = database
+        self.sessions = Sessions(database, config)
+        self.programs = Programs(database)
+        self._public_host = urlsplit(config.web.public_url).netloc.casefold()
+
+    def open(self, view: Callable[P, R]) -> Callable[P, R]:
+        """This route answers anybody; it must be one of OPEN."""
+        return _declared(view, "open")
+
+    def signed_in(self, view: Callable[P, R]) -> Callable[P, R]:
+        """This route answers whoever is signed in."""
+        return self.needs("")(view)
+
+    def needs(self, right: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+        """This route answers callers who have the right somewhere; `caller().scope` is then where."""
+        if right and right not in table.RIGHTS:
+            raise ValueError(f"there is no right {right!r}")
+
+        def declare(view: Callable[P, R]) -> Callable[P, R]:
+            @functools.wraps(view)
+            def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+                self._admit(right)
+                return view(*args, **kwargs)
+
+            return _declared(guarded, right or "signed in")
+
+        return declare
+
+    def caller(self) -> Caller:
+        """Who asks; only inside a guarded route."""
+        caller = request.environ.get("hoichan.caller")
+        if not isinstance(caller, Caller):
+            raise NotSignedIn("sign in first")
+        return caller
+
+    def origin(self, door: str, hospital_code: str = "") -> Origin:
+        """Where bytes of this request come from: the named hospital of the caller's scope, or the only or first."""
+        caller = self.caller()
+        hospital = self.sessions.hospital_in(caller.scope, hospital_code)
+        return Origin(hospital.id, hospital.code, door, caller.name, self.address())
+
+    def address(self) -> str:
+        """The address the request comes from; behind our own proxy the one it reports."""
+        return self.sessions.address()
+
+    def install(self, app: Flask) -> None:
+        """Check, before anything else, that the request is not made by somebody else's page."""
+
+        @app.before_request
+        def look() -> None:
+            if request.method not in SAFE:
+                self._check_origin()
+            if isinstance(request.routing_exception, MethodNotAllowed):
+                self._identify()
+
+        @app.after_request
+        def challenge(response: Response) -> Response:
+            if response.status_code == 401:
+                response.headers.add("WWW-Authenticate", 'Bearer realm="hoichan"')
+                # A browser would ask for name and password in a window of its own; our pages ask better.
+                if _for_programs() and "Sec-Fetch-Site" not in request.headers:
+                    response.headers.add("WWW-Authenticate", 'Basic realm="hoichan", charset="UTF-8"')
+            return response
+
+    def seal(self, app: Flask) -> None:
+        """Refuse an application with a route nobody has decided about."""
+        for endpoint, view in app.view_functions.items():
+            right = getattr(view, "right", None)
+            if right is None:
+                raise RuntimeError(f"route {endpoint} does not say which right it needs")
+            if (right == "open") != (endpoint in OPEN):
+                raise RuntimeError(f"route {endpoint} is {'' if right == 'open' else 'not '}open; see OPEN in guard.py")
+
+    def _admit(self, right: str) -> None:
+        caller = self._identify()
+        if request.method not in SAFE and caller.session_id:
+            self.sessions.check_csrf(caller.csrf)
+        hospitals = table.hospitals_with(right, caller.roles)
+        if caller.token is not None:
+            hospitals = caller.scope.hospital_ids if not right or right in caller.rights else frozenset()
+        if not hospitals:
+            raise NotPermitted(f"this needs the right {right}")
+        request.environ["hoichan.caller"] = replace(caller, scope=Scope(hospitals))
+
+    def _identify(self) -> Caller:
+        """The caller by bearer token or password (programs, under /dicom-web only) or by session cookie."""
+        authorization = request.headers.get("Authorization", "")
+        if authorization and _for_programs():
+            user, token = self.programs.identify(authorization, self.address())
+            if token is not None:
+                rights = table.TOKEN_SCOPES.get(token.scope, frozenset())
+                caller = Caller(None, token, (), rights, Scope(frozenset({token.hospital_id})))
+            else:
+                caller = _of_user(user)
+        else:
+            signed_in = self.sessions.current()
+            if signed_in is None:
+                raise NotSignedIn("sign in first")
+            session, user = signed_in
+            caller = replace(_of_user(user), csrf=session.csrf, session_id=session.id)
+        request.environ["hoichan.caller"] = caller
+        return caller
+
+    def _check_origin(self) -> None:
+        """State changes come from our own pages, or from programs, which send no Origin."""
+        origin = request.headers.get("Origin")
+        if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+            raise NotPermitted("this request was made by a page of another site")
+        if origin is None:
+            return
+        ours = {request.host.casefold(), self._public_host} - {""}
+        if urlsplit(origin).netloc.casefold() not in ours:
+            raise NotPermitted("this request was made by a page of another site")
+
+
+def _for_programs() -> bool:
+    return request.path == PROGRAMS_PATH or request.path.startswith(PROGRAMS_PATH + "/")
+
+
+def _of_user(user: User | None) -> Caller:
+    if user is None or user.disabled:
+        raise NotSignedIn("sign in first")
+    hospitals = table.hospitals_with("", user.roles)
+    return Caller(user, None, user.roles, table.rights_of(user.roles), Scope(hospitals))
+
+
+def _declared(view: Callable[P, R], right: str) -> Callable[P, R]:
+    view.right = right  # type: ignore[attr-defined]
+    return view

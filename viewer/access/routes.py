@@ -1,0 +1,47 @@
+"""Signing in and out: /api/session."""
+
+from flask import Blueprint, Response, jsonify
+
+from storage.errors import NotPermitted
+from storage.index import accounts as store
+from viewer import bodies
+from viewer.access.accounts import LANGUAGES
+from viewer.access.guard import Guard
+from viewer.errors import InvalidRequest
+
+
+def blueprint(guard: Guard) -> Blueprint:
+    """The session of the browser."""
+    routes = Blueprint("session", __name__, url_prefix="/api/session")
+
+    @routes.get("")
+    @guard.signed_in
+    def session() -> Response:
+        caller = guard.caller()
+        if caller.user is None:
+            raise NotPermitted("only people have a session")
+        return jsonify(guard.sessions.described(caller.user, caller.csrf))
+
+    @routes.post("")
+    @guard.open
+    def sign_in() -> Response:
+        given = bodies.fields(name=str, password=str)
+        return guard.sessions.answer_to_sign_in(guard.sessions.sign_in(given["name"], given["password"]))
+
+    @routes.delete("")
+    @guard.signed_in
+    def sign_out() -> Response:
+        return guard.sessions.sign_out(guard.caller().session_id)
+
+    @routes.patch("")
+    @guard.signed_in
+    def change() -> Response:
+        caller = guard.caller()
+        language = bodies.fields(language=str)["language"]
+        if language not in LANGUAGES or caller.user is None:
+            raise InvalidRequest(f"language must be one of {', '.join(LANGUAGES)}")
+        with guard.database.writing() as db:
+            user = store.update_user(db, caller.user.id, language=language)
+        return jsonify(guard.sessions.described(user, caller.csrf))
+
+    return routes

@@ -1,0 +1,171 @@
+"""Sessions: begun with a password, kept in the database, over when idle or old; and the CSRF token of each."""
+
+import ipaddress
+from typing import Any
+
+from flask import Response, jsonify, request
+
+from pacs.config import Config
+from pacs.errors import NotSignedIn
+from storage.errors import NotFound, NotPermitted
+from storage.index import accounts as store
+from storage.index import hospitals
+from storage.index.database import Database
+from storage.index.types import now_ms
+from storage.model.archive import Hospital, Scope
+from storage.model.people import Session, User
+from viewer.access import cookies, throttle
+from viewer.access.passwords import hash_password, outdated, verify_password
+from viewer.access.rights import hospitals_with, rights_of
+from viewer.access.secrets import kept, keyed, new_secret, same
+from viewer.version import VERSION
+
+TOUCH_MS = 60_000
+DEVICE_COOKIE = "hoichan_device"
+DEVICE_DAYS = 365
+
+
+class Sessions:
+    """The sessions of people; the only place that reads and writes their cookies."""
+
+    def __init__(self, database: Database, config: Config) -> None:
+        self._database = database
+        self._config = config
+        self._idle_ms = config.web.session_idle_minutes * 60_000
+        self._absolute_ms = config.web.session_absolute_hours * 3_600_000
+
+    def current(self) -> tuple[Session, User] | None:
+        """The session and user of the request at hand, or None."""
+        secret = cookies.read()
+        return self.of(kept(secret)) if secret else None
+
+    def of(self, session_id: str) -> tuple[Session, User] | None:
+        """The session of this id and its user while it lasts; counts as use of it."""
+        with self._database.reading() as db:
+            found = store.session(db, session_id, idle_ms=self._idle_ms, absolute_ms=self._absolute_ms)
+        if found is not None and now_ms() - found[0].seen_at > TOUCH_MS:
+            with self._database.writing() as db:
+                store.touch_session(db, session_id)
+        return found
+
+    def lasts(self, session_id: str) -> bool:
+        """Whether the session still stands, without using it."""
+        with self._database.reading() as db:
+            return store.session(db, session_id, idle_ms=self._idle_ms, absolute_ms=self._absolute_ms) is not None
+
+    def sign_in(self, name: str, password: str) -> User:
+        """The user of this name and password, or one generic error after the same time."""
+        with self._database.reading() as db:
+            found = store.credentials(db, name)
+        account = self._throttled_as(name, found)
+        throttle.begin(self._database, account, self.address())
+        good = verify_password(password, found[1] if found else None)
+        if found is None or not good or found[0].disabled or not found[0].roles:
+            raise NotSignedIn("the name or the password is wrong")
+        throttle.succeeded(self._database, account, self.address())
+        user, password_hash = found
+        fresh = hash_password(password) if outdated(password_hash) else None
+        with self._database.writing() as db:
+            return store.update_user(db, user.id, last_sign_in_at=now_ms(), password_hash=fresh)
+
+    def answer_to_sign_in(self, user: User) -> Response:
+        """Begin a new session (never an old one again) and say who it is for."""
+        old, secret, csrf = cookies.read(), new_secret(), new_secret()
+        agent = "".join(c for c in request.headers.get("User-Agent", "") if c.isprintable())
+        with self._database.writing() as db:
+            if old:
+                store.end_session(db, kept(old))
+            store.sweep_sessions(db, idle_ms=self._idle_ms, absolute_ms=self._absolute_ms)
+            session = store.add_session(db, kept(secret), user.id, csrf, address=self.address(), agent=agent)
+            found = store.credentials(db, user.name)
+        response = jsonify(self.described(user, session.csrf))
+        cookies.write(response, secret, self._config.web.session_absolute_hours)
+        if found is not None:
+            self._remember_device(response, *found)
+        return response
+
+    def sign_out(self, session_id: str) -> Response:
+        """End the session."""
+        with self._database.writing() as db:
+            store.end_session(db, session_id)
+        response = Response(status=204)
+        cookies.clear(response)
+        return response
+
+    def described(self, user: User, csrf: str) -> dict[str, Any]:
+        """What a page must know about who is signed in (GET /api/session)."""
+        with self._database.reading() as db:
+            known = {hospital.id: hospital for hospital in hospitals.all(db)}
+        roles = [(known[hospital], role) for hospital, role in user.roles if hospital in known]
+        mine = hospitals_with("", user.roles)
+        return {
+            "user": {
+                "id": user.id,
+                "name": user.name,
+                "display_name": user.display_name,
+                "language": user.language,
+                "roles": [{"hospital": hospital.code, "role": role} for hospital, role in roles],
+            },
+            "rights": sorted(rights_of(user.roles)),
+            "csrf": csrf,
+            "hospitals": [{"code": h.code, "name": h.name} for h in known.values() if h.id in mine],
+            "version": VERSION,
+            "dicom": {
+                "ae_title": self._config.dicom.ae_title,
+                "host": self._config.dicom.host,
+                "port": self._config.dicom.port,
+            },
+        }
+
+    def check_csrf(self, csrf: str) -> None:
+        """Refuse a state change that does not carry the session's token."""
+        if not csrf or not same(request.headers.get("X-CSRF-Token", ""), csrf):
+            raise NotPermitted("the header X-CSRF-Token is missing or not this session's")
+
+    def hospital_in(self, scope: Scope, code: str = "") -> Hospital:
+        """The hospital of this code in the scope; without a code the first one in it."""
+        with self._database.reading() as db:
+            mine = [hospital for hospital in hospitals.all(db) if hospital.id in scope.hospital_ids]
+        for hospital in sorted(mine, key=lambda hospital: hospital.id):
+            if not code or hospital.code == code:
+                return hospital
+        raise NotFound("there is no such hospital")
+
+    def address(self) -> str:
+        """Where the request comes from. A proxy on this machine is believed when a public URL says there is one."""
+        address = request.remote_addr or ""
+        if self._config.web.public_url and _is_loopback(address):
+            reported = request.headers.get("X-Forwarded-For", "").split(",")[-1].strip()
+            return reported if _is_address(reported) else address
+        return address
+
+    def _throttled_as(self, name: str, found: tuple[User, str] | None) -> str:
+        """The name failures are counted under: a browser this user signed in with before has its own count, so that
+        a stranger who guesses cannot lock the user out."""
+        device = request.cookies.get(DEVICE_COOKIE, "")
+        if found is not None and device and same(device, _device(*found)):
+            return f"device {device[:32]}"
+        return name[:256]
+
+    def _remember_device(self, response: Response, user: User, password_hash: str) -> None:
+        response.set_cookie(
+            DEVICE_COOKIE, _device(user, password_hash), max_age=DEVICE_DAYS * 86400, path="/api/session",
+            secure=request.is_secure, httponly=True, samesite="Strict",
+        )  # fmt: skip
+
+
+def _device(user: User, password_hash: str) -> str:
+    """Proof that this user signed in here before; only the server can make it, and a new password voids it."""
+    return keyed(password_hash, "device", str(user.id))
+
+
+def _is_loopback(address: str) -> bool:
+    return _is_address(address) and ipaddress.ip_address(address).is_loopback
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""What an administrator looks after: peers, refusals, users, tokens, conflicts, quarantine, health."""

@@ -1,0 +1,143 @@
+"""Accounts, tokens, conflicts and quarantine: /api/admin/users, /tokens, /conflicts, /quarantine."""
+
+from dataclasses import asdict
+from typing import Any
+
+from flask import Blueprint, Response, jsonify
+
+from pacs.archive import Archive
+from storage.errors import NotFound
+from storage.index import accounts as store
+from storage.index import hospitals, instances
+from storage.model.archive import Hospital, Scope
+from storage.model.people import Token, User
+from viewer import bodies
+from viewer.access import accounts
+from viewer.access.guard import Guard
+from viewer.access.rights import ADMIN_CONFLICTS, ADMIN_USERS
+
+
+def blueprint(archive: Archive, guard: Guard) -> Blueprint:
+    """Who may come in, for the hospitals the caller administers; and what came in but needs a person."""
+    routes = Blueprint("admin", __name__, url_prefix="/api/admin")
+    _users(routes, archive, guard)
+    _tokens(routes, archive, guard)
+
+    @routes.get("/conflicts")
+    @guard.needs(ADMIN_CONFLICTS)
+    def conflicts() -> Response:
+        with archive.database.reading() as db:
+            found = instances.conflicts(db, guard.caller().scope)
+        return jsonify(conflicts=[{**asdict(entry), "object_key": None} for entry in found])
+
+    @routes.get("/quarantine")
+    @guard.needs(ADMIN_CONFLICTS)
+    def quarantine() -> Response:
+        with archive.database.reading() as db:
+            return jsonify(quarantine=[asdict(entry) for entry in instances.quarantined(db, guard.caller().scope)])
+
+    return routes
+
+
+def _users(routes: Blueprint, archive: Archive, guard: Guard) -> None:
+    database = archive.database
+
+    def visible(user: User) -> bool:
+        mine = guard.caller().scope.hospital_ids
+        return not user.roles or any(hospital in mine for hospital, _ in user.roles)
+
+    @routes.get("/users")
+    @guard.needs(ADMIN_USERS)
+    def list_users() -> Response:
+        with database.reading() as db:
+            known = hospitals.all(db)
+            return jsonify(users=[_user(user, known) for user in store.users(db) if visible(user)])
+
+    @routes.post("/users")
+    @guard.needs(ADMIN_USERS)
+    def add_user() -> tuple[Response, int]:
+        given = bodies.optional(name=str, display_name=str, password=str, role=str, hospital=str)
+        hospital = guard.sessions.hospital_in(guard.caller().scope, given.get("hospital", ""))
+        user = accounts.add_user(
+            database,
+            given.get("name", ""),
+            given.get("display_name", ""),
+            given.get("role", ""),
+            given.get("password", ""),
+            hospital.code,
+        )
+        return jsonify(_user(user, [hospital])), 201
+
+    @routes.patch("/users/<int:user_id>")
+    @guard.needs(ADMIN_USERS)
+    def change_user(user_id: int) -> Response:
+        given = bodies.optional(disabled=bool, role=str, password=str, hospital=str)
+        hospital = guard.sessions.hospital_in(guard.caller().scope, given.get("hospital", ""))
+        with database.reading() as db:
+            known, before = hospitals.all(db), store.user(db, user_id)
+        if not visible(before):
+            raise NotFound(f"there is no user with the id {user_id}")
+        role = (hospital.id, accounts.check_role(given["role"])) if "role" in given else None
+        user = accounts.change_user(
+            database, user_id, disabled=given.get("disabled"), role=role, password=given.get("password")
+        )
+        return jsonify(_user(user, known))
+
+
+def _tokens(routes: Blueprint, archive: Archive, guard: Guard) -> None:
+    database = archive.database
+
+    @routes.get("/tokens")
+    @guard.needs(ADMIN_USERS)
+    def list_tokens() -> Response:
+        with database.reading() as db:
+            known = hospitals.all(db)
+            return jsonify(tokens=[_token(token, known) for token in _mine(store.tokens(db), guard.caller().scope)])
+
+    @routes.post("/tokens")
+    @guard.needs(ADMIN_USERS)
+    def add_token() -> tuple[Response, int]:
+        given = bodies.optional(name=str, scope=str, hospital=str)
+        hospital = guard.sessions.hospital_in(guard.caller().scope, given.get("hospital", ""))
+        secret = accounts.add_token(database, given.get("name", ""), given.get("scope", ""), hospital.id)
+        return jsonify(secret=secret), 201
+
+    @routes.delete("/tokens/<int:token_id>")
+    @guard.needs(ADMIN_USERS)
+    def revoke_token(token_id: int) -> Response:
+        with database.writing() as db:
+            if not any(token.id == token_id for token in _mine(store.tokens(db), guard.caller().scope)):
+                raise NotFound(f"there is no token with the id {token_id}")
+            store.revoke_token(db, token_id)
+        return Response(status=204)
+
+
+def _mine(tokens: list[Token], scope: Scope) -> list[Token]:
+    return [token for token in tokens if token.hospital_id in scope.hospital_ids]
+
+
+def _user(user: User, known: list[Hospital]) -> dict[str, Any]:
+    codes = {hospital.id: hospital.code for hospital in known}
+    return {
+        "id": user.id,
+        "name": user.name,
+        "display_name": user.display_name,
+        "language": user.language,
+        "disabled": user.disabled,
+        "roles": [{"hospital": codes[hospital], "role": role} for hospital, role in user.roles if hospital in codes],
+        "created_at": user.created_at,
+        "last_sign_in_at": user.last_sign_in_at,
+    }
+
+
+def _token(token: Token, known: list[Hospital]) -> dict[str, Any]:
+    codes = {hospital.id: hospital.code for hospital in known}
+    return {
+        "id": token.id,
+        "name": token.name,
+        "scope": token.scope,
+        "hospital": codes.get(token.hospital_id, ""),
+        "created_at": token.created_at,
+        "used_at": token.used_at,
+        "revoked": token.revoked,
+    }

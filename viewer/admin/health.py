@@ -1,0 +1,128 @@
+"""Whether we are well: /healthz for machines (one word), /api/admin/health for people."""
+
+import platform
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from flask import Blueprint, Response, jsonify
+
+from pacs.archive import Archive
+from pacs.config import Config
+from storage.errors import ArchiveError
+from storage.index import instances, search, tasks
+from storage.model.archive import Scope
+from storage.model.worklist import WorklistFilter
+from viewer.access.guard import Guard
+from viewer.access.rights import ADMIN_HEALTH
+from viewer.version import VERSION
+
+FRESH_SECONDS = 2.0  # a look is good for so long, so that asking often costs nothing
+LOW_DISK = 10 * 1024**3
+PARTS = ("Flask", "gunicorn", "pydicom", "pynetdicom", "SQLAlchemy", "numpy", "imagecodecs")
+
+
+def blueprint(archive: Archive, guard: Guard, config: Config, doors: Callable[[], dict[str, bool]]) -> Blueprint:
+    """Health of the index, the object store and the doors."""
+    routes = Blueprint("health", __name__)
+    pulse = Pulse(archive)
+
+    @routes.get("/healthz")
+    @guard.open
+    def healthz() -> tuple[Response, int]:
+        well = all(check["ok"] for check in pulse.checks()) and all(doors().values())
+        return jsonify(status="ok" if well else "not well"), 200 if well else 503
+
+    @routes.get("/api/admin/health")
+    @guard.needs(ADMIN_HEALTH)
+    def health() -> Response:
+        scope = guard.caller().scope
+        checks = [*pulse.checks(), _codecs(archive), _disk(config), _backup()]
+        return jsonify(checks=checks, counts=_counts(archive, scope), doors=doors(), versions=_versions())
+
+    return routes
+
+
+def doors_of(config: Config) -> Callable[[], dict[str, bool]]:
+    """Which parts are up, by the files the supervisor keeps; none when there is no supervisor."""
+    folder = config.data / "run" / "ready"
+    parts = ("codecs", "worker", *(f"dicom-{number + 1}" for number in range(config.dicom.processes)))
+
+    def doors() -> dict[str, bool]:
+        if not folder.is_dir():
+            return {}
+        return {part: (folder / part).exists() for part in parts}
+
+    return doors
+
+
+class Pulse:
+    """The last look at the index and the object store."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._lock = threading.Lock()
+        self._at = float("-inf")
+        self._checks: list[dict[str, Any]] = []
+
+    def checks(self) -> list[dict[str, Any]]:
+        """What was found at most FRESH_SECONDS ago."""
+        with self._lock:
+            if time.monotonic() - self._at > FRESH_SECONDS:
+                self._checks = [_check("index", self._index), _check("object store", self._archive.objects.check)]
+                self._at = time.monotonic()
+            return self._checks
+
+    def _index(self) -> str:
+        began = time.perf_counter()
+        with self._archive.database.reading() as db:
+            tasks.counts(db)
+        kind = "PostgreSQL" if self._archive.database.engine_name == "postgresql" else "SQLite"
+        return f"{kind} answers in {(time.perf_counter() - began) * 1000:.0f} ms"
+
+
+def _check(name: str, look: Callable[[], str]) -> dict[str, Any]:
+    try:
+        return {"name": name, "ok": True, "detail": look()}
+    except ArchiveError as error:
+        return {"name": name, "ok": False, "detail": str(error)}
+
+
+def _codecs(archive: Archive) -> dict[str, Any]:
+    return _check("codecs", lambda: archive.codecs.check())
+
+
+def _disk(config: Config) -> dict[str, Any]:
+    try:
+        usage = shutil.disk_usage(config.data)
+    except OSError as error:
+        return {"name": "disk", "ok": False, "detail": f"the data folder does not answer: {error.strerror}"}
+    detail = f"{usage.free / 1024**3:,.1f} GiB free of {usage.total / 1024**3:,.1f} GiB"
+    return {"name": "disk", "ok": usage.free >= LOW_DISK, "detail": detail, "free": usage.free, "total": usage.total}
+
+
+def _backup() -> dict[str, Any]:
+    return {"name": "last backup", "ok": False, "detail": "none: this version makes no backups itself"}
+
+
+def _counts(archive: Archive, scope: Scope) -> dict[str, Any]:
+    with archive.database.reading() as db:
+        return {
+            "studies": search.worklist(db, scope, WorklistFilter(limit=1)).total,
+            "conflicts": len(instances.conflicts(db, scope)),
+            "quarantine": len(instances.quarantined(db, scope)),
+            "tasks": tasks.counts(db),
+        }
+
+
+def _versions() -> dict[str, str]:
+    found = {"hoichan": VERSION, "python": platform.python_version()}
+    for name in PARTS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

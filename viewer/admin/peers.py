@@ -1,0 +1,148 @@
+"""Peers and those we turned away: /api/admin/peers, /api/admin/refusals."""
+
+from dataclasses import replace
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from pacs.archive import Archive
+from pacs.config import PEER_RIGHTS, Config
+from pacs.dimse.admission import check_ae_title, check_host, network_of
+from pacs.errors import PeerUnreachable
+from pacs.send.dicom import echo
+from storage.errors import NotFound
+from storage.index import peers
+from storage.model.people import Peer, Refusal
+from viewer import bodies
+from viewer.access.guard import Guard
+from viewer.access.rights import ADMIN_PEERS
+from viewer.errors import InvalidRequest
+
+ECHO_SECONDS = 5.0
+
+
+def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
+    """The register of DICOM application entities, for the hospitals the caller administers."""
+    routes = Blueprint("peers", __name__, url_prefix="/api/admin")
+    database = archive.database
+
+    def own(ae_title: str) -> Peer:
+        with database.reading() as db:
+            peer = peers.get(db, ae_title)
+        if peer.hospital_id not in guard.caller().scope.hospital_ids:
+            raise NotFound(f"there is no peer {ae_title!r}")
+        return peer
+
+    @routes.get("/peers")
+    @guard.needs(ADMIN_PEERS)
+    def list_peers() -> Response:
+        with database.reading() as db:
+            mine = [peer for peer in peers.all(db) if peer.hospital_id in guard.caller().scope.hospital_ids]
+        return jsonify(peers=[_peer(peer) for peer in mine])
+
+    @routes.post("/peers")
+    @guard.needs(ADMIN_PEERS)
+    def add_peer() -> tuple[Response, int]:
+        given = bodies.optional(
+            ae_title=str, host=str, port=bodies.OPTIONAL_INT, allow=list, hospital=str, description=str
+        )
+        hospital = guard.sessions.hospital_in(guard.caller().scope, given.pop("hospital", ""))
+        blank = Peer(check_ae_title(given.pop("ae_title", "")), hospital.id, hospital.code, "", None, frozenset())
+        with database.writing() as db:
+            peer = peers.add(db, _changed(blank, given))
+        return jsonify(_peer(peer)), 201
+
+    @routes.patch("/peers/<ae_title>")
+    @guard.needs(ADMIN_PEERS)
+    def change_peer(ae_title: str) -> Response:
+        given = bodies.optional(host=str, port=bodies.OPTIONAL_INT, allow=list, hospital=str, description=str)
+        peer = own(ae_title)
+        if given.get("hospital"):
+            hospital = guard.sessions.hospital_in(guard.caller().scope, given["hospital"])
+            peer = replace(peer, hospital_id=hospital.id, hospital_code=hospital.code)
+        given.pop("hospital", None)
+        with database.writing() as db:
+            return jsonify(_peer(peers.update(db, _changed(peer, given))))
+
+    @routes.delete("/peers/<ae_title>")
+    @guard.needs(ADMIN_PEERS)
+    def remove_peer(ae_title: str) -> Response:
+        peer = own(ae_title)
+        with database.writing() as db:
+            peers.remove(db, peer.ae_title)
+        return Response(status=204)
+
+    @routes.post("/peers/<ae_title>/echo")
+    @guard.needs(ADMIN_PEERS)
+    def echo_peer(ae_title: str) -> Response:
+        peer = own(ae_title)
+        if peer.port is None or _is_many(peer.host):
+            return jsonify(ok=False, ms=None, detail="the peer has no port, or its host is a network, not one address")
+        try:
+            return jsonify(ok=True, ms=round(echo(peer, config.dicom.ae_title, ECHO_SECONDS), 1), detail="")
+        except PeerUnreachable as error:
+            return jsonify(ok=False, ms=None, detail=str(error))
+
+    @routes.get("/refusals")
+    @guard.needs(ADMIN_PEERS)
+    def list_refusals() -> Response:
+        with database.reading() as db:
+            return jsonify(refusals=[_refusal(refusal) for refusal in peers.refusals(db)])
+
+    @routes.delete("/refusals/<ae_title>")
+    @guard.needs(ADMIN_PEERS)
+    def forget_refusals(ae_title: str) -> Response:
+        with database.writing() as db:
+            peers.forget_refusals(db, ae_title, request.args.get("address"))
+        return Response(status=204)
+
+    return routes
+
+
+def _changed(peer: Peer, given: dict[str, Any]) -> Peer:
+    """The peer with what was given, checked."""
+    if "host" in given or not peer.host:
+        peer = replace(peer, host=check_host(given.get("host", "")))
+    if "port" in given:
+        if given["port"] is not None and not 1 <= given["port"] <= 65535:
+            raise InvalidRequest("port must be between 1 and 65535")
+        peer = replace(peer, port=given["port"])
+    if "allow" in given:
+        allow = frozenset(str(right) for right in given["allow"])
+        if allow - PEER_RIGHTS:
+            raise InvalidRequest(f"allow takes {', '.join(sorted(PEER_RIGHTS))}")
+        peer = replace(peer, allow=allow)
+    if "description" in given:
+        peer = replace(peer, description=given["description"].strip()[:200])
+    return peer
+
+
+def _is_many(host: str) -> bool:
+    network = network_of(host)
+    return network is not None and network.num_addresses > 1
+
+
+def _peer(peer: Peer) -> dict[str, Any]:
+    return {
+        "ae_title": peer.ae_title,
+        "hospital": peer.hospital_code,
+        "host": peer.host,
+        "port": peer.port,
+        "allow": sorted(peer.allow),
+        "description": peer.description,
+        "created_at": peer.created_at,
+        "last_association_at": peer.last_association_at,
+        "last_stored_at": peer.last_stored_at,
+    }
+
+
+def _refusal(refusal: Refusal) -> dict[str, Any]:
+    return {
+        "ae_title": refusal.ae_title,
+        "called_ae_title": refusal.called_ae_title,
+        "address": refusal.address,
+        "reason": refusal.reason,
+        "count": refusal.count,
+        "first_at": refusal.first_at,
+        "last_at": refusal.last_at,
+    }

@@ -1,0 +1,65 @@
+"""The web application: rooms are given what they need, every route is guarded, every answer carries its headers."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from flask import Flask, Response, jsonify
+
+from pacs.archive import Archive
+from pacs.config import Config
+from viewer import headers, journal, problems
+from viewer.access import routes as session
+from viewer.access import setup
+from viewer.access.guard import Guard
+from viewer.admin import access as admin_access
+from viewer.admin import health, peers
+from viewer.dicomweb import blueprint as dicomweb
+from viewer.reading import pages
+from viewer.worklist import changing, studies, uploads
+from viewer.worklist.events import Tail
+
+
+def create_app(
+    archive: Archive,
+    config: Config,
+    *,
+    doors: Callable[[], dict[str, bool]] | None = None,
+    dist: Path = pages.DIST,
+) -> Flask:
+    """The application of one web process. `doors` says which other parts are up; by default the files say it that the
+    supervisor keeps. `app.extensions["hoichan.stop"]()` ends its event streams."""
+    app = Flask("hoichan", static_folder=None, template_folder=None)
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.config["MAX_CONTENT_LENGTH"] = config.web.max_upload_mb << 20  # JSON bodies are held to 1 MiB in bodies.py
+    app.config["DOORS"] = doors or health.doors_of(config)
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+
+    guard = Guard(archive.database, config)
+    tail = Tail(archive.database, config.web.threads // 2)
+    app.extensions["hoichan.stop"] = tail.stop
+    journal.install(app)
+    headers.install(app)
+    guard.install(app)
+    problems.install(app)
+    for rooms in (
+        pages.blueprint(guard, dist),
+        session.blueprint(guard),
+        setup.blueprint(guard),
+        studies.blueprint(archive, guard),
+        changing.blueprint(archive, guard, tail),
+        uploads.blueprint(archive, guard, config),
+        peers.blueprint(archive, guard, config),
+        admin_access.blueprint(archive, guard),
+        health.blueprint(archive, guard, config, lambda: app.config["DOORS"]()),
+        dicomweb(archive, guard),
+    ):
+        app.register_blueprint(rooms)
+
+    @app.get("/problems/<name>", endpoint="problems.problem")
+    @guard.open
+    def problem(name: str) -> Response:
+        return jsonify(title=name, detail=problems.explain(name))
+
+    guard.seal(app)
+    return app

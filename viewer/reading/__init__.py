@@ -1,0 +1,1 @@
+"""The page shells of the browser applications."""

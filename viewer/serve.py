@@ -1,0 +1,190 @@
+"""The web door as one process of the supervisor: gunicorn embedded, its workers open the archive after forking."""
+
+import contextlib
+import json
+import logging
+import os
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+from gunicorn.http.errors import ParseException
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from pacs.archive import Archive
+from pacs.config import Config
+from viewer.app import create_app
+from viewer.headers import BARE
+from viewer.problems import MEDIA_TYPE, trace
+
+log = logging.getLogger(__name__)
+
+GRACE_SECONDS = 6
+HEADER_SECONDS = 15.0  # a request's head must be complete within this
+SILENCE_SECONDS = 30  # nothing read or written for so long ends the connection
+PATIENCE_SECONDS = 10.0  # time we wait for a body before its speed counts
+SLOWEST = 1024  # bytes a second
+KEEPALIVE_SECONDS = 75
+
+
+def serve(config: Config, open_archive: Callable[[], Archive], ready: Callable[[], None] = lambda: None) -> None:
+    """Serve until SIGTERM; returns (by SystemExit 0) within 8 s of it. `ready` is called when a worker answers."""
+    Server(config, open_archive, ready).run()
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """gunicorn with our settings and nothing from its command line, files or environment."""
+
+    def __init__(self, config: Config, open_archive: Callable[[], Archive], ready: Callable[[], None]) -> None:
+        self._config = config
+        self._open_archive = open_archive
+        self._ready = ready
+        super().__init__()
+
+    def load_config(self) -> None:
+        web = self._config.web
+        host = f"[{web.host}]" if ":" in web.host else web.host
+        settings: dict[str, Any] = {
+            "bind": [f"{host}:{web.port}"],
+            "workers": web.workers,
+            "threads": web.threads,
+            "worker_class": Worker,
+            "logger_class": Journal,
+            "accesslog": None,
+            "control_socket_disable": True,
+            "keepalive": KEEPALIVE_SECONDS,
+            "graceful_timeout": GRACE_SECONDS,
+            "timeout": 60,
+            "worker_connections": 2000,
+            "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,
+            "forwarded_allow_ips": "127.0.0.1,::1",
+            "limit_request_fields": 64,
+            "proc_name": "hoichan-web",
+            "post_worker_init": lambda worker: self._ready(),
+        }
+        for name, value in settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """In the worker, after the fork."""
+        archive = self._open_archive()
+        return create_app(archive, self._config)
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """gthread that lets no slow client hold a thread, and whose event streams end when it does."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._heads: dict[TConn, float] = {}
+        self._heads_lock = threading.Lock()
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """SIGTERM: no new requests, streams end, what is being answered is finished."""
+        super().handle_exit(sig, frame)
+        with contextlib.suppress(AttributeError, KeyError):
+            self.wsgi.extensions["hoichan.stop"]()
+
+    def handle(self, conn: TConn) -> Any:
+        limit = struct.pack("@ll", SILENCE_SECONDS, 0)
+        with contextlib.suppress(OSError):
+            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+        with self._reading_head(conn):
+            return super().handle(conn)
+
+    def handle_request(self, req: Any, conn: TConn) -> Any:
+        self._head_is_read(conn)
+        pace(conn.parser.unreader)
+        return super().handle_request(req, conn)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """What gunicorn could not read as a request: answered without repeating any of it, logged by its kind."""
+        status = _STATUS.get(type(exc).__name__, 400) if isinstance(exc, ParseException) else 500
+        self.log.warning(
+            "%d to %s: %s", status, (addr or ("-",))[0], trace(exc) if status == 500 else type(exc).__name__
+        )
+        body = json.dumps({"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}).encode()
+        head = {"Content-Type": MEDIA_TYPE, "Content-Length": str(len(body)), "Connection": "close", **BARE}
+        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{key}: {value}" for key, value in head.items())]
+        with contextlib.suppress(OSError):
+            client.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+
+    def murder_pending(self) -> None:
+        """Called every second by the main loop: also ends connections that trickle their head."""
+        super().murder_pending()
+        now = time.monotonic()
+        with self._heads_lock:
+            late = [conn for conn, deadline in self._heads.items() if deadline < now]
+        for conn in late:
+            with contextlib.suppress(OSError):
+                conn.sock.shutdown(socket.SHUT_RDWR)
+
+    @contextlib.contextmanager
+    def _reading_head(self, conn: TConn) -> Iterator[None]:
+        with self._heads_lock:
+            self._heads[conn] = time.monotonic() + HEADER_SECONDS
+        try:
+            yield
+        finally:
+            self._head_is_read(conn)
+
+    def _head_is_read(self, conn: TConn) -> None:
+        with self._heads_lock:
+            self._heads.pop(conn, None)
+
+
+def pace(unreader: Any) -> None:
+    """Hold the sender of a body to SLOWEST bytes a second, counted over the time we wait for it."""
+    receive = type(unreader).chunk
+    waited, brought = 0.0, 0
+
+    def chunk(size_hint: int | None = None) -> bytes:
+        nonlocal waited, brought
+        began = time.monotonic()
+        data: bytes = receive(unreader, size_hint)
+        waited += time.monotonic() - began
+        brought += len(data)
+        if data and waited > PATIENCE_SECONDS and brought < SLOWEST * waited:
+            raise TimeoutError("the body comes too slowly")
+        return data
+
+    unreader.chunk = chunk
+
+
+_STATUS = {
+    "LimitRequestLine": 414,
+    "LimitRequestHeaders": 431,
+    "UnsupportedTransferCoding": 501,
+    "ExpectationFailed": 417,
+}
+
+
+class Journal(Logger):  # type: ignore[misc]
+    """gunicorn's log lines go where ours go, and an exception is told by its place, not by its message."""
+
+    def setup(self, cfg: Any) -> None:
+        self.error_log = logging.getLogger("viewer.gunicorn")
+        self.access_log = logging.getLogger("gunicorn.access")
+
+    def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        import sys
+
+        error = sys.exc_info()[1]
+        self.error_log.error("%s: %s", msg.split("%")[0].strip(), trace(error) if error else "")
+
+    def access(self, resp: Any, req: Any, environ: Any, request_time: Any) -> None:
+        """Our own line is in viewer/journal.py."""
+
+    def reopen_files(self) -> None:
+        """There are none."""
+
+    def close_on_exec(self) -> None:
+        """There is nothing to close."""

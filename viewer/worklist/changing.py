@@ -1,0 +1,99 @@
+"""What changes while people look: /api/events (a stream), /api/changes (asked for), /api/tasks/<id>."""
+
+import contextlib
+import json
+import select
+import socket
+import time
+from collections.abc import Callable
+
+from flask import Blueprint, Response, jsonify, request
+
+from pacs.archive import Archive
+from storage.index import tasks
+from viewer.access.guard import Guard
+from viewer.access.rights import ADMIN_PEERS, STUDY_READ, STUDY_STORE
+from viewer.errors import InvalidRequest
+from viewer.worklist.events import Listener, Tail, changes_after
+
+LOOK_SECONDS = 15.0  # how long after its end a session's stream may go on
+
+
+def blueprint(archive: Archive, guard: Guard, tail: Tail) -> Blueprint:
+    """The change log for browsers, and the tasks they started."""
+    routes = Blueprint("changing", __name__)
+
+    @routes.get("/api/events")
+    @guard.needs(STUDY_READ)
+    def events() -> Response:
+        stream = tail.stream(_listener(guard), _after(), _alive(guard))
+        response = Response(stream, content_type="text/event-stream; charset=utf-8")
+        response.headers["X-Accel-Buffering"] = "no"
+        return response
+
+    @routes.get("/api/changes")
+    @guard.needs(STUDY_READ)
+    def changes() -> Response:
+        after = _after()
+        if after is None:
+            raise InvalidRequest("missing: after")
+        return jsonify(changes_after(archive.database, after, _listener(guard)).as_json())
+
+    @routes.post("/api/samples")
+    @guard.needs(STUDY_STORE)
+    def samples() -> tuple[Response, int]:
+        origin = guard.origin("sample", request.args.get("hospital", ""))
+        arguments = {"hospital": origin.hospital_code, "hospital_id": origin.hospital_id, "source": origin.source}
+        with archive.database.writing() as db:
+            task = tasks.enqueue(db, "samples", json.dumps(arguments), key=f"samples {origin.hospital_id}", priority=10)
+        return jsonify(task=task), 202
+
+    @routes.get("/api/tasks/<int:task>")
+    @guard.needs(STUDY_READ)
+    def progress(task: int) -> Response:
+        with archive.database.reading() as db:
+            found = tasks.get(db, task)
+        return jsonify(id=found.id, kind=found.kind, done=found.done, total=found.total, state=found.state)
+
+    return routes
+
+
+def _after() -> int | None:
+    """The sequence the client has: from the address, or from the stream that was cut off."""
+    text = request.headers.get("Last-Event-ID") or request.args.get("after") or ""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise InvalidRequest("after must be a sequence number")
+    return int(text)
+
+
+def _listener(guard: Guard) -> Listener:
+    caller = guard.caller()
+    return Listener(caller.scope, ADMIN_PEERS in caller.rights)
+
+
+def _alive(guard: Guard) -> Callable[[], bool]:
+    """Whether the client is still there and its session still stands; the session is looked up now and then."""
+    session_id = guard.caller().session_id
+    connection = request.environ.get("gunicorn.socket")
+    looked = time.monotonic()
+
+    def alive() -> bool:
+        nonlocal looked
+        if connection is not None and _has_gone(connection):
+            return False
+        if time.monotonic() - looked < LOOK_SECONDS:
+            return True
+        looked = time.monotonic()
+        return guard.sessions.lasts(session_id)
+
+    return alive
+
+
+def _has_gone(connection: socket.socket) -> bool:
+    """Whether the other side has closed: there is something to read, and it is the end."""
+    with contextlib.suppress(OSError, ValueError):
+        readable, _, _ = select.select([connection], [], [], 0)
+        return bool(readable) and connection.recv(1, socket.MSG_PEEK) == b""
+    return True

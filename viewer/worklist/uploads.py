@@ -1,0 +1,81 @@
+"""What people bring in through the browser, one file at a time: /api/uploads. Bodies go to disk as they come."""
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from pacs.archive import Archive
+from pacs.config import Config
+from pacs.importing import import_paths
+from storage.model.archive import ALREADY_STORED, CONFLICT, QUARANTINED, STORED, Origin
+from viewer import bodies
+from viewer.access.guard import Guard
+from viewer.access.rights import STUDY_STORE
+from viewer.errors import InvalidRequest
+
+ZIP_MAGIC = b"PK\x03\x04"
+DICM_END = 132
+MOST_PROBLEMS = 100
+FIELDS = {STORED: "stored", ALREADY_STORED: "already", CONFLICT: "conflict", QUARANTINED: "quarantined"}
+
+
+def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
+    """Uploads of DICOM files and ZIP archives of them."""
+    routes = Blueprint("uploads", __name__)
+    limit = config.web.max_upload_mb << 20
+
+    @routes.post("/api/uploads")
+    @guard.needs(STUDY_STORE)
+    def upload() -> Response:
+        origin = guard.origin("upload", request.args.get("hospital", ""))
+        body = bodies.pieces(limit)
+        head = b""
+        while len(head) < DICM_END and (piece := next(body, b"")):
+            head += piece
+        if not head:
+            raise InvalidRequest("the body is empty")
+        if head.startswith(ZIP_MAGIC) and head[128:DICM_END] != b"DICM":
+            return jsonify(_import_zip(archive, origin, chain((head,), body)))
+        return jsonify(_store(archive, origin, bodies.file_name(), chain((head,), body)))
+
+    return routes
+
+
+def _store(archive: Archive, origin: Origin, name: str, body: Iterator[bytes]) -> dict[str, Any]:
+    """One instance, as any door stores it."""
+    with archive.receive(origin) as incoming:
+        for piece in body:
+            incoming.write(piece)
+        outcome = archive.store(incoming)
+    answer = _answer()
+    answer[FIELDS[outcome.kind]] = 1
+    if outcome.reason:
+        answer["problems"].append({"name": name, "reason": outcome.reason})
+    if outcome.key is not None:
+        answer["studies"].append(outcome.key.study_instance_uid)
+    return answer
+
+
+def _import_zip(archive: Archive, origin: Origin, body: Iterator[bytes]) -> dict[str, Any]:
+    """What lies in a ZIP archive; it waits in the spool folder while it is read."""
+    with archive.receive(origin) as incoming:
+        for piece in body:
+            incoming.write(piece)
+        incoming.seal()
+        summary = import_paths(archive, origin, [incoming.path])
+    troubles = [*summary.quarantined, *summary.failed]
+    return {
+        "stored": summary.stored,
+        "already": summary.already,
+        "conflict": summary.conflict,
+        "quarantined": len(summary.quarantined),
+        "refused": len(summary.failed),
+        "problems": [{"name": name, "reason": reason} for name, reason in troubles[:MOST_PROBLEMS]],
+        "studies": sorted(summary.studies),
+    }
+
+
+def _answer() -> dict[str, Any]:
+    return {"stored": 0, "already": 0, "conflict": 0, "quarantined": 0, "refused": 0, "problems": [], "studies": []}
