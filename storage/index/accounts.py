@@ -100,7 +100,14 @@ def set_roles(db: Connection, user_id: int, roles: Collection[tuple[int, str]]) 
 
 
 def add_session(
-    db: Connection, secret_sha256: str, user_id: int, csrf: str, *, address: str = "", agent: str = "", now: int | None = None
+    db: Connection,
+    secret_sha256: str,
+    user_id: int,
+    csrf: str,
+    *,
+    address: str = "",
+    agent: str = "",
+    now: int | None = None,
 ) -> Session:
     """A new session."""
     at = now_ms() if now is None else now

@@ -117,5 +117,3 @@ def _change(row: Any) -> Change:
         at=int(row.at),
         detail=row.detail,
     )
-
-

@@ -143,9 +143,7 @@ def _has_word(word: str) -> "sa.Select[tuple[int]]":
 
 
 def _all_words(dialect: str, folded: "sa.Column[str]", words: tuple[str, ...]) -> Clause:
-    return sa.and_(
-        *(sa.or_(begins(folded, word), holds(dialect, folded, f" {word}")) for word in words[:_MANY_WORDS])
-    )
+    return sa.and_(*(sa.or_(begins(folded, word), holds(dialect, folded, f" {word}")) for word in words[:_MANY_WORDS]))
 
 
 def _date(column: "sa.Column[int]", match: Match) -> Clause:
@@ -211,5 +209,3 @@ def _number(column: "sa.Column[int]", match: Match) -> Condition:
     if not all(_INTEGER.fullmatch(value) for value in match.values):
         return Condition(sa.false(), True)
     return Condition(column.in_([int(value) for value in match.values]), True)
-
-

@@ -66,9 +66,12 @@ class Database:
             return
         from storage.index.migrations import upgrade  # Alembic takes 100 ms to import and is rarely needed
 
-        with _translated(), self._engine.connect().execution_options(**{_WRITING: True}) as connection:
-            with connection.begin():
-                upgrade(connection)
+        with (
+            _translated(),
+            self._engine.connect().execution_options(**{_WRITING: True}) as connection,
+            connection.begin(),
+        ):
+            upgrade(connection)
 
     def revision(self) -> str:
         """The revision the tables are at; "" when there are none."""
@@ -101,7 +104,7 @@ def _with_driver(url: str) -> str:
 
 def _engine(url: sa.URL) -> Engine:
     if url.get_backend_name() == POSTGRESQL:
-        engine = sa.create_engine(
+        return sa.create_engine(
             url,
             pool_size=16,
             max_overflow=48,
@@ -114,7 +117,6 @@ def _engine(url: sa.URL) -> Engine:
                 "options": "-c synchronous_commit=on -c timezone=UTC -c idle_in_transaction_session_timeout=600000",
             },
         )
-        return engine
     engine = sa.create_engine(
         url,
         pool_size=16,

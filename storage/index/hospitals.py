@@ -25,7 +25,7 @@ def ensure(db: Connection, code: str, name: str) -> Hospital:
     return found
 
 
-def all(db: Connection) -> list[Hospital]:  # noqa: A001 - read as hospitals.all(db)
+def all(db: Connection) -> list[Hospital]:
     """Every hospital, by code."""
     return [Hospital(row.id, row.code, row.name) for row in db.execute(sa.select(_TABLE).order_by(_TABLE.c.code))]
 

@@ -20,7 +20,7 @@ from storage.index.rows import (
     study_of,
 )
 from storage.index.rows import series_of as _series_value
-from storage.index.types import clean, insert_new, now_ms
+from storage.index.types import clean, insert_new, now_ms, upsert
 from storage.model.archive import Description, Instance, InstanceKey, Origin, Scope, Series, StoredObject, Study
 from storage.model.reconcile import ConflictEntry, QuarantineEntry
 from storage.model.work import ChangeKind
@@ -119,6 +119,12 @@ def set_status(db: Connection, scope: Scope, study_instance_uid: str, status: st
         table.update()
         .where(table.c.uid == study_instance_uid, table.c.hospital_id == found.hospital_id)
         .values(status=status, changed_at=now)
+    )
+    mark = upsert(db, schema.study_mark).values(
+        hospital_id=found.hospital_id, study_instance_uid=study_instance_uid, status=status
+    )
+    db.execute(
+        mark.on_conflict_do_update(index_elements=["hospital_id", "study_instance_uid"], set_={"status": status})
     )
     changes.append(db, found.hospital_id, ChangeKind.STUDY_CHANGED, study_instance_uid=study_instance_uid, at=now)
 

@@ -40,7 +40,7 @@ def remove(db: Connection, ae_title: str) -> None:
         raise NotFound(f"there is no peer {ae_title!r}")
 
 
-def all(db: Connection) -> list[Peer]:  # noqa: A001 - read as peers.all(db)
+def all(db: Connection) -> list[Peer]:
     """Every peer, by AE title."""
     return [_peer(row) for row in db.execute(_JOINED)]
 
@@ -120,5 +120,3 @@ def _peer(row: Any) -> Peer:
     values = dict(row._mapping)
     values["allow"] = frozenset(word for word in values["allow"].split(",") if word)
     return Peer(**values)
-
-

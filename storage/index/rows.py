@@ -77,11 +77,9 @@ def split(text: str) -> tuple[str, ...]:
     return tuple(value for value in text.split("\\") if value)
 
 
-def patient_values(facts: PatientFacts, hospital_id: int, key: str) -> dict[str, Any]:
-    """The row of a new patient."""
+def patient_values(facts: PatientFacts) -> dict[str, Any]:
+    """The columns that one instance's facts fill."""
     return {
-        "hospital_id": hospital_id,
-        "patient_key": key,
         "issuer": clean(facts.issuer),
         "patient_id": clean(facts.patient_id),
         "name": clean(facts.name),
@@ -93,12 +91,9 @@ def patient_values(facts: PatientFacts, hospital_id: int, key: str) -> dict[str,
     }
 
 
-def study_values(facts: StudyFacts, hospital_id: int, patient_id: int, received_at: int, now: int) -> dict[str, Any]:
-    """The row of a new study, still without series."""
+def study_values(facts: StudyFacts) -> dict[str, Any]:
+    """The columns that one instance's facts fill."""
     return {
-        "hospital_id": hospital_id,
-        "patient_id": patient_id,
-        "uid": clean(facts.study_instance_uid),
         "study_id": clean(facts.study_id),
         "study_date": facts.study_date or 0,
         "study_time": clean(facts.study_time),
@@ -111,24 +106,18 @@ def study_values(facts: StudyFacts, hospital_id: int, patient_id: int, received_
         "institution": clean(facts.institution),
         "fold_version": FOLD_VERSION,
         "attributes": nfc(facts.attributes),
-        "received_at": received_at,
-        "changed_at": now,
     }
 
 
-def series_values(facts: SeriesFacts, study_id: int, door: str, source: str) -> dict[str, Any]:
-    """The row of a new series, still without instances."""
+def series_values(facts: SeriesFacts) -> dict[str, Any]:
+    """The columns that one instance's facts fill."""
     return {
-        "study_id": study_id,
-        "uid": clean(facts.series_instance_uid),
         "modality": clean(facts.modality),
         "number": facts.number,
         "description": clean(facts.description),
         "body_part": clean(facts.body_part),
         "station": clean(facts.station),
         "attributes": nfc(facts.attributes),
-        "door": clean(door),
-        "source": clean(source),
     }
 
 

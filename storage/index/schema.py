@@ -15,6 +15,12 @@ HEAD = "0001"  # the newest revision in migrations/versions
 metadata = sa.MetaData()
 
 
+def _told() -> "tuple[Column[int], Column[bytes]]":
+    """Whose facts these are: the earliest instance by time of storing, then by SHA-256. So the order in which
+    instances are indexed does not matter, and a rebuilt index equals the original."""
+    return Column("told_at", BIG, nullable=False), Column("told_by", BYTES, nullable=False)
+
+
 def _text(name: str) -> "Column[str]":
     return Column(name, TEXT, nullable=False, server_default="")
 
@@ -44,6 +50,7 @@ patient = Table(
     Column("birth_date", INT),
     _text("sex"),
     Column("attributes", TEXT, nullable=False, server_default="{}"),
+    *_told(),
     Index("patient_identity", "patient_key", "hospital_id", "issuer", unique=True),
 )
 
@@ -82,6 +89,7 @@ study = Table(
     Column("changed_at", BIG, nullable=False),
     _count("revision"),
     Column("attributes", TEXT, nullable=False, server_default="{}"),
+    *_told(),
     Index("study_uid", "uid", "hospital_id", unique=True),
     Index("study_by_date", "study_date", "study_time", "id", "hospital_id"),
     Index("study_by_arrival", "received_at", "id", "hospital_id"),
@@ -94,6 +102,14 @@ study_token = Table(
     Column("token", TEXT, primary_key=True),
     Column("study_id", BIG, ForeignKey("study.id", ondelete="CASCADE"), primary_key=True),
     sqlite_with_rowid=False,
+)
+
+# What people set and objects do not say; it survives a rebuild of everything else.
+study_mark = Table(
+    "study_mark", metadata,
+    Column("hospital_id", INT, ForeignKey("hospital.id"), primary_key=True),
+    Column("study_instance_uid", TEXT, primary_key=True),
+    Column("status", TEXT, nullable=False),
 )
 
 series = Table(
@@ -115,6 +131,7 @@ series = Table(
     _text("door"),
     _text("source"),
     Column("attributes", TEXT, nullable=False, server_default="{}"),
+    *_told(),
     Index("series_uid", "study_id", "uid", unique=True),
 )
 

@@ -104,9 +104,7 @@ def finish(db: Connection, task: Task) -> bool:
     )  # fmt: skip
     if again.rowcount == 1:
         return True
-    told = db.execute(
-        _held(task).where(_TABLE.c.total > 0).values(state="done", key=None, token="", lease_until=None)
-    )
+    told = db.execute(_held(task).where(_TABLE.c.total > 0).values(state="done", key=None, token="", lease_until=None))
     if told.rowcount == 1:
         return True
     mine = (_TABLE.c.id == task.id) & (_TABLE.c.token == task.token) & (_TABLE.c.state == "running")
@@ -148,7 +146,7 @@ def get(db: Connection, task_id: int) -> TaskState:
     return _state(row)
 
 
-def all(db: Connection, limit: int = 200) -> list[TaskState]:  # noqa: A001 - read as tasks.all(db)
+def all(db: Connection, limit: int = 200) -> list[TaskState]:
     """The tasks there are, the newest first."""
     return [_state(row) for row in db.execute(sa.select(_TABLE).order_by(_TABLE.c.id.desc()).limit(limit))]
 
@@ -168,7 +166,7 @@ def sweep(db: Connection, before: int) -> int:
 def _asked_again(asked: Any, at_most: float | None) -> dict[str, Any]:
     """What becomes of the task of this key that is already there."""
     state = _TABLE.c.state
-    waiting = _TABLE.c.run_at
+    waiting: sa.ColumnElement[int] = _TABLE.c.run_at
     if at_most is not None:
         latest = _TABLE.c.created_at + int(at_most * 1000)
         waiting = sa.case((asked.run_at < latest, asked.run_at), else_=latest)

@@ -33,20 +33,20 @@ class Attribute:
         return not self.computed and (self.column is None or self.level is not Level.IMAGE)
 
 
-def _patient(keyword: str, tag: str, vr: str, column: str | None = None, **more: bool) -> Attribute:
-    return Attribute(keyword, tag, vr, Level.PATIENT, column, **more)
+def _patient(keyword: str, tag: str, vr: str, column: str | None = None) -> Attribute:
+    return Attribute(keyword, tag, vr, Level.PATIENT, column)
 
 
-def _study(keyword: str, tag: str, vr: str, column: str | None = None, **more: bool) -> Attribute:
-    return Attribute(keyword, tag, vr, Level.STUDY, column, **more)
+def _study(keyword: str, tag: str, vr: str, column: str | None = None) -> Attribute:
+    return Attribute(keyword, tag, vr, Level.STUDY, column)
 
 
-def _series(keyword: str, tag: str, vr: str, column: str | None = None, **more: bool) -> Attribute:
-    return Attribute(keyword, tag, vr, Level.SERIES, column, **more)
+def _series(keyword: str, tag: str, vr: str, column: str | None = None) -> Attribute:
+    return Attribute(keyword, tag, vr, Level.SERIES, column)
 
 
-def _image(keyword: str, tag: str, vr: str, column: str | None = None, **more: bool) -> Attribute:
-    return Attribute(keyword, tag, vr, Level.IMAGE, column, **more)
+def _image(keyword: str, tag: str, vr: str, column: str | None = None) -> Attribute:
+    return Attribute(keyword, tag, vr, Level.IMAGE, column)
 
 
 def _sequence(keyword: str, tag: str, level: Level, *items: tuple[str, str, str]) -> Attribute:
@@ -84,8 +84,12 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     _patient("OtherPatientIDs", "00101000", "LO"),
     _patient("OtherPatientNames", "00101001", "PN"),
     _sequence(
-        "OtherPatientIDsSequence", "00101002", Level.PATIENT,
-        ("PatientID", "00100020", "LO"), ("IssuerOfPatientID", "00100021", "LO"), ("TypeOfPatientID", "00100022", "CS"),
+        "OtherPatientIDsSequence",
+        "00101002",
+        Level.PATIENT,
+        ("PatientID", "00100020", "LO"),
+        ("IssuerOfPatientID", "00100021", "LO"),
+        ("TypeOfPatientID", "00100022", "CS"),
     ),
     _sequence("IssuerOfPatientIDQualifiersSequence", "00100024", Level.PATIENT, *_ENTITY[1:]),
     _patient("EthnicGroup", "00102160", "SH"),
@@ -115,11 +119,11 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     _study("TimezoneOffsetFromUTC", "00080201", "SH"),
     _sequence("ProcedureCodeSequence", "00081032", Level.STUDY, *_CODE),
     _sequence("ReferencedStudySequence", "00081110", Level.STUDY, *_REFERENCE),
-    _study("ModalitiesInStudy", "00080061", "CS", "study.modalities", computed=True),
-    _study("SOPClassesInStudy", "00080062", "UI", "study.sop_classes", computed=True),
+    Attribute("ModalitiesInStudy", "00080061", "CS", Level.STUDY, "study.modalities", computed=True),
+    Attribute("SOPClassesInStudy", "00080062", "UI", Level.STUDY, "study.sop_classes", computed=True),
     _counted("NumberOfStudyRelatedSeries", "00201206", Level.STUDY),
     _counted("NumberOfStudyRelatedInstances", "00201208", Level.STUDY),
-    _study("InstanceAvailability", "00080056", "CS", computed=True, matchable=False),
+    Attribute("InstanceAvailability", "00080056", "CS", Level.STUDY, computed=True, matchable=False),
     #
     _series("SeriesInstanceUID", "0020000E", "UI", "series.uid"),
     _series("Modality", "00080060", "CS", "series.modality"),
@@ -144,7 +148,9 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     _series("PerformedProcedureStepID", "00400253", "SH"),
     _series("PerformedProcedureStepDescription", "00400254", "LO"),
     _sequence(
-        "RequestAttributesSequence", "00400275", Level.SERIES,
+        "RequestAttributesSequence",
+        "00400275",
+        Level.SERIES,
         ("AccessionNumber", "00080050", "SH"),
         ("StudyInstanceUID", "0020000D", "UI"),
         ("RequestedProcedureID", "00401001", "SH"),
@@ -162,7 +168,9 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     _image("Columns", "00280011", "US", "instance.columns"),
     _image("BitsAllocated", "00280100", "US", "instance.bits_allocated"),
     _image("NumberOfFrames", "00280008", "IS", "instance.frames"),
-    _image("AvailableTransferSyntaxUID", "00083002", "UI", "instance.transfer_syntax_uid", computed=True),
+    Attribute(
+        "AvailableTransferSyntaxUID", "00083002", "UI", Level.IMAGE, "instance.transfer_syntax_uid", computed=True
+    ),
     _image("ImageType", "00080008", "CS"),
     _image("AcquisitionNumber", "00200012", "IS"),
     _image("AcquisitionDate", "00080022", "DA"),
@@ -180,7 +188,9 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     _image("VerificationFlag", "0040A493", "CS"),
     _sequence("ConceptNameCodeSequence", "0040A043", Level.IMAGE, *_CODE),
     _sequence(
-        "ReferencedRequestSequence", "0040A370", Level.IMAGE,
+        "ReferencedRequestSequence",
+        "0040A370",
+        Level.IMAGE,
         ("AccessionNumber", "00080050", "SH"),
         ("StudyInstanceUID", "0020000D", "UI"),
         ("RequestedProcedureID", "00401001", "SH"),

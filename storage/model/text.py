@@ -10,7 +10,7 @@ FOLD_VERSION = 1
 
 # Letters that Unicode does not decompose but Vietnamese typists take for a plain d.
 _D = str.maketrans({"đ": "d", "Đ": "d", "ð": "d", "Ð": "d", "ɖ": "d", "Ɖ": "d"})
-_SEPARATORS = str.maketrans({character: " " for character in "^=,.-\\/_;:()[]\u2010\u2011\u2013\u2014\u2212\x00"})
+_SEPARATORS = str.maketrans(dict.fromkeys("^=,.-\\/_;:()[]‐‑–—−\x00", " "))
 _WILDCARDS = frozenset("*?")
 
 

@@ -35,6 +35,8 @@ def upgrade() -> None:
         sa.Column("birth_date", INT),
         sa.Column("sex", TEXT, nullable=False, server_default=""),
         sa.Column("attributes", TEXT, nullable=False, server_default="{}"),
+        sa.Column("told_at", BIG, nullable=False),
+        sa.Column("told_by", BYTES, nullable=False),
     )
     op.create_index("patient_identity", "patient", ["patient_key", "hospital_id", "issuer"], unique=True)
     op.create_table(
@@ -71,6 +73,8 @@ def upgrade() -> None:
         sa.Column("changed_at", BIG, nullable=False),
         sa.Column("revision", BIG, nullable=False, server_default="0"),
         sa.Column("attributes", TEXT, nullable=False, server_default="{}"),
+        sa.Column("told_at", BIG, nullable=False),
+        sa.Column("told_by", BYTES, nullable=False),
     )
     op.create_index("study_accession", "study", ["accession_number", "hospital_id"])
     op.create_index("study_by_arrival", "study", ["received_at", "id", "hospital_id"])
@@ -82,6 +86,12 @@ def upgrade() -> None:
         sa.Column("token", TEXT, primary_key=True),
         sa.Column("study_id", BIG, sa.ForeignKey("study.id", ondelete="CASCADE"), primary_key=True),
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "study_mark",
+        sa.Column("hospital_id", INT, sa.ForeignKey("hospital.id"), primary_key=True),
+        sa.Column("study_instance_uid", TEXT, primary_key=True),
+        sa.Column("status", TEXT, nullable=False),
     )
     op.create_table(
         "series",
@@ -102,6 +112,8 @@ def upgrade() -> None:
         sa.Column("door", TEXT, nullable=False, server_default=""),
         sa.Column("source", TEXT, nullable=False, server_default=""),
         sa.Column("attributes", TEXT, nullable=False, server_default="{}"),
+        sa.Column("told_at", BIG, nullable=False),
+        sa.Column("told_by", BYTES, nullable=False),
     )
     op.create_index("series_uid", "series", ["study_id", "uid"], unique=True)
     op.create_table(

@@ -1,0 +1,83 @@
+"""The index as text, for comparing a rebuilt index with the original.
+
+Left out is what the objects do not say: row numbers, who brought an object and when it was noted, what people set,
+and derived objects that can be made again.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from storage.index import schema
+from storage.index.rows import STUDY_TABLES
+
+_NOT_TOLD = frozenset(
+    {
+        "id", "hospital_id", "patient_id", "study_id", "series_id", "fold_version", "told_at", "told_by",
+        "changed_at", "at", "door", "source", "address", "status", "resolved", "revision",
+        "manifest_key", "manifest_revision", "thumbnail_key",
+    }
+)  # fmt: skip
+_OF_PATIENT_CONFLICT = ("kind", "study_instance_uid", "patient_id", "issuer", "patient_name")
+_CHUNK = 1000
+
+
+def canonical(db: Connection) -> Iterator[str]:
+    """One JSON line for each patient, study, series, instance, conflict and quarantined object, in a fixed order."""
+    hospital, patient, study, series, instance = (
+        schema.hospital, schema.patient, schema.study, schema.series, schema.instance
+    )  # fmt: skip
+    code = hospital.c.code.label("hospital")
+    yield from _lines(
+        db,
+        "patient",
+        sa.select(code, *_told(patient), patient.c.patient_id.label("patient_id"))
+        .join(hospital, hospital.c.id == patient.c.hospital_id)
+        .where(sa.exists().where(study.c.patient_id == patient.c.id))
+        .order_by(hospital.c.code, patient.c.patient_key, patient.c.issuer),
+    )
+    yield from _lines(
+        db,
+        "study",
+        sa.select(code, *_told(study), study.c.study_id.label("study_id"), patient.c.patient_key, patient.c.issuer)
+        .select_from(STUDY_TABLES)
+        .order_by(hospital.c.code, study.c.uid),
+    )
+    studies = STUDY_TABLES.join(series, series.c.study_id == study.c.id)
+    yield from _lines(
+        db,
+        "series",
+        sa.select(code, study.c.uid.label("study"), *_told(series))
+        .select_from(studies)
+        .order_by(hospital.c.code, study.c.uid, series.c.uid),
+    )
+    yield from _lines(
+        db,
+        "instance",
+        sa.select(code, study.c.uid.label("study"), series.c.uid.label("series_uid"), *_told(instance))
+        .select_from(studies.join(instance, instance.c.series_id == series.c.id))
+        .order_by(hospital.c.code, study.c.uid, series.c.uid, instance.c.uid),
+    )
+    for table in (schema.conflict, schema.quarantine):
+        order = (table.c.kind, table.c.identity) if table is schema.conflict else (table.c.sha256,)
+        yield from _lines(
+            db,
+            table.name,
+            sa.select(code, *_told(table)).join(hospital, hospital.c.id == table.c.hospital_id)
+            .order_by(hospital.c.code, *order),
+        )  # fmt: skip
+
+
+def _told(table: sa.Table) -> list["sa.Column[Any]"]:
+    return [column for column in table.c if column.name not in _NOT_TOLD]
+
+
+def _lines(db: Connection, kind: str, statement: "sa.Select[Any]") -> Iterator[str]:
+    for row in db.execute(statement.execution_options(yield_per=_CHUNK)):
+        values = {name: value.hex() if isinstance(value, bytes) else value for name, value in row._mapping.items()}
+        if values.get("kind") == "patient":  # which of the other patient's instances was noted is chance
+            values = {name: values.get(name) for name in ("hospital", "identity", *_OF_PATIENT_CONFLICT)}
+        yield json.dumps([kind, values], ensure_ascii=False, sort_keys=True, separators=(",", ":"))

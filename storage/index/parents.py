@@ -1,0 +1,258 @@
+"""Patients, studies and series that new instances need: found, made or told better, and held until the commit."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from storage.index import schema
+from storage.index.rows import patient_key, patient_values, series_values, split, study_values
+from storage.index.types import POSTGRESQL, clean, insert_new
+from storage.model.archive import Description, Origin, StoredObject
+from storage.model.text import tokens
+
+Item = tuple[Description, StoredObject, Origin]
+Teller = tuple[int, bytes]  # the instance that tells the facts: when it was stored, and its SHA-256
+PatientIdentity = tuple[str, int, str]  # key, hospital, issuer
+StudyIdentity = tuple[int, str]  # hospital, UID
+SeriesIdentity = tuple[int, str]  # study row, UID
+
+
+@dataclass(slots=True)
+class HeldStudy:
+    """A study row that this transaction holds, and how it grows."""
+
+    id: int
+    patient_id: int
+    patient: PatientIdentity
+    patient_teller: Teller
+    teller: Teller
+    modalities: set[str]
+    sop_classes: set[str]
+    received_at: int
+    new_series: int = 0
+    new_instances: int = 0
+    new_bytes: int = 0
+    new_conflicts: int = 0
+
+
+def study_identity(item: Item) -> StudyIdentity:
+    return item[2].hospital_id, clean(item[0].study.study_instance_uid)
+
+
+def patient_identity(item: Item) -> PatientIdentity:
+    facts = item[0].patient
+    return patient_key(facts, clean(item[0].study.study_instance_uid)), item[2].hospital_id, clean(facts.issuer)
+
+
+def series_identity(item: Item, studies: Mapping[StudyIdentity, HeldStudy]) -> SeriesIdentity:
+    return studies[study_identity(item)].id, clean(item[0].series.series_instance_uid)
+
+
+def teller(item: Item) -> Teller:
+    return item[1].stored_at, bytes.fromhex(item[1].sha256)
+
+
+def same_patient(one: PatientIdentity, other: PatientIdentity) -> bool:
+    """A missing issuer contradicts nobody."""
+    return one[0] == other[0] and (one[2] == other[2] or not one[2] or not other[2])
+
+
+def ensure_studies(db: Connection, items: Sequence[Item], now: int) -> dict[StudyIdentity, HeldStudy]:
+    """The studies of these items (earliest first), made where they are new, locked until the transaction ends."""
+    first: dict[StudyIdentity, Item] = {}
+    for item in items:
+        first.setdefault(study_identity(item), item)
+    studies = _lock_studies(db, first)
+    for identity, study in studies.items():
+        _retell(db, study, first[identity])
+    missing = sorted(identity for identity in first if identity not in studies)
+    if missing:
+        studies |= _make_studies(db, {identity: first[identity] for identity in missing}, now)
+    return studies
+
+
+def ensure_series(
+    db: Connection, items: Sequence[Item], studies: dict[StudyIdentity, HeldStudy]
+) -> dict[SeriesIdentity, int]:
+    """The row ids of the series of these items; the studies' lists learn of new ones."""
+    first: dict[SeriesIdentity, Item] = {}
+    for item in items:
+        first.setdefault(series_identity(item, studies), item)
+    known = _find_series(db, first)
+    for identity, (series_id, told) in known.items():
+        if teller(first[identity]) < told:
+            _update(db, schema.series, series_id, series_values(first[identity][0].series), teller(first[identity]))
+            studies[study_identity(first[identity])].modalities.add(clean(first[identity][0].series.modality))
+    missing = sorted(identity for identity in first if identity not in known)
+    if missing:
+        rows = []
+        for identity in missing:
+            description, _, origin = first[identity]
+            study = studies[study_identity(first[identity])]
+            study.new_series += 1
+            study.modalities.add(clean(description.series.modality))
+            own = {"study_id": study.id, "uid": identity[1], "door": clean(origin.door), "source": clean(origin.source)}
+            rows.append(own | series_values(description.series) | _told(teller(first[identity])))
+        db.execute(schema.series.insert(), rows)  # the study is locked: nobody else makes its series
+        known |= _find_series(db, missing)
+    return {identity: series_id for identity, (series_id, _) in known.items()}
+
+
+def _make_studies(db: Connection, first: dict[StudyIdentity, Item], now: int) -> dict[StudyIdentity, HeldStudy]:
+    patients = _ensure_patients(db, list(first.values()))
+    marks = _marks(db, first)
+    rows = []
+    for identity, item in first.items():
+        own = {
+            "hospital_id": identity[0],
+            "uid": identity[1],
+            "patient_id": patients[patient_identity(item)],
+            "status": marks.get(identity, "unread"),
+            "received_at": item[1].stored_at,
+            "changed_at": now,
+        }
+        rows.append(own | study_values(item[0].study) | _told(teller(item)))
+    db.execute(insert_new(db, schema.study), rows)
+    made = _lock_studies(db, first)
+    _add_tokens(db, [(made[identity].id, item[0]) for identity, item in first.items()])
+    return made
+
+
+def _lock_studies(db: Connection, identities: Iterable[StudyIdentity]) -> dict[StudyIdentity, HeldStudy]:
+    wanted = set(identities)
+    study, patient = schema.study.c, schema.patient.c
+    statement = (
+        sa.select(
+            study.id, study.hospital_id, study.uid, study.modalities, study.sop_classes, study.received_at,
+            study.told_at, study.told_by, study.patient_id, patient.patient_key, patient.issuer,
+            patient.told_at.label("patient_told_at"), patient.told_by.label("patient_told_by"),
+        )
+        .select_from(schema.study.join(schema.patient, study.patient_id == patient.id))
+        .where(study.uid.in_(sorted({uid for _, uid in wanted})))
+        .where(study.hospital_id.in_(sorted({hospital for hospital, _ in wanted})))
+        .order_by(study.uid, study.hospital_id)
+    )  # fmt: skip
+    if db.dialect.name == POSTGRESQL:
+        statement = statement.with_for_update(of=schema.study)
+    return {
+        (row.hospital_id, row.uid): HeldStudy(
+            id=row.id,
+            patient_id=row.patient_id,
+            patient=(row.patient_key, row.hospital_id, row.issuer),
+            patient_teller=(row.patient_told_at, row.patient_told_by),
+            teller=(row.told_at, row.told_by),
+            modalities=set(split(row.modalities)),
+            sop_classes=set(split(row.sop_classes)),
+            received_at=row.received_at,
+        )
+        for row in db.execute(statement)
+        if (row.hospital_id, row.uid) in wanted
+    }
+
+
+def _marks(db: Connection, identities: Iterable[StudyIdentity]) -> dict[StudyIdentity, str]:
+    mark = schema.study_mark.c
+    rows = db.execute(sa.select(schema.study_mark).where(mark.study_instance_uid.in_([uid for _, uid in identities])))
+    return {(row.hospital_id, row.study_instance_uid): row.status for row in rows}
+
+
+def _ensure_patients(db: Connection, items: Sequence[Item]) -> dict[PatientIdentity, int]:
+    """The row ids of the patients of these items, made where they are new."""
+    wanted: dict[PatientIdentity, Item] = {}
+    for item in sorted(items, key=teller):
+        wanted.setdefault(patient_identity(item), item)
+    known = _find_patients(db, wanted)
+    for identity, (patient_id, told) in known.items():
+        if teller(wanted[identity]) < told:
+            _retell_patient(db, patient_id, wanted[identity])
+    missing = sorted(identity for identity in wanted if identity not in known)
+    if missing:
+        rows: list[dict[str, Any]] = [
+            {"hospital_id": identity[1], "patient_key": identity[0]}
+            | patient_values(wanted[identity][0].patient)
+            | _told(teller(wanted[identity]))
+            for identity in missing
+        ]
+        db.execute(insert_new(db, schema.patient), rows)
+        made = _find_patients(db, missing)
+        _add_names(db, [(made[identity][0], row["name_fold"]) for identity, row in zip(missing, rows, strict=True)])
+        known |= made
+    return {identity: patient_id for identity, (patient_id, _) in known.items()}
+
+
+def _find_patients(db: Connection, identities: Iterable[PatientIdentity]) -> dict[PatientIdentity, tuple[int, Teller]]:
+    wanted = set(identities)
+    table = schema.patient.c
+    rows = db.execute(
+        sa.select(table.id, table.patient_key, table.hospital_id, table.issuer, table.told_at, table.told_by)
+        .where(table.patient_key.in_(sorted({key for key, _, _ in wanted})))
+        .where(table.hospital_id.in_(sorted({hospital for _, hospital, _ in wanted})))
+    )
+    found = {(row.patient_key, row.hospital_id, row.issuer): (int(row.id), (row.told_at, row.told_by)) for row in rows}
+    return {identity: value for identity, value in found.items() if identity in wanted}
+
+
+def _find_series(db: Connection, identities: Iterable[SeriesIdentity]) -> dict[SeriesIdentity, tuple[int, Teller]]:
+    wanted = set(identities)
+    table = schema.series.c
+    rows = db.execute(
+        sa.select(table.id, table.study_id, table.uid, table.told_at, table.told_by)
+        .where(table.study_id.in_(sorted({study for study, _ in wanted})))
+        .where(table.uid.in_(sorted({uid for _, uid in wanted})))
+    )
+    found = {(row.study_id, row.uid): (int(row.id), (row.told_at, row.told_by)) for row in rows}
+    return {identity: value for identity, value in found.items() if identity in wanted}
+
+
+def _retell(db: Connection, study: HeldStudy, item: Item) -> None:
+    """An instance that was stored earlier than the one the facts are from tells them; another patient's does not."""
+    if not same_patient(patient_identity(item), study.patient):
+        return
+    if teller(item) < study.teller:
+        _update(db, schema.study, study.id, study_values(item[0].study), teller(item))
+        db.execute(schema.study_token.delete().where(schema.study_token.c.study_id == study.id))
+        _add_tokens(db, [(study.id, item[0])])
+    if teller(item) < study.patient_teller and patient_identity(item) == study.patient:
+        _retell_patient(db, study.patient_id, item)
+
+
+def _retell_patient(db: Connection, patient_id: int, item: Item) -> None:
+    values = patient_values(item[0].patient)
+    _update(db, schema.patient, patient_id, values, teller(item))
+    db.execute(schema.name_token.delete().where(schema.name_token.c.patient_id == patient_id))
+    _add_names(db, [(patient_id, values["name_fold"])])
+
+
+def _update(db: Connection, table: sa.Table, row_id: int, values: dict[str, Any], told: Teller) -> None:
+    """Replace the facts, unless somebody who was stored even earlier has told them meanwhile."""
+    db.execute(
+        table.update()
+        .where(table.c.id == row_id)
+        .where(sa.or_(table.c.told_at > told[0], (table.c.told_at == told[0]) & (table.c.told_by > told[1])))
+        .values(values | _told(told))
+    )
+
+
+def _add_names(db: Connection, patients: Iterable[tuple[int, str]]) -> None:
+    words = [{"token": word, "patient_id": patient_id} for patient_id, name in patients for word in tokens(name)]
+    if words:
+        db.execute(insert_new(db, schema.name_token), words)
+
+
+def _add_tokens(db: Connection, studies: Iterable[tuple[int, Description]]) -> None:
+    """What the search of the worklist finds a study by, besides the names of its patient."""
+    words = [
+        {"token": word, "study_id": study_id}
+        for study_id, description in studies
+        for text in (description.study.description, description.study.accession_number, description.patient.patient_id)
+        for word in tokens(text)
+    ]
+    if words:
+        db.execute(insert_new(db, schema.study_token), words)
+
+
+def _told(told: Teller) -> dict[str, Any]:
+    return {"told_at": told[0], "told_by": told[1]}
