@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -105,7 +106,12 @@ class Archive:
         return spool.sweep(self.spool)
 
     def find(self, query: Query) -> Iterator[Found]:
-        """The answers to a query, one by one, on one connection."""
+        """The answers to a query, one by one, on one connection. InvalidQuery is raised before the first of them."""
+        answers = self._answers(query)
+        first = list(islice(answers, 1))
+        return chain(first, answers)
+
+    def _answers(self, query: Query) -> Iterator[Found]:
         with self.database.reading() as db:
             yield from search.find(db, query)
 
@@ -196,7 +202,7 @@ class Archive:
     def transcoded(self, instance: Instance, accepted: Collection[str]) -> tuple[BinaryIO, str]:
         """The object as a Part 10 stream in one of the `accepted` transfer syntaxes, and which one it is: as it is
         stored when that is accepted. Raises UnsupportedTransferSyntax when there is no way."""
-        return transcode.transcoded(self.objects, self._codecs, instance, accepted)
+        return transcode.transcoded(self.objects, self._codecs, instance, accepted, self.spool)
 
     def summarise(self, hospital_id: int, study_instance_uid: str, series_instance_uid: str) -> int:
         """Make and record the manifest and thumbnail of a series; the revision they cover, 0 when it is gone."""

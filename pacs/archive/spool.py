@@ -1,5 +1,6 @@
 """Where bytes wait until they are durable in the object store: one file for each object that is arriving."""
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -68,10 +69,8 @@ class Incoming:
 
     def discard(self) -> None:
         """Remove the spool file; harmless when the object store has taken it."""
-        try:
+        with contextlib.suppress(StorageUnavailable):
             self.seal()
-        except StorageUnavailable:
-            pass
         self.path.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:

@@ -3,11 +3,13 @@
 import io
 import struct
 from collections.abc import Collection, Iterator
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from pacs.archive.frames import frame_of, header_of
 from pacs.errors import UnsupportedTransferSyntax
 from pacs.pixels.pool import Codecs
+from pacs.pixels.transcode import part10
 from storage.model.archive import Instance
 from storage.objects.base import ObjectStore
 
@@ -29,7 +31,7 @@ PREFERRED = (
 
 
 def transcoded(
-    objects: ObjectStore, codecs: Codecs | None, instance: Instance, accepted: Collection[str]
+    objects: ObjectStore, codecs: Codecs | None, instance: Instance, accepted: Collection[str], spool: Path
 ) -> tuple[BinaryIO, str]:
     """The object as it is stored when its transfer syntax is accepted, else made anew frame by frame."""
     stored = instance.facts.transfer_syntax_uid
@@ -38,7 +40,7 @@ def transcoded(
     target = next((syntax for syntax in PREFERRED if syntax in accepted), None)
     if target is None:
         raise UnsupportedTransferSyntax(f"nothing accepted can be made from {stored}")
-    return stream_of(_made(objects, codecs, instance, target)), target
+    return stream_of(_made(objects, codecs, instance, target, spool)), target
 
 
 def part10_stream(objects: ObjectStore, instance: Instance) -> BinaryIO:
@@ -103,14 +105,12 @@ class _Pieces(io.RawIOBase):
         super().close()
 
 
-def _made(objects: ObjectStore, codecs: Codecs | None, instance: Instance, target: str) -> Iterator[bytes]:
-    from pacs.pixels.transcode import part10
-
+def _made(objects: ObjectStore, codecs: Codecs | None, instance: Instance, target: str, spool: Path) -> Iterator[bytes]:
     if codecs is None:
         raise UnsupportedTransferSyntax("this process has no codecs")
     header = header_of(objects, instance)
     frames = (frame_of(objects, instance, number).data for number in range(1, instance.facts.frames + 1))
-    return part10(instance.facts, header, frames, target, codecs)
+    return part10(instance.facts, header, frames, target, codecs, spool)
 
 
 def _following(first: bytes, stream: BinaryIO) -> Iterator[bytes]:

@@ -1,5 +1,6 @@
 """Where the frames are: native lengths, and the fragments of encapsulated Pixel Data (PS3.5 A.4)."""
 
+import itertools
 import struct
 
 from pacs.dataset.limits import Limits
@@ -90,7 +91,7 @@ def _by_extended_table(parts: Ranges, frames: int, offsets: bytes, lengths: byte
 
 def _by_offsets(parts: Ranges, frames: int, offsets: list[int]) -> FrameTable | None:
     """Basic Offset Table: a frame is the fragments from its offset to the next one's."""
-    if offsets[0] != 0 or any(after <= before for before, after in zip(offsets, offsets[1:], strict=False)):
+    if offsets[0] != 0 or any(after <= before for before, after in itertools.pairwise(offsets)):
         return None
     origin = parts[0][0] - 8
     places = {offset - 8 - origin: index for index, (offset, _) in enumerate(parts)}

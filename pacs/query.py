@@ -1,0 +1,312 @@
+"""Matching keys → Query: one builder for the identifiers of C-FIND, one for the parameters of QIDO-RS.
+
+Both mean the same by a key (PS3.4 C.2.2.2). Values of keys may be patient data, so no error message repeats one.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from pydicom.datadict import keyword_for_tag, tag_for_keyword
+from pydicom.dataset import Dataset
+
+from pacs.dataset.answers import DEFAULTS
+from storage.errors import InvalidQuery
+from storage.model.archive import Scope
+from storage.model.attributes import BY_KEYWORD, LEVELS, Attribute
+from storage.model.query import Level, Match, Matching, Query
+from storage.model.text import nfc
+
+Model = Literal["PATIENT", "STUDY"]
+
+# Attributes of an identifier that say how to read it or where to go; they are not matched.
+_ABOUT = frozenset({"QueryRetrieveLevel", "SpecificCharacterSet", "TimezoneOffsetFromUTC", "RetrieveAETitle"})
+_UNIQUE = {
+    Level.PATIENT: "PatientID",
+    Level.STUDY: "StudyInstanceUID",
+    Level.SERIES: "SeriesInstanceUID",
+    Level.IMAGE: "SOPInstanceUID",
+}
+_PARAMETERS = frozenset({"includefield", "limit", "offset", "fuzzymatching", "accept", "charset", "_"})
+_NUMBERS = frozenset({"IS", "DS", "US", "SS", "UL", "SL", "FL", "FD", "SV", "UV"})
+_LISTS = frozenset({"UI", "CS"})  # several values mean any of them
+_FUZZY = frozenset({"PN", "LO", "SH", "ST", "LT", "UT", "UC"})
+_WILD = frozenset("*?")
+_MOST_VALUES = 10_000
+
+_UID = re.compile(r"[0-9.]{1,64}")
+_DATE = r"(?:\d{8}|\d{4}\.\d{2}\.\d{2})"
+_TIME = r"(?:\d{2}(?::?\d{2}(?::?\d{2}(?:\.\d{1,6})?)?)?)"
+_MOMENT = r"(?:\d{4}(?:\d{2}(?:\d{2}(?:\d{2}(?:\d{2}(?:\d{2}(?:\.\d{1,6})?)?)?)?)?)?(?:[+-]\d{4})?)"
+_ONE = {"DA": re.compile(_DATE), "TM": re.compile(_TIME), "DT": re.compile(_MOMENT)}
+_TWO = {vr: re.compile(f"({one.pattern})?-({one.pattern})?") for vr, one in _ONE.items()}
+_SAID = {"DA": "a date or a range of dates", "TM": "a time or a range of times", "DT": "a moment or a range of moments"}
+
+
+def study_query(
+    scope: Scope, identifier: Dataset, model: Model = "STUDY", relational: bool = False, fuzzy: bool = False
+) -> Query:
+    """The query of a C-FIND identifier in the Patient Root or Study Root model (PS3.4 C.4.1, C.6.1, C.6.2).
+
+    Keys below the level and keys we cannot match are not matched on (`unsupported` names them). `returns` are all
+    keywords of the identifier. Raises InvalidQuery.
+    """
+    level = query_level(identifier, model)
+    if not relational:
+        _check_hierarchy(identifier, level, model)
+    matches: list[Match] = []
+    returns: list[str] = []
+    for element in identifier:
+        keyword = element.keyword
+        if not keyword or keyword in _ABOUT:
+            continue
+        returns.append(keyword)
+        attribute = _matchable(keyword, level)
+        if attribute is None:
+            continue
+        if element.VR == "SQ":
+            match = _sequence_match(attribute, element.value)
+        else:
+            match = _match(attribute, _texts(element.value), fuzzy)
+        if match is not None:
+            matches.append(match)
+    return Query(level, scope, tuple(matches), tuple(returns))
+
+
+def query_level(identifier: Dataset, model: Model = "STUDY") -> Level:
+    """The Query/Retrieve Level of an identifier, checked against the model."""
+    text = str(identifier.get("QueryRetrieveLevel", "") or "").strip()
+    if not text:
+        raise InvalidQuery("there is no Query/Retrieve Level")
+    try:
+        level = Level(text)
+    except ValueError:
+        raise InvalidQuery("the Query/Retrieve Level is none of PATIENT, STUDY, SERIES, IMAGE") from None
+    if level is Level.PATIENT and model == "STUDY":
+        raise InvalidQuery("there is no PATIENT level in the Study Root model")
+    return level
+
+
+def qido_query(
+    scope: Scope, level: Level, arguments: Iterable[tuple[str, str]], path: Mapping[str, str] | None = None
+) -> Query:
+    """The query of QIDO-RS parameters (PS3.18 8.3.4, 10.6), given as pairs since they may repeat.
+
+    `path` has the UIDs of the resource: {"StudyInstanceUID": …}. `returns` are the keywords to answer beside the
+    defaults of the level, or "all". Raises InvalidQuery.
+    """
+    path = path or {}
+    single, given = _split(arguments)
+    fuzzy = _boolean(single.get("fuzzymatching", "false"))
+    matches = [_path_match(keyword, uid) for keyword, uid in path.items()]
+    nested: dict[str, list[Match]] = {}
+    returns = _included(single.get("includefield", ""))
+    for name, values in given.items():
+        keywords = _keywords(name)
+        attribute = _matchable(keywords[0], level)
+        if attribute is None:
+            continue
+        if len(keywords) > 1:
+            inner = _inner_match(attribute, keywords[1:], values, fuzzy)
+            if inner is not None:
+                nested.setdefault(attribute.keyword, []).append(inner)
+        else:
+            match = _match(attribute, _listed(attribute, values), fuzzy)
+            if match is not None:
+                matches.append(match)
+        returns.append(keywords[0])
+    matches += [Match(keyword, Matching.SEQUENCE, items=tuple(items)) for keyword, items in nested.items()]
+    returns += _defaults_above(level, path)
+    return Query(
+        level,
+        scope,
+        tuple(matches),
+        tuple(dict.fromkeys(returns)),
+        limit=_count(single["limit"], "limit") if "limit" in single else None,
+        offset=_count(single.get("offset", "0"), "offset"),
+    )
+
+
+def unsupported(keywords: Iterable[str], level: Level) -> tuple[str, ...]:
+    """Those of the keywords with a value that are not matched at this level: for a pending warning or a Warning."""
+    return tuple(k for k in keywords if k not in _ABOUT and k not in _PARAMETERS and _matchable(k, level) is None)
+
+
+def _check_hierarchy(identifier: Dataset, level: Level, model: Model) -> None:
+    """Without relational queries, each level above is named by one unique key (PS3.4 C.4.1.2.1)."""
+    above = LEVELS[: LEVELS.index(level)]
+    for upper in above if model == "PATIENT" else above[1:]:
+        keyword = _UNIQUE[upper]
+        values = _texts(identifier.get(keyword))
+        if len(values) != 1 or not _WILD.isdisjoint(values[0]):
+            raise InvalidQuery(f"a query at the {level} level needs one {keyword}")
+
+
+def _matchable(keyword: str, level: Level) -> Attribute | None:
+    """The attribute a key matches on; Modality above the series means the modalities of the study."""
+    if keyword == "Modality" and level in (Level.PATIENT, Level.STUDY):
+        keyword = "ModalitiesInStudy"
+    attribute = BY_KEYWORD.get(keyword)
+    if attribute is None or not attribute.matchable or keyword in _ABOUT:
+        return None
+    return attribute if LEVELS.index(attribute.level) <= LEVELS.index(level) else None
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    """The values of a key as text, without padding; none when it is empty."""
+    if value is None:
+        return ()
+    several = isinstance(value, (list, tuple)) or (isinstance(value, Sequence) and not isinstance(value, (str, bytes)))
+    values = list(value) if several else [value]  # type: ignore[call-overload]
+    if len(values) > _MOST_VALUES:
+        raise InvalidQuery(f"a key with more than {_MOST_VALUES} values")
+    return tuple(text for text in (nfc(str(one)).strip(" \0") for one in values if one is not None) if text)
+
+
+def _match(attribute: Attribute, values: Sequence[str], fuzzy: bool) -> Match | None:
+    """What a key with these values selects; None when it selects everything (universal matching)."""
+    values = [value for value in values if value.strip("* ")] if len(values) < 2 else list(values)
+    if not values or any(not value.strip("*") for value in values):
+        return None
+    keyword, vr = attribute.keyword, attribute.vr
+    if vr == "SQ":
+        raise InvalidQuery(f"{keyword} is matched by an item, not by a value")
+    if vr == "UI":
+        _check(all(_UID.fullmatch(value) for value in values), keyword, "a UID or a list of UIDs")
+        return Match(keyword, Matching.SINGLE if len(values) == 1 else Matching.UID_LIST, tuple(values))
+    if vr in _ONE:
+        _check(len(values) == 1, keyword, _SAID[vr])
+        return _moment_match(keyword, vr, values[0])
+    if vr in _NUMBERS:
+        _check(len(values) == 1 and _is_number(values[0]), keyword, "a number")
+        return Match(keyword, Matching.SINGLE, (values[0],))
+    if fuzzy and vr in _FUZZY and len(values) == 1:
+        return Match(keyword, Matching.FUZZY, (values[0],))
+    wild = any(not _WILD.isdisjoint(value) for value in values)
+    if wild and len(values) > 1:
+        raise InvalidQuery(f"{keyword} has several values and wildcards")
+    return Match(keyword, Matching.WILDCARD if wild else Matching.SINGLE, tuple(values))
+
+
+def _moment_match(keyword: str, vr: str, value: str) -> Match:
+    if _ONE[vr].fullmatch(value):
+        return Match(keyword, Matching.SINGLE, (value,))
+    found = _TWO[vr].fullmatch(value.replace(" ", ""))
+    if found is None or value == "-":
+        raise InvalidQuery(f"{keyword} is not {_SAID[vr]}")
+    return Match(keyword, Matching.RANGE, (found.group(1) or "", found.group(2) or ""))
+
+
+def _sequence_match(attribute: Attribute, items: Sequence[Dataset]) -> Match | None:
+    """Sequence matching: one item, whose keys all match inside one item (PS3.4 C.2.2.2.6)."""
+    if len(items) > 1:
+        raise InvalidQuery(f"{attribute.keyword} has more than one item")
+    inside = {inner.keyword: inner for inner in attribute.items}
+    found = []
+    for element in items[0] if items else ():
+        inner = inside.get(element.keyword)
+        if inner is not None:
+            match = _match(inner, _texts(element.value), False)
+            if match is not None:
+                found.append(match)
+    return Match(attribute.keyword, Matching.SEQUENCE, items=tuple(found)) if found else None
+
+
+def _split(arguments: Iterable[tuple[str, str]]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Parameters of the query itself, and matching keys with their values."""
+    single: dict[str, str] = {}
+    given: dict[str, list[str]] = {}
+    for name, value in arguments:
+        if name == "includefield":
+            single[name] = f"{single[name]},{value}" if name in single else value
+        elif name in _PARAMETERS:
+            single[name] = value
+        else:
+            given.setdefault(name, []).append(value)
+    return single, given
+
+
+def _keywords(name: str) -> list[str]:
+    """The attribute path of a parameter: keywords or tags with dots between them (PS3.18 8.3.4.1)."""
+    return [_keyword(part) for part in name.split(".")]
+
+
+def _keyword(part: str) -> str:
+    if re.fullmatch(r"[0-9A-Fa-f]{8}", part):
+        return keyword_for_tag(int(part, 16)) or part.upper()
+    if tag_for_keyword(part) is None:
+        raise InvalidQuery(f"{part[:64]!r} is neither an attribute nor a parameter of a query")
+    return part
+
+
+def _included(text: str) -> list[str]:
+    """The keywords of includefield; what we do not know is ignored."""
+    found = []
+    for part in text.split(","):
+        part = part.strip()
+        if part.lower() == "all":
+            found.append("all")
+        elif re.fullmatch(r"[0-9A-Fa-f]{8}", part):
+            found.append(keyword_for_tag(int(part, 16)))
+        elif tag_for_keyword(part) is not None:
+            found.append(part)
+    return [keyword for keyword in found if keyword]
+
+
+def _defaults_above(level: Level, path: Mapping[str, str]) -> list[str]:
+    """Across studies or series, their attributes are answered too (PS3.18 10.6.3.3)."""
+    found: list[str] = []
+    if level in (Level.SERIES, Level.IMAGE) and "StudyInstanceUID" not in path:
+        found += DEFAULTS[Level.STUDY]
+    if level is Level.IMAGE and "SeriesInstanceUID" not in path:
+        found += DEFAULTS[Level.SERIES]
+    return found
+
+
+def _listed(attribute: Attribute, given: Sequence[str]) -> list[str]:
+    """The values of a parameter: lists of UIDs and codes are separated by comma or backslash."""
+    if attribute.vr in _LISTS:
+        values = [part for value in given for part in re.split(r"[,\\]", value)]
+    elif len(given) > 1:
+        raise InvalidQuery(f"{attribute.keyword} is given more than once")
+    else:
+        values = list(given)
+    return list(_texts(values))
+
+
+def _inner_match(attribute: Attribute, keywords: Sequence[str], given: Sequence[str], fuzzy: bool) -> Match | None:
+    inside = {inner.keyword: inner for inner in attribute.items}
+    inner = inside.get(keywords[0])
+    if inner is None or len(keywords) > 1:
+        return None
+    return _match(inner, _listed(inner, given), fuzzy)
+
+
+def _path_match(keyword: str, uid: str) -> Match:
+    _check(_UID.fullmatch(uid) is not None, keyword, "a UID")
+    return Match(keyword, Matching.SINGLE, (uid,))
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise InvalidQuery("fuzzymatching is neither true nor false")
+    return text.lower() == "true"
+
+
+def _count(text: str, what: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
+        raise InvalidQuery(f"{what} is not a number of answers")
+    return int(text)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _check(right: bool, keyword: str, what: str) -> None:
+    if not right:
+        raise InvalidQuery(f"{keyword} is not {what}")
