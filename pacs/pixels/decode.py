@@ -14,6 +14,7 @@ from pacs.pixels import syntaxes
 from pacs.pixels.codestream import Codestream, j2k_start, read_codestream
 from pacs.pixels.colour import ybr_to_rgb
 from pacs.pixels.header import PixelFacts
+from pacs.pixels.photometric import decoded_photometric
 
 Array = NDArray[Any]
 
@@ -29,12 +30,16 @@ class Samples:
     photometric: str
 
 
-def decode_samples(facts: PixelFacts, transfer_syntax: str, data: bytes, frame_number: int) -> Samples:
+def decode_samples(facts: PixelFacts, transfer_syntax: str, data: bytes) -> Samples:
     """The exact sample values, bits above Bits Stored corrected by sign or cleared."""
     if transfer_syntax not in syntaxes.DECODABLE:
         raise UnsupportedTransferSyntax(f"Pixels in transfer syntax {transfer_syntax} cannot be decoded")
     try:
-        return _decode(facts, transfer_syntax, data, frame_number)
+        array = _decode(facts, transfer_syntax, data)
+        photometric = decoded_photometric(facts, transfer_syntax, data)
+        if photometric == "RGB" and "PARTIAL" in facts.photometric:
+            array = ybr_to_rgb(array, partial=True)
+        return Samples(array, photometric)
     except MemoryError as error:
         raise UndecodablePixels("The frame needs more memory than a codec may use") from error
     except (UndecodablePixels, UnsupportedTransferSyntax):
@@ -54,7 +59,7 @@ def as_rgb(samples: Samples) -> Samples:
     """Colour in RGB, so that whoever shows it need not know how it was stored. Palette indices stay indices."""
     if not samples.photometric.startswith("YBR") or samples.array.ndim != 3:
         return samples
-    return Samples(ybr_to_rgb(samples.array, partial="PARTIAL" in samples.photometric), "RGB")
+    return Samples(ybr_to_rgb(samples.array), "RGB")
 
 
 def sample_type(facts: PixelFacts) -> np.dtype[np.generic]:
@@ -70,11 +75,11 @@ def _reason(error: Exception) -> str:
     return f"{name}: {str(error)[:120]}" if type(error).__module__.startswith("imagecodecs") else name
 
 
-def _decode(facts: PixelFacts, transfer_syntax: str, data: bytes, frame_number: int) -> Samples:
+def _decode(facts: PixelFacts, transfer_syntax: str, data: bytes) -> Array:
     if transfer_syntax in syntaxes.NATIVE:
-        return _native(facts, data, frame_number, "big" if transfer_syntax == syntaxes.BIG_ENDIAN else "little")
+        return _native(facts, data, "big" if transfer_syntax == syntaxes.BIG_ENDIAN else "little")
     if transfer_syntax == syntaxes.DEFLATED_FRAME:
-        return _native(facts, _inflate(data, facts.frame_bytes), 1, "little")
+        return _native(facts, _inflate(data, facts.frame_bytes), "little")
     if facts.kind != "integer":
         raise UndecodablePixels("Float pixel data cannot be compressed in this transfer syntax")
     if transfer_syntax == syntaxes.RLE:
@@ -92,19 +97,18 @@ def _decode(facts: PixelFacts, transfer_syntax: str, data: bytes, frame_number: 
         return _jpeg(facts, transfer_syntax, data, stream)
     if transfer_syntax in syntaxes.JPEG_LS_ALL:
         array = _shaped(facts, imagecodecs.jpegls_decode(data))
-        return Samples(_with_sign(array, facts, stream.precision), facts.photometric)
+        return _with_sign(array, facts, stream.precision)
     if transfer_syntax in syntaxes.J2K_ALL:
         return _j2k(facts, transfer_syntax, data, stream)
     array = _shaped(facts, imagecodecs.jpegxl_decode(data, numthreads=1))
-    photometric = "RGB" if facts.photometric.startswith("YBR") else facts.photometric
-    return Samples(_with_sign(array, facts, facts.bits_stored), photometric)
+    return _with_sign(array, facts, facts.bits_stored)
 
 
-def _native(facts: PixelFacts, data: bytes, frame_number: int, order: str) -> Samples:
+def _native(facts: PixelFacts, data: bytes, order: str) -> Array:
     if facts.bits_allocated == 1:
-        return Samples(_unpacked(facts, data, frame_number), facts.photometric)
+        return _unpacked(facts, data)
     if facts.photometric in ("YBR_FULL_422", "YBR_PARTIAL_422") and len(data) < facts.frame_bytes:
-        return Samples(_from_422(facts, data, order), facts.photometric)
+        return _from_422(facts, data)
     _enough(data, facts.frame_bytes)
     if facts.swapped:
         data = _swapped(data, facts.frame_bytes)
@@ -118,7 +122,7 @@ def _native(facts: PixelFacts, data: bytes, frame_number: int, order: str) -> Sa
         array = flat.reshape(facts.samples, facts.rows, facts.columns).transpose(1, 2, 0)
     else:
         array = flat.reshape(facts.rows, facts.columns, facts.samples)
-    return Samples(_without_unused_bits(array, facts), facts.photometric)
+    return _without_unused_bits(array, facts)
 
 
 def _enough(data: bytes, needed: int) -> None:
@@ -131,22 +135,15 @@ def _swapped(data: bytes, needed: int) -> bytes:
     return words.astype("<u2").tobytes().ljust(needed, b"\0")
 
 
-def _unpacked(facts: PixelFacts, data: bytes, frame_number: int) -> Array:
-    """One-bit samples, first pixel in the lowest bit (PS3.5 8.1.1).
-
-    Frames follow each other without padding, so a frame may begin inside a byte. `data` is either the bytes that
-    cover this frame in its place or the frame alone beginning at bit 0; a frame of whole bytes is both.
-    """
+def _unpacked(facts: PixelFacts, data: bytes) -> Array:
+    """One-bit samples, first pixel in the lowest bit (PS3.5 8.1.1); the frame begins at bit 0 of `data`."""
     count = facts.rows * facts.columns * facts.samples
-    skip = (frame_number - 1) * count % 8
-    if skip and len(data) < (skip + count + 7) // 8:
-        skip = 0
-    _enough(data, (skip + count + 7) // 8)
-    bits = np.unpackbits(np.frombuffer(data, np.uint8), count=skip + count, bitorder="little")[skip:]
+    _enough(data, (count + 7) // 8)
+    bits = np.unpackbits(np.frombuffer(data, np.uint8), count=count, bitorder="little")
     return bits.reshape((facts.rows, facts.columns, facts.samples)[: 3 if facts.samples > 1 else 2])
 
 
-def _from_422(facts: PixelFacts, data: bytes, order: str) -> Array:
+def _from_422(facts: PixelFacts, data: bytes) -> Array:
     """Y1 Y2 Cb Cr for every two pixels (PS3.3 C.7.6.3.1.2): each colour sample serves both."""
     if facts.bits_allocated != 8 or facts.columns % 2:
         raise UndecodablePixels("Subsampled colour needs 8 bits and an even number of columns")
@@ -169,12 +166,12 @@ def _inflate(data: bytes, needed: int) -> bytes:
     return out
 
 
-def _run_length(facts: PixelFacts, data: bytes) -> Samples:
+def _run_length(facts: PixelFacts, data: bytes) -> Array:
     """RLE (PS3.5 Annex G): one segment for each byte of each sample, most significant first."""
     if facts.bits_allocated == 1:
         _enough(data, 64)
         packed = bytes(rle.rle.decode_segment(data[64:]))
-        return Samples(_unpacked(facts, packed, 1), facts.photometric)
+        return _unpacked(facts, packed)
     depth = facts.bits_allocated // 8
     flat = rle.rle.decode_frame(data, facts.rows * facts.columns, facts.bits_allocated, "<")
     planes = np.frombuffer(flat, sample_type(facts).newbyteorder("<"))
@@ -184,37 +181,30 @@ def _run_length(facts: PixelFacts, data: bytes) -> Samples:
         array: Array = planes.reshape(facts.rows, facts.columns)
     else:
         array = planes.reshape(facts.samples, facts.rows, facts.columns).transpose(1, 2, 0)
-    return Samples(_without_unused_bits(array, facts), facts.photometric)
+    return _without_unused_bits(array, facts)
 
 
-def _jpeg(facts: PixelFacts, transfer_syntax: str, data: bytes, stream: Codestream) -> Samples:
+def _jpeg(facts: PixelFacts, transfer_syntax: str, data: bytes, stream: Codestream) -> Array:
     """JPEG processes 1, 2, 4, 6, 8, 10, 12 and 14, whose streams carry neither sign nor, always, colour space."""
-    photometric = facts.photometric
     if stream.samples == 1:
         array = imagecodecs.jpeg8_decode(data)
     elif transfer_syntax in syntaxes.JPEG_PREDICTIVE:
         array = imagecodecs.jpeg8_decode(data, colorspace="RGB", outcolorspace="RGB")
     else:
-        colour = stream.colour or ("rgb" if photometric == "RGB" else "ybr")
+        colour = stream.colour or ("rgb" if facts.photometric == "RGB" else "ybr")
         array = imagecodecs.jpeg8_decode(data, colorspace="RGB" if colour == "rgb" else "YCBCR", outcolorspace="RGB")
-        photometric = "RGB"
-    return Samples(_without_unused_bits(_contained(_shaped(facts, array), facts), facts), photometric)
+    return _without_unused_bits(_contained(_shaped(facts, array), facts), facts)
 
 
-def _j2k(facts: PixelFacts, transfer_syntax: str, data: bytes, stream: Codestream) -> Samples:
+def _j2k(facts: PixelFacts, transfer_syntax: str, data: bytes, stream: Codestream) -> Array:
     if transfer_syntax in syntaxes.HTJ2K_ALL:
         array = imagecodecs.htj2k_decode(data[j2k_start(data) :])
     else:
         array = imagecodecs.jpeg2k_decode(data, numthreads=1)
     array = _shaped(facts, array)
     if stream.signed == facts.signed:
-        array = _contained(array, facts)
-    else:
-        array = _with_sign(array, facts, stream.precision)
-    photometric = facts.photometric
-    if photometric in ("YBR_RCT", "YBR_ICT") or (stream.colour == "rgb" and photometric.startswith("YBR")):
-        photometric = "RGB"
-    return Samples(array, photometric)
+        return _contained(array, facts)
+    return _with_sign(array, facts, stream.precision)
 
 
 def _shaped(facts: PixelFacts, array: Array) -> Array:

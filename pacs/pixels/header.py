@@ -11,6 +11,7 @@ from pydicom.tag import BaseTag
 
 from pacs.errors import UndecodablePixels
 from pacs.pixels import syntaxes
+from pacs.pixels.encoding import little_words
 
 MOST_FRAME_BYTES = 512 << 20
 MOST_HEADER_BYTES = 128 << 20
@@ -76,7 +77,28 @@ def _read_kept_large(data: bytes, transfer_syntax: str) -> Header:
     return _read(data, transfer_syntax)
 
 
+def read_plain(data: bytes) -> Dataset:
+    """The header for writing it again: elements as they were read, numbers not yet turned, shared with nobody."""
+    return _parsed(data)[0]
+
+
 def _read(data: bytes, transfer_syntax: str) -> Header:
+    dataset, little, tag, vr = _parsed(data)
+    big_endian = transfer_syntax == syntaxes.BIG_ENDIAN
+    try:
+        if not little:
+            little_words(dataset)
+    except Exception as error:
+        raise UndecodablePixels(f"The header cannot be read ({type(error).__name__})") from error
+    return Header(dataset, _facts(dataset, _PIXEL_KINDS.get(tag, ""), big_endian and vr == "OW"))
+
+
+def _parsed(data: bytes) -> tuple[Dataset, bool, int, str]:
+    """The dataset, whether it is little endian, and tag and VR of its pixel element when these follow.
+
+    The bytes themselves say how they are encoded, for the pixels of an object need not be in the transfer syntax its
+    header is written in.
+    """
     found: list[tuple[int, str]] = []
 
     def at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
@@ -85,14 +107,13 @@ def _read(data: bytes, transfer_syntax: str) -> Header:
             return True
         return False
 
-    implicit = transfer_syntax == syntaxes.IMPLICIT
-    little = transfer_syntax != syntaxes.BIG_ENDIAN
+    implicit = not (data[4:6].isalpha() and data[4:6].isupper())
+    little = not (data[:1] == b"\0" and data[1:2] != b"\0" and not implicit)
     try:
         dataset = read_dataset(BytesIO(data), implicit, little, stop_when=at_pixels)
     except (Exception, RecursionError) as error:
         raise UndecodablePixels(f"The header cannot be read ({type(error).__name__})") from error
-    tag, vr = found[0] if found else (0, "")
-    return Header(dataset, _facts(dataset, _PIXEL_KINDS.get(tag, ""), not little and vr == "OW"))
+    return dataset, little, *(found[0] if found else (0, ""))
 
 
 def _facts(dataset: Dataset, kind: str, big_endian_words: bool) -> PixelFacts:

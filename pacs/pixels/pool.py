@@ -36,7 +36,7 @@ class Codecs:
 
     `header` is the dataset as encoded in `transfer_syntax` (deflated already inflated) up to the Pixel Data element;
     that element's own tag, VR and length may follow and say more (float pixels, OW in big endian). `frame_data` is the
-    stored frame, fragments joined. `frame_number` counts from 1.
+    stored frame, fragments joined, beginning at bit 0. `frame_number` counts from 1.
     """
 
     def __init__(self, socket_path: Path, patience: float = 120.0) -> None:
@@ -59,7 +59,7 @@ class Codecs:
     ) -> bytes:
         """The frame in another transfer syntax, sample values exactly kept (save for JPEG Baseline).
 
-        `pacs.pixels.transcode.photometric_after` says what Photometric Interpretation the result has.
+        `pacs.pixels.photometric.encoded_photometric` says what Photometric Interpretation the result has.
         """
         head = {"do": "transcode", "syntax": transfer_syntax, "frame": frame_number, "target": target_syntax}
         return self._ask(head, header, frame_data)

@@ -23,7 +23,7 @@ Picture = NDArray[np.uint8]
 
 def render_frame(header: Header, transfer_syntax: str, data: bytes, frame_number: int, options: RenderOptions) -> bytes:
     """Decode, show, cut, fit and write."""
-    samples = decode_samples(header.facts, transfer_syntax, data, frame_number)
+    samples = decode_samples(header.facts, transfer_syntax, data)
     picture = shown(header, samples, frame_number, options)
     if options.overlays:
         mask = overlay_mask(header, transfer_syntax, data, frame_number)

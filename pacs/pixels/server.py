@@ -44,9 +44,9 @@ def serve_codecs(
     lifeline: int | None = None,
     ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, or until `lifeline` (a descriptor) ends. Must own its process: it forks.
+    """Serve until SIGTERM or SIGINT, or until `lifeline` (a descriptor) ends; `ready` is called when it answers.
 
-    `ready` is called when the socket is there.
+    Must be the main thread of a process of its own: it forks and takes the signals.
     """
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
@@ -57,9 +57,8 @@ def serve_codecs(
     gc.freeze()
     listener = _bound(socket_path)
     identity = os.stat(socket_path).st_ino
-    ready()
     try:
-        _Parent(listener, processes, Limits(memory_mb, seconds), lifeline).run()
+        _Parent(listener, processes, Limits(memory_mb, seconds), lifeline).run(ready)
     finally:
         listener.close()
         _remove(socket_path, identity)
@@ -101,7 +100,7 @@ class _Parent:
         self._children: dict[int, float] = {}
         self._stopping = False
 
-    def run(self) -> None:
+    def run(self, ready: Callable[[], None]) -> None:
         wake, waker = os.pipe()
         os.set_blocking(waker, False)
         os.set_blocking(wake, False)
@@ -110,12 +109,13 @@ class _Parent:
             signal.signal(number, self._stop)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self._fill()
+        ready()
         watched = [wake] if self._lifeline is None else [wake, self._lifeline]
         while not self._stopping:
-            ready, _, _ = select.select(watched, [], [])
-            if wake in ready:
+            readable, _, _ = select.select(watched, [], [])
+            if wake in readable:
                 os.read(wake, 4096)
-            if self._lifeline in ready and not os.read(self._lifeline or 0, 1):
+            if self._lifeline in readable and not os.read(self._lifeline or 0, 1):
                 break
             self._reap()
             if not self._stopping:

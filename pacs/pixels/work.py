@@ -40,7 +40,7 @@ def _do(head: dict[str, Any], header: bytes, frame_data: bytes) -> bytes:
     parsed = read_header(header, syntax)
     if head["do"] == "render":
         return render_frame(parsed, syntax, frame_data, number, _options(head["options"]))
-    samples = decode_samples(parsed.facts, syntax, frame_data, number)
+    samples = decode_samples(parsed.facts, syntax, frame_data)
     if head["do"] == "decode":
         return native_bytes(parsed.facts, as_rgb(samples))
     return encode_frame(parsed.facts, samples, str(head["target"]))
