@@ -24,7 +24,9 @@ def ct_series(folder: Path, slices: int, run: str, size: int = 512) -> list[Path
     return paths
 
 
-def _ct(run: str, study: str, series: str, number: int, pixels: "np.ndarray[tuple[int, int], np.dtype[np.float32]]") -> Dataset:
+def _ct(
+    run: str, study: str, series: str, number: int, pixels: "np.ndarray[tuple[int, int], np.dtype[np.float32]]"
+) -> Dataset:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = CTImageStorage
     meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[run, str(number)])

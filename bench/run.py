@@ -130,7 +130,9 @@ def parallel(works: list[Callable[[], None]]) -> None:
 def report(figures: Figures, names: list[str]) -> None:
     """Medians, and the ratio of the first server to each other one (above 1 the first is better)."""
     width = max(len(work) for work in figures)
-    print(f"{'':{width}}  " + "  ".join(f"{name:>12}" for name in names) + "".join(f"  {names[0]}/{n}" for n in names[1:]))
+    print(
+        f"{'':{width}}  " + "  ".join(f"{name:>12}" for name in names) + "".join(f"  {names[0]}/{n}" for n in names[1:])
+    )
     for work, by_name in figures.items():
         medians = {name: statistics.median(values) for name, values in by_name.items()}
         row = f"{work:{width}}  " + "  ".join(f"{medians[n]:12,.1f}" if n in medians else f"{'–':>12}" for n in names)

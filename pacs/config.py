@@ -18,6 +18,7 @@ import yaml
 from pacs.errors import ConfigError
 
 PREFIX = "HOICHAN_"
+_DATA = Path("data")
 PEER_RIGHTS = frozenset({"store", "query", "retrieve"})
 
 
@@ -40,7 +41,9 @@ class DicomConfig:
 
     host: str = setting("127.0.0.1", "Address to listen on. 0.0.0.0 opens it to the network.")
     port: int = setting(11112, "TCP port.", low=1, high=65535)
-    ae_title: str = setting("HOICHAN", "Our AE title; associations to another one are refused.", pattern=r"[ -\[\]-~]{1,16}")
+    ae_title: str = setting(
+        "HOICHAN", "Our AE title; associations to another one are refused.", pattern=r"[ -\[\]-~]{1,16}"
+    )
     processes: int = setting(1, "Listener processes that share the port.", low=1, high=64)
     max_associations: int = setting(100, "Associations at once, per process.", low=1, high=10000)
     max_pdu: int = setting(131072, "Largest PDU we take, in bytes.", low=4096, high=1048576)
@@ -55,7 +58,9 @@ class WebConfig:
 
     host: str = setting("127.0.0.1", "Address to listen on. 0.0.0.0 opens it to the network.")
     port: int = setting(8080, "TCP port.", low=1, high=65535)
-    public_url: str = setting("", "How browsers reach us when that differs, e.g. https://pacs.benhvien.vn", pattern=r"(https?://[^\s]+)?")
+    public_url: str = setting(
+        "", "How browsers reach us when that differs, e.g. https://pacs.benhvien.vn", pattern=r"(https?://[^\s]+)?"
+    )
     workers: int = setting(2, "Web processes.", low=1, high=64)
     threads: int = setting(16, "Threads of each web process; half of them may hold event streams.", low=4, high=256)
     session_idle_minutes: int = setting(60, "A session that does nothing ends after this.", low=1, high=1440)
@@ -118,7 +123,7 @@ class PeerConfig:
 class Config:
     """Everything a start needs to know."""
 
-    data: Path = setting(Path("data"), "Folder for everything we keep: index, objects, spool.")
+    data: Path = setting(_DATA, "Folder for everything we keep: index, objects, spool.")
     hospital: HospitalConfig = field(default_factory=HospitalConfig)
     dicom: DicomConfig = field(default_factory=DicomConfig)
     web: WebConfig = field(default_factory=WebConfig)

@@ -54,7 +54,12 @@ def test_every_dependency_has_its_reason() -> None:
 
 
 def test_no_registry_host_in_lock_files() -> None:
-    for name in ("requirements.lock", "requirements-dev.lock", "tools/requirements-node.lock", "static/package-lock.json"):
+    for name in (
+        "requirements.lock",
+        "requirements-dev.lock",
+        "tools/requirements-node.lock",
+        "static/package-lock.json",
+    ):
         text = (ROOT / name).read_text(encoding="utf-8")
         assert '"resolved"' not in text, name
         assert not re.search(r"registry\.|index-url|find-links", text), name

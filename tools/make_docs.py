@@ -51,7 +51,9 @@ def configuration() -> str:
             section: Any = hints[f.name]
             parts.append(f"\n## `{f.name}`\n\n{(section.__doc__ or '').splitlines()[0]}\n")
             parts.append(_table(f.name, section, list(fields(section))))
-    parts.append("\n## `peers`\n\nA list; each entry is a peer that is added at the first start, while the index is new.\n")
+    parts.append(
+        "\n## `peers`\n\nA list; each entry is a peer that is added at the first start, while the index is new.\n"
+    )
     parts.append(_table("peers", PeerConfig, list(fields(PeerConfig))))
     return "\n".join(parts) + TAIL
 

@@ -22,13 +22,17 @@ def main() -> None:
         "| package | version | licence |",
         "| --- | --- | --- |",
     ]
-    for name, version in re.findall(r"^([A-Za-z0-9_.-]+)==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE):
+    for name, version in re.findall(
+        r"^([A-Za-z0-9_.-]+)==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE
+    ):
         lines.append(f"| {name} | {version} | {_python_licence(name)} |")
     lines += ["", "## Bundled into the front end (npm)", "", "| package | version | licence |", "| --- | --- | --- |"]
     lock = json.loads((ROOT / "static" / "package-lock.json").read_text())
     for path, entry in sorted(lock["packages"].items()):
         if path and not entry.get("dev") and not entry.get("optional") and "node_modules/" in path:
-            lines.append(f"| {path.split('node_modules/')[-1]} | {entry.get('version', '')} | {_npm_licence(path, entry)} |")
+            lines.append(
+                f"| {path.split('node_modules/')[-1]} | {entry.get('version', '')} | {_npm_licence(path, entry)} |"
+            )
     (ROOT / "docs" / "third-party.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -47,7 +51,9 @@ def _npm_licence(path: str, entry: dict[str, object]) -> str:
     stated = entry.get("license")
     if not stated:
         package = ROOT / "static" / path / "package.json"
-        stated = json.loads(package.read_text()).get("license", "see the package") if package.exists() else "see the package"
+        stated = (
+            json.loads(package.read_text()).get("license", "see the package") if package.exists() else "see the package"
+        )
     return str(stated)
 
 

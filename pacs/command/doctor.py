@@ -154,7 +154,9 @@ def _exposure(config: Config) -> Finding:
         doors.append(f"DICOM on {config.dicom.host}:{config.dicom.port}, known peers only, not encrypted")
     if not doors:
         return Finding("exposure", GOOD, "both doors only listen on this machine")
-    return Finding("exposure", WARN if any("WITHOUT" in d or "not encrypted" in d for d in doors) else GOOD, "; ".join(doors))
+    return Finding(
+        "exposure", WARN if any("WITHOUT" in d or "not encrypted" in d for d in doors) else GOOD, "; ".join(doors)
+    )
 
 
 def _administrator(config: Config) -> Finding:

@@ -67,13 +67,19 @@ def _disable_user(database: Database, own: Hospital, arguments: argparse.Namespa
 
 
 def _add_token(database: Database, own: Hospital, arguments: argparse.Namespace) -> None:
-    print(accounts.add_token(database, arguments.name, arguments.scope, find_hospital(database, own, arguments.hospital).id))
+    print(
+        accounts.add_token(
+            database, arguments.name, arguments.scope, find_hospital(database, own, arguments.hospital).id
+        )
+    )
 
 
 def _add_peer(database: Database, own: Hospital, arguments: argparse.Namespace) -> None:
     allow = frozenset(right.strip() for right in arguments.allow.split(",") if right.strip())
     if allow - PEER_RIGHTS:
-        raise InvalidQuery(f"--allow takes {', '.join(sorted(PEER_RIGHTS))}, not {', '.join(sorted(allow - PEER_RIGHTS))}")
+        raise InvalidQuery(
+            f"--allow takes {', '.join(sorted(PEER_RIGHTS))}, not {', '.join(sorted(allow - PEER_RIGHTS))}"
+        )
     hospital = find_hospital(database, own, arguments.hospital)
     peer = Peer(
         ae_title=check_ae_title(arguments.ae_title),
@@ -94,7 +100,8 @@ def _list_peers(database: Database, own: Hospital, arguments: argparse.Namespace
     with database.reading() as db:
         for peer in peers.all(db):
             where = f"{peer.host}:{peer.port}" if peer.port else peer.host
-            print(f"{peer.ae_title:17} {where:28} {','.join(sorted(peer.allow)):22} {peer.hospital_code:12} {peer.description}")
+            allow = ",".join(sorted(peer.allow))
+            print(f"{peer.ae_title:17} {where:28} {allow:22} {peer.hospital_code:12} {peer.description}")
 
 
 def _remove_peer(database: Database, own: Hospital, arguments: argparse.Namespace) -> None:

@@ -55,7 +55,10 @@ def make_folders(config: Config) -> None:
 
 def check_ports(config: Config) -> None:
     """Raise Conflict, with the way out, when a port of ours is taken or not allowed."""
-    for name, host, port in (("WEB", config.web.host, config.web.port), ("DICOM", config.dicom.host, config.dicom.port)):
+    for name, host, port in (
+        ("WEB", config.web.host, config.web.port),
+        ("DICOM", config.dicom.host, config.dicom.port),
+    ):
         try:
             family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
             with socket.socket(family, kind, protocol) as probe:

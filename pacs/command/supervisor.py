@@ -129,7 +129,9 @@ class Supervisor:
             part.falls = 0 if lived > STABLE_SECONDS else part.falls + 1
             pause = min(30.0, 0.2 * 2**part.falls)
             part.start_at = time.monotonic() + pause
-            log.error("%s ended with %s after %.1f s; starting it again in %.1f s", part.name, _how(status), lived, pause)
+            log.error(
+                "%s ended with %s after %.1f s; starting it again in %.1f s", part.name, _how(status), lived, pause
+            )
 
     def _end(self) -> int:
         deadline = time.monotonic() + GRACE_SECONDS

@@ -11,9 +11,7 @@ from tests.support.server import Running, configured
 
 
 @pytest.fixture(scope="module", params=["files and SQLite", "S3 and PostgreSQL"])
-def running(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Running]:
+def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A started server with an administrator, once per kind of store."""
     folder = tmp_path_factory.mktemp("server")
     settings: dict[str, str] = {}

@@ -110,14 +110,17 @@ def test_find_at_every_level_and_by_every_kind_of_key(running: Running, sent: li
     assert len(by_id) == 2
     wild = find(running, "QueryRetrieveLevel=STUDY", f"PatientID={first.PatientID[:3]}*", "StudyInstanceUID")
     assert len(wild) >= 2
-    day = find(running, "QueryRetrieveLevel=STUDY", f"StudyDate={first.StudyDate}-{first.StudyDate}", "StudyInstanceUID")
+    day = find(
+        running, "QueryRetrieveLevel=STUDY", f"StudyDate={first.StudyDate}-{first.StudyDate}", "StudyInstanceUID"
+    )
     assert first.StudyInstanceUID in {row["0020000d"] for row in day}
     chosen = sorted(studies)[:2]
     listed = find(running, "QueryRetrieveLevel=STUDY", "StudyInstanceUID=" + "\\".join(chosen))
     assert sorted(row["0020000d"] for row in listed) == chosen
     patients = find(running, "QueryRetrieveLevel=PATIENT", "PatientID", "NumberOfPatientRelatedStudies", model="-P")
     assert {row["00201200"] for row in patients} == {"2"}
-    series = find(running, "QueryRetrieveLevel=SERIES", f"StudyInstanceUID={first.StudyInstanceUID}", "SeriesInstanceUID", "Modality")  # fmt: skip
+    of_study = f"StudyInstanceUID={first.StudyInstanceUID}"
+    series = find(running, "QueryRetrieveLevel=SERIES", of_study, "SeriesInstanceUID", "Modality")
     assert {row["00080060"] for row in series} == {"CT"}
     image = find(
         running, "QueryRetrieveLevel=IMAGE", f"StudyInstanceUID={first.StudyInstanceUID}",

@@ -35,7 +35,10 @@ sys.exit(Supervisor(parts, folder / "ready", lambda: print("announced", flush=Tr
 
 def start(folder: Path, *more: str) -> "subprocess.Popen[str]":
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(folder), *more], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, "-c", PROGRAM, str(folder), *more],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "announced\n"
