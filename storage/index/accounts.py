@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from storage.errors import Conflict, NotFound
 from storage.index import schema
-from storage.index.types import clean, insert_new, now_ms
+from storage.index.types import clean, inserted, now_ms
 from storage.model.people import Session, Token, User
 
 _USER = schema.user
@@ -39,7 +39,7 @@ def add_user(
         "language": language,
         "created_at": now_ms(),
     }
-    if db.execute(insert_new(db, _USER).values(row)).rowcount == 0:
+    if not inserted(db, _USER, row):
         raise Conflict("there is already a user of this name")
     user_id = int(db.execute(sa.select(_USER.c.id).where(_USER.c.name_key == row["name_key"])).scalar_one())
     set_roles(db, user_id, roles)

@@ -27,7 +27,7 @@ from storage.index.parents import (
     teller,
 )
 from storage.index.rows import INSTANCE_COLUMNS, INSTANCE_TABLES, instance_of, instance_values, joined
-from storage.index.types import POSTGRESQL, clean, insert_new, now_ms
+from storage.index.types import POSTGRESQL, clean, insert_new, inserted, now_ms
 from storage.model.archive import ALREADY_STORED, STORED, Description, Instance, Origin, StoredObject
 from storage.model.work import ChangeKind
 
@@ -122,9 +122,9 @@ def _insert_instances(
     returned = db.execute(
         insert_new(db, schema.instance).returning(schema.instance.c.uid, schema.instance.c.hospital_id), in_order
     )
-    inserted = {(row.hospital_id, row.uid) for row in returned}
+    new = {(row.hospital_id, row.uid) for row in returned}
     return {
-        position for position, row in zip(positions, rows, strict=True) if (row["hospital_id"], row["uid"]) in inserted
+        position for position, row in zip(positions, rows, strict=True) if (row["hospital_id"], row["uid"]) in new
     }
 
 
@@ -199,7 +199,7 @@ def _note_other_patients(
         }
         noted.setdefault((hospital_id, str(row["identity"])), (row | newcomer(description, stored, origin), study))
     for _, (row, study) in sorted(noted.items()):
-        study.new_conflicts += db.execute(insert_new(db, schema.conflict).values(row)).rowcount
+        study.new_conflicts += inserted(db, schema.conflict, row)
 
 
 def newcomer(description: Description, stored: StoredObject, origin: Origin) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from storage.index.rows import (
     study_of,
 )
 from storage.index.rows import series_of as _series_value
-from storage.index.types import clean, insert_new, now_ms, upsert
+from storage.index.types import clean, inserted, now_ms, upsert
 from storage.model.archive import Description, Instance, InstanceKey, Origin, Scope, Series, StoredObject, Study
 from storage.model.reconcile import ConflictEntry, QuarantineEntry
 from storage.model.work import ChangeKind
@@ -177,7 +177,7 @@ def add_conflict(
         "at": now,
         **newcomer(description, stored, origin),
     }
-    if db.execute(insert_new(db, schema.conflict).values(row)).rowcount == 0:
+    if not inserted(db, schema.conflict, row):
         return False
     table = schema.study
     db.execute(
@@ -201,7 +201,7 @@ def add_quarantine(db: Connection, stored: StoredObject, origin: Origin, reason:
     """Note bytes that could not be read; False when these very bytes were noted before."""
     now = now_ms()
     row = {"hospital_id": origin.hospital_id, "reason": clean(reason)[:1000], "at": now, **bytes_of(stored, origin)}
-    if db.execute(insert_new(db, schema.quarantine).values(row)).rowcount == 0:
+    if not inserted(db, schema.quarantine, row):
         return False
     changes.append(db, origin.hospital_id, ChangeKind.OBJECT_QUARANTINED, at=now)
     return True

@@ -7,7 +7,7 @@ from sqlalchemy.engine import Connection
 
 from storage.errors import Conflict, NotFound
 from storage.index import changes, schema
-from storage.index.types import clean, insert_new, now_ms, upsert
+from storage.index.types import clean, inserted, now_ms, upsert
 from storage.model.people import Peer, Refusal
 from storage.model.work import ChangeKind
 
@@ -22,7 +22,7 @@ _JOINED = (
 def add(db: Connection, peer: Peer) -> Peer:
     """A new peer; Conflict when its AE title is known. `hospital_id` decides, `hospital_code` is ignored."""
     row = _row(peer) | {"created_at": peer.created_at or now_ms()}
-    if db.execute(insert_new(db, _TABLE).values(row)).rowcount == 0:
+    if not inserted(db, _TABLE, row):
         raise Conflict(f"there is already a peer {peer.ae_title!r}")
     return get(db, peer.ae_title)
 

@@ -38,9 +38,13 @@ def upper_bound(prefix: str) -> str:
 
 def insert_new(db: Connection, table: sa.Table) -> Any:
     """INSERT … ON CONFLICT DO NOTHING of this engine; rows that are already there are left alone."""
-    if db.dialect.name == POSTGRESQL:
-        return postgresql.insert(table).on_conflict_do_nothing()
-    return sqlite.insert(table).on_conflict_do_nothing()
+    return upsert(db, table).on_conflict_do_nothing()
+
+
+def inserted(db: Connection, table: sa.Table, row: dict[str, Any]) -> bool:
+    """Insert this row unless it is already there; whether it was new."""
+    first = next(iter(table.primary_key.columns))
+    return db.execute(insert_new(db, table).values(row).returning(first)).first() is not None
 
 
 def upsert(db: Connection, table: sa.Table) -> Any:
