@@ -108,8 +108,10 @@ def _element(element: int, value: int | str) -> bytes:
     return _ELEMENT.pack(0, element, len(data)) + data
 
 
-def response(request: Command, status: int, *, dataset: bool = False, **more: int | str) -> bytes:
-    """The response to `request` with `status`; `more` are counts and comments by the names in `_MORE`."""
+def response(
+    request: Command, status: int, more: Fields | None = None, *, comment: str = "", dataset: bool = False
+) -> bytes:
+    """The response to `request` with `status`; `more` are counts, `comment` is cut to what an Error Comment holds."""
     fields: dict[int, int | str] = {
         COMMAND_FIELD: request.field | RESPONSE,
         MESSAGE_ID_RESPONDED_TO: request.message_id,
@@ -120,15 +122,8 @@ def response(request: Command, status: int, *, dataset: bool = False, **more: in
         fields[AFFECTED_SOP_CLASS_UID] = request.sop_class_uid
     if request.sop_instance_uid and request.field == C_STORE_RQ:
         fields[AFFECTED_SOP_INSTANCE_UID] = request.sop_instance_uid
-    for name, value in more.items():
-        fields[_MORE[name]] = value[:64] if isinstance(value, str) else value
+    if comment:
+        fields[ERROR_COMMENT] = comment[:64]
+    if more:
+        fields.update(more)
     return encode(fields)
-
-
-_MORE = {
-    "remaining": REMAINING,
-    "completed": COMPLETED,
-    "failed": FAILED,
-    "warning": WARNING,
-    "comment": ERROR_COMMENT,
-}

@@ -11,7 +11,7 @@ AssociationEnd
 """
 
 
-class AssociationEnd(Exception):  # noqa: N818 - most of these are no errors
+class AssociationEnd(Exception):
     """The association is over."""
 
 

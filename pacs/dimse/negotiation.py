@@ -5,11 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pynetdicom import pdu as pdus
+from pynetdicom.pdu_items import UserInformationItem
 from pynetdicom.pdu_primitives import (
     A_ASSOCIATE,
-    ImplementationClassUIDNotification,
-    ImplementationVersionNameNotification,
-    MaximumLengthNotification,
     SCP_SCU_RoleSelectionNegotiation,
     SOPClassExtendedNegotiation,
 )
@@ -19,13 +17,12 @@ from pacs.association.contexts import (
     APPLICATION_CONTEXT,
     EXPLICIT_BIG,
     EXPLICIT_LITTLE,
-    IMPLEMENTATION_CLASS_UID,
-    IMPLEMENTATION_VERSION_NAME,
     IMPLICIT_LITTLE,
     Context,
 )
 from pacs.association.endings import INVALID_PARAMETER, ProtocolError
 from pacs.dimse.sop_classes import Service, service_of
+from pacs.send.negotiation import user_information
 
 MAX_CONTEXTS = 128
 MAX_TRANSFER_SYNTAXES = 64  # of one context
@@ -86,7 +83,7 @@ def decode_request(data: bytes) -> AssociationRequest:
         information = request.user_information
         contexts = tuple(
             ProposedContext(
-                item.presentation_context_id,
+                item.presentation_context_id or 0,
                 str(item.abstract_syntax or ""),
                 tuple(str(syntax) for syntax in item.transfer_syntax if syntax),
             )
@@ -98,8 +95,9 @@ def decode_request(data: bytes) -> AssociationRequest:
         version = None if information is None else information.implementation_version_name
     except Exception as error:  # pynetdicom raises whatever it stumbles over
         raise ProtocolError("an A-ASSOCIATE-RQ that cannot be read", INVALID_PARAMETER) from error
-    if len({context.context_id for context in contexts}) != len(contexts):
-        raise ProtocolError("a presentation context id used twice", INVALID_PARAMETER)
+    ids = [context.context_id for context in contexts]
+    if len(set(ids)) != len(ids) or not all(number % 2 for number in ids):
+        raise ProtocolError("presentation context ids that are even or used twice", INVALID_PARAMETER)
     calling, called = ae_titles(data)
     return AssociationRequest(
         request.protocol_version,
@@ -151,13 +149,7 @@ def encode_accept(request: AssociationRequest, agreement: Agreement, max_pdu: in
     accept.presentation_context_definition_results_list = [
         _result(proposed.context_id, result, syntax) for proposed, result, syntax in agreement.results
     ]
-    length = MaximumLengthNotification()
-    length.maximum_length_received = max_pdu
-    uid = ImplementationClassUIDNotification()
-    uid.implementation_class_uid = IMPLEMENTATION_CLASS_UID
-    version = ImplementationVersionNameNotification()
-    version.implementation_version_name = IMPLEMENTATION_VERSION_NAME
-    items: list[object] = [length, uid, version]
+    items = user_information(max_pdu)
     for sop_class, (scu, scp) in agreement.roles.items():
         role = SCP_SCU_RoleSelectionNegotiation()
         role.sop_class_uid = sop_class
@@ -212,14 +204,14 @@ def _result(context_id: int, result: int, syntax: str) -> PresentationContext:
     return context
 
 
-def _roles(information: pdus.UserInformationItem) -> dict[str, tuple[bool, bool]]:
+def _roles(information: UserInformationItem) -> dict[str, tuple[bool, bool]]:
     return {
         str(item.sop_class_uid): (bool(item.scu_role), bool(item.scp_role))
         for item in information.role_selection.values()
     }
 
 
-def _extended(information: pdus.UserInformationItem) -> dict[str, bytes]:
+def _extended(information: UserInformationItem) -> dict[str, bytes]:
     return {
         str(item.sop_class_uid): bytes(item.service_class_application_information or b"")
         for item in information.ext_neg

@@ -125,14 +125,7 @@ class SubOperations:
 
     def pending(self, request: Command) -> bytes:
         """A response between sub-operations."""
-        return commands.response(
-            request,
-            PENDING,
-            remaining=min(self.remaining, 65535),
-            completed=min(self.completed, 65535),
-            failed=min(self.failed, 65535),
-            warning=min(self.warning, 65535),
-        )
+        return commands.response(request, PENDING, {commands.REMAINING: _us(self.remaining)} | self._counts())
 
     def final_status(self, cancelled: bool) -> int:
         """What became of the whole."""
@@ -144,17 +137,23 @@ class SubOperations:
 
     def final(self, request: Command, cancelled: bool, transfer_syntax: str) -> tuple[bytes, bytes | None]:
         """The last response, and its identifier with the Failed SOP Instance UID List when there is one."""
-        status = self.final_status(cancelled)
-        counts = {"completed": self.completed, "failed": self.failed, "warning": self.warning}
+        counts = self._counts()
         if cancelled:
-            counts["remaining"] = self.remaining
+            counts[commands.REMAINING] = _us(self.remaining)
         identifier = None
         if self.failed_uids:
             dataset = Dataset()
             dataset.FailedSOPInstanceUIDList = self.failed_uids[:MOST_FAILED_UIDS]
             identifier = encode(dataset, transfer_syntax)
-        counts = {name: min(count, 65535) for name, count in counts.items()}
-        return commands.response(request, status, dataset=identifier is not None, **counts), identifier
+        status = self.final_status(cancelled)
+        return commands.response(request, status, counts, dataset=identifier is not None), identifier
+
+    def _counts(self) -> dict[int, int | str]:
+        return {
+            commands.COMPLETED: _us(self.completed),
+            commands.FAILED: _us(self.failed),
+            commands.WARNING: _us(self.warning),
+        }
 
 
 def is_cancel(command: Command, request: Command) -> bool:
@@ -177,4 +176,10 @@ def cancelled(stream: PduStream, request: Command) -> bool:
 
 def failure(request: Command, status: int, error: Exception | str) -> bytes:
     """The response to a retrieval that could not begin."""
-    return commands.response(request, status, comment=str(error), completed=0, failed=0, warning=0)
+    none = {commands.COMPLETED: 0, commands.FAILED: 0, commands.WARNING: 0}
+    return commands.response(request, status, none, comment=str(error))
+
+
+def _us(count: int) -> int:
+    """A count as its 16-bit element holds it."""
+    return min(count, 65535)

@@ -14,6 +14,7 @@ from pacs.config import DicomConfig
 from pacs.dimse import negotiation
 from pacs.dimse.association import TOO_MANY, Acceptor
 from pacs.dimse.directory import Directory
+from pacs.dimse.libraries import quieten
 from pacs.dimse.lobby import Lobby
 from pacs.logs import activity
 
@@ -49,6 +50,7 @@ def serve(
 
     `ready` is called when the port is open; `listener` is used instead of a socket of our own.
     """
+    quieten()
     server = _Server(config, archive, stop)
     lobby = Lobby(listener or listen(config), server.welcome)
     log.info("listening as %s on %s:%d", config.ae_title, config.host, config.port)

@@ -1,16 +1,27 @@
 """Statuses of DIMSE responses (PS3.7 Annex C, PS3.4 B.2.3 and C.4), and what outcomes and errors are in them."""
 
-from pacs.status import status_of
+from pacs.status import (
+    CANNOT_UNDERSTAND,
+    SOP_CLASS_NOT_SUPPORTED,
+    UNABLE_TO_SEND,
+    status_of,
+)
 from storage.model.archive import QUARANTINED, Outcome
+
+__all__ = [
+    "CANNOT_UNDERSTAND",
+    "SOP_CLASS_NOT_SUPPORTED",
+    "UNABLE_TO_SEND",
+    "is_warning",
+    "outcome_status",
+    "status_of",
+]
 
 SUCCESS = 0x0000
 NO_SUCH_ARGUMENT = 0x0114
 INVALID_OBJECT_INSTANCE = 0x0117
-SOP_CLASS_NOT_SUPPORTED = 0x0122
 UNRECOGNISED_OPERATION = 0x0211
-UNABLE_TO_SEND = 0xA702  # Refused: out of resources, unable to perform sub-operations
 SOME_FAILED = 0xB000  # Sub-operations complete, one or more failures
-CANNOT_UNDERSTAND = 0xC000
 CANCELLED = 0xFE00
 PENDING = 0xFF00
 PENDING_WARNING = 0xFF01
@@ -28,6 +39,3 @@ def outcome_status(outcome: Outcome) -> tuple[int, str]:
     if outcome.kind == QUARANTINED:
         return CANNOT_UNDERSTAND, outcome.reason
     return SUCCESS, ""
-
-
-__all__ = ["outcome_status", "status_of", "is_warning"]

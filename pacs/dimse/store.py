@@ -5,7 +5,7 @@ import struct
 import time
 from collections.abc import Iterator
 
-from pacs.archive import Incoming
+from pacs.archive import Expected, Incoming
 from pacs.association import command as commands
 from pacs.association.command import Command
 from pacs.association.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Context
@@ -49,8 +49,7 @@ def handle_store(session: Session, context: Context, command: Command) -> None:
     else:
         session.tally.failed += 1
         log.warning("%s answered with status %04X: %s", command.sop_instance_uid, status, comment)
-    more = {"comment": comment} if comment else {}
-    session.stream.send_message(context.context_id, commands.response(command, status, **more))
+    session.stream.send_message(context.context_id, commands.response(command, status, comment=comment))
 
 
 def _receive(session: Session, context: Context, command: Command) -> Outcome:
@@ -60,7 +59,7 @@ def _receive(session: Session, context: Context, command: Command) -> Outcome:
         with session.archive.receive(session.origin) as incoming:
             incoming.write(file_meta(command.sop_class_uid, command.sop_instance_uid, context.transfer_syntax))
             _write(fragments, incoming, session.max_object)
-            return session.archive.store(incoming)
+            return session.archive.store(incoming, Expected(command.sop_class_uid, command.sop_instance_uid))
     except ArchiveError:
         _drain(fragments, session.max_object)
         raise

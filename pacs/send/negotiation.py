@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pynetdicom import pdu as pdus
 from pynetdicom.pdu_primitives import (
@@ -52,9 +53,11 @@ def decode_accept(data: bytes, proposals: Sequence[Proposal]) -> tuple[dict[int,
         answers = [(item.context_id, item.result, item.transfer_syntax) for item in accept.presentation_context]
     except Exception as error:  # pynetdicom raises whatever it stumbles over
         raise ProtocolError("an A-ASSOCIATE-AC that cannot be read", INVALID_PARAMETER) from error
-    contexts = {}
+    contexts: dict[int, Context] = {}
     for context_id, result, transfer_syntax in answers:
-        number = ((context_id or 0) - 1) // 2
+        if context_id is None:
+            continue
+        number = (context_id - 1) // 2
         if result == 0 and transfer_syntax and 0 <= number < len(proposals):
             proposal = proposals[number]
             contexts[context_id] = Context(
@@ -63,7 +66,7 @@ def decode_accept(data: bytes, proposals: Sequence[Proposal]) -> tuple[dict[int,
     return contexts, longest
 
 
-def user_information(max_pdu: int) -> list[object]:
+def user_information(max_pdu: int) -> list[Any]:
     """The items every A-ASSOCIATE of ours carries (PS3.7 D.3.3)."""
     length = MaximumLengthNotification()
     length.maximum_length_received = max_pdu

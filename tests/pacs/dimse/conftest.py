@@ -1,0 +1,109 @@
+"""A DICOM door on a free port, with a real archive behind it, and peers that DCMTK's clients call as."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from pacs.archive import Archive
+from pacs.config import DicomConfig
+from pacs.dimse import listen, serve
+from storage.index import hospitals, peers
+from storage.index.database import Database
+from storage.model.archive import Hospital, Instance, Scope
+from storage.model.people import Peer
+from storage.model.query import Level, Query
+from storage.objects.filesystem import FilesystemStore
+from tests.support.server import free_port
+
+ALL = ("store", "query", "retrieve")
+HOST = "127.0.0.1"
+
+
+@dataclass(slots=True)
+class Door:
+    """The archive, its hospital and the port of its DICOM door."""
+
+    archive: Archive
+    hospital: Hospital
+    config: DicomConfig
+    stop: threading.Event = field(default_factory=threading.Event)
+    thread: threading.Thread | None = None
+
+    @property
+    def port(self) -> int:
+        return self.config.port
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(frozenset({self.hospital.id}))
+
+    def open(self) -> "Door":
+        listener = listen(self.config)
+        self.thread = threading.Thread(
+            target=serve, args=(self.config, self.archive, self.stop), kwargs={"listener": listener}
+        )
+        self.thread.start()
+        return self
+
+    def close(self) -> None:
+        self.stop.set()
+        if self.thread is not None:
+            self.thread.join(10)
+            assert not self.thread.is_alive()
+        self.archive.close()
+
+    def peer(
+        self,
+        ae_title: str,
+        *allow: str,
+        host: str = HOST,
+        port: int | None = None,
+        hospital: Hospital | None = None,
+    ) -> Peer:
+        """Make a peer known."""
+        where = hospital or self.hospital
+        peer = Peer(ae_title, where.id, where.code, host, port, frozenset(allow))
+        with self.archive.database.writing() as db:
+            return peers.add(db, peer)
+
+    def instance(self, sop_instance_uid: str) -> Instance:
+        return self.archive.instance_by_uid(self.scope, sop_instance_uid)
+
+    def content(self, sop_instance_uid: str) -> bytes:
+        """The stored object."""
+        return self.archive.bytes_of(self.instance(sop_instance_uid))
+
+    def count(self) -> int:
+        """How many instances are indexed."""
+        return sum(1 for _ in self.archive.find(Query(Level.IMAGE, self.scope, (), ("SOPInstanceUID",))))
+
+    def spooled(self) -> list[Path]:
+        return list(self.archive.spool.iterdir()) if self.archive.spool.exists() else []
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection((HOST, self.port), timeout=10)
+
+
+def new_door(folder: Path, **settings: int | str) -> Door:
+    """A door that is not open yet."""
+    database = Database(f"sqlite:///{folder / 'index.sqlite'}")
+    database.migrate()
+    with database.writing() as db:
+        hospital = hospitals.ensure(db, "main", "Bệnh viện")
+    archive = Archive(database, FilesystemStore(folder / "objects"), folder / "spool")
+    config = replace(DicomConfig(host=HOST, port=free_port()), **settings)
+    return Door(archive, hospital, config)
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[Door]:
+    """An open door that knows DCMTK's clients by their default AE titles."""
+    opened = new_door(tmp_path).open()
+    for ae_title in ("ECHOSCU", "STORESCU", "DCMSEND", "FINDSCU", "MOVESCU", "GETSCU", "TEST"):
+        opened.peer(ae_title, *ALL)
+    yield opened
+    opened.close()

@@ -1,0 +1,161 @@
+"""What is agreed with whom, and that hostile requests are refused before anything is built from them."""
+
+import random
+import struct
+import time
+
+import pytest
+from pynetdicom import pdu as pdus
+from pynetdicom.sop_class import uid_to_service_class
+
+from pacs.association.endings import ProtocolError
+from pacs.dimse.libraries import quieten
+from pacs.dimse.negotiation import agree, decode_request, encode_accept
+from pacs.dimse.sop_classes import Service, service_of
+from tests.pacs.dimse.requests import CT, EXPLICIT, IMPLICIT, JPEG_LOSSLESS, association_request
+
+VERIFICATION = "1.2.840.10008.1.1"
+STUDY_FIND, STUDY_MOVE, STUDY_GET = (f"1.2.840.10008.5.1.4.1.2.2.{n}" for n in (1, 2, 3))
+WORKLIST = "1.2.840.10008.5.1.4.31"
+ALL = frozenset({"store", "query", "retrieve"})
+
+
+def test_reads_everything_a_request_says() -> None:
+    data = association_request(
+        [(CT, [EXPLICIT, IMPLICIT]), (VERIFICATION, [IMPLICIT])],
+        roles={CT: (False, True)}, extended={STUDY_FIND: b"\1\0\1"}, max_pdu=65536,
+    )  # fmt: skip
+    request = decode_request(data)
+    assert (request.calling, request.called, request.max_pdu) == ("TEST", "HOICHAN", 65536)
+    assert request.contexts[0].transfer_syntaxes == (EXPLICIT, IMPLICIT)
+    assert request.contexts[1].context_id == 3
+    assert request.roles == {CT: (False, True)}
+    assert request.extended == {STUDY_FIND: b"\1\0\1"}
+
+
+@pytest.mark.parametrize(
+    ("abstract_syntax", "service"),
+    [
+        (VERIFICATION, Service.VERIFICATION),
+        (CT, Service.STORAGE),
+        ("1.2.840.10008.5.1.4.1.1.2.2", Service.STORAGE),
+        ("1.3.12.2.1107.5.9.1", Service.STORAGE),  # Siemens CSA Non-Image Storage
+        ("1.2.840.113619.4.27", Service.STORAGE),  # a private one nobody knows
+        ("1.2.840.10008.5.1.4.1.1.999", Service.STORAGE),  # younger than our tables
+        (STUDY_FIND, Service.FIND),
+        (STUDY_MOVE, Service.MOVE),
+        (STUDY_GET, Service.GET),
+        (WORKLIST, Service.NONE),
+        ("1.2.840.10008.1.20.1", Service.NONE),  # Storage Commitment
+        ("1.2.840.10008.1.3.10", Service.NONE),  # Media Storage Directory
+        ("1.2.840.10008.5.1.4.38.1", Service.NONE),  # Hanging Protocol Storage: no study to keep it in
+    ],
+)
+def test_what_no_other_service_claims_is_stored(abstract_syntax: str, service: Service) -> None:
+    assert service_of(abstract_syntax) is service, uid_to_service_class(abstract_syntax)
+
+
+def test_objects_get_the_first_transfer_syntax_and_messages_one_we_can_write() -> None:
+    request = decode_request(
+        association_request(
+            [(CT, [JPEG_LOSSLESS, EXPLICIT]), (CT, ["1.2.3.4.5"]), (STUDY_FIND, [JPEG_LOSSLESS, IMPLICIT]),
+             (STUDY_FIND, [JPEG_LOSSLESS]), (WORKLIST, [IMPLICIT])]
+        )
+    )  # fmt: skip
+    agreement = agree(request, ALL)
+    assert [(result, syntax) for _, result, syntax in agreement.results] == [
+        (0, JPEG_LOSSLESS), (0, "1.2.3.4.5"), (0, IMPLICIT), (4, JPEG_LOSSLESS), (3, IMPLICIT),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("allow", "accepted"),
+    [
+        (frozenset(), [VERIFICATION]),
+        (frozenset({"store"}), [VERIFICATION, CT]),
+        (frozenset({"query"}), [VERIFICATION, STUDY_FIND]),
+        (frozenset({"retrieve"}), [VERIFICATION, STUDY_MOVE, STUDY_GET]),
+    ],
+)
+def test_contexts_follow_the_rights_of_the_peer(allow: frozenset[str], accepted: list[str]) -> None:
+    wanted = [VERIFICATION, CT, STUDY_FIND, STUDY_MOVE, STUDY_GET]
+    agreement = agree(decode_request(association_request([(uid, [IMPLICIT]) for uid in wanted])), allow)
+    assert [context.abstract_syntax for context in agreement.contexts.values()] == accepted
+
+
+@pytest.mark.parametrize(
+    ("proposed", "allow", "ours"),
+    [
+        (None, ALL, (False, True)),
+        ((False, True), ALL, (True, False)),
+        ((True, True), ALL, (True, True)),
+        ((True, True), frozenset({"store"}), (False, True)),
+        ((True, True), frozenset({"retrieve"}), (True, False)),
+        ((False, True), frozenset({"store"}), None),
+    ],
+)
+def test_roles_of_storage_for_c_get(
+    proposed: tuple[bool, bool] | None, allow: frozenset[str], ours: tuple[bool, bool] | None
+) -> None:
+    roles = {CT: proposed} if proposed else {}
+    request = decode_request(association_request([(CT, [EXPLICIT])], roles=roles))
+    agreement = agree(request, allow)
+    context = agreement.contexts.get(1)
+    assert (None if context is None else (context.as_scu, context.as_scp)) == ours
+    if proposed and ours:
+        assert agreement.roles == {CT: (ours[1], ours[0])}
+
+
+def test_the_answer_can_be_read_by_pynetdicom() -> None:
+    request = decode_request(
+        association_request(
+            [(CT, [EXPLICIT]), (WORKLIST, [IMPLICIT]), (STUDY_FIND, [IMPLICIT])],
+            roles={CT: (True, True)}, extended={STUDY_FIND: b"\1\1\1"},
+        )
+    )  # fmt: skip
+    accept = pdus.A_ASSOCIATE_AC()
+    accept.decode(encode_accept(request, agree(request, ALL), 131072))
+    assert [(item.context_id, item.result) for item in accept.presentation_context] == [(1, 0), (3, 3), (5, 0)]
+    information = accept.user_information
+    assert information is not None
+    assert information.maximum_length == 131072
+    role = next(iter(information.role_selection.values()))
+    assert (role.scu_role, role.scp_role) == (True, True)
+    assert information.ext_neg[0].service_class_application_information == b"\1\0\1"
+
+
+def test_128_contexts_are_taken_and_more_are_not() -> None:
+    many = [(f"1.2.840.10008.5.1.4.1.1.{n}", [IMPLICIT, EXPLICIT]) for n in range(128)]
+    data = association_request(many)
+    assert len(agree(decode_request(data), ALL).contexts) == 128
+    context = struct.pack(">BxH", 0x20, 4) + bytes((255, 0, 0, 0))
+    with pytest.raises(ProtocolError):
+        decode_request(data[:2] + struct.pack(">L", len(data) - 6 + len(context)) + data[6:] + context)
+
+
+def test_a_request_full_of_items_costs_nothing() -> None:
+    fixed = association_request([(CT, [IMPLICIT])])[:74]
+    for items in (
+        struct.pack(">BxH", 0x20, 60000) + bytes((1, 0, 0, 0)) + struct.pack(">BxH", 0x40, 0) * 14999,
+        struct.pack(">BxH", 0x50, 60000) + struct.pack(">BxH", 0x54, 0) * 15000,
+        struct.pack(">BxH", 0x20, 0) * 15000,
+    ):
+        started = time.monotonic()
+        with pytest.raises(ProtocolError):
+            decode_request(fixed + items)
+        assert time.monotonic() - started < 0.1
+
+
+def test_ten_thousand_broken_requests_are_only_refused() -> None:
+    quieten()
+    chance = random.Random(11200)
+    good = association_request([(CT, [IMPLICIT, EXPLICIT]), (STUDY_FIND, [IMPLICIT])], roles={CT: (True, True)})
+    for _ in range(10_000):
+        data = bytearray(good)
+        for _ in range(chance.randint(1, 8)):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        try:
+            request = decode_request(bytes(data[: chance.randint(74, len(data))]))
+            encode_accept(request, agree(request, ALL), 16384)
+        except ProtocolError:
+            continue
