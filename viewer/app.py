@@ -52,7 +52,7 @@ def create_app(
         peers.blueprint(archive, guard, config),
         admin_access.blueprint(archive, guard),
         health.blueprint(archive, guard, config, lambda: app.config["DOORS"]()),
-        dicomweb(archive, guard),
+        dicomweb(archive, guard, config.web),
     ):
         app.register_blueprint(rooms)
 

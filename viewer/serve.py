@@ -20,6 +20,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from pacs.archive import Archive
 from pacs.config import Config
+from pacs.logs import activity
 from viewer.app import create_app
 from viewer.headers import BARE
 from viewer.problems import MEDIA_TYPE, trace
@@ -93,6 +94,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.wsgi.extensions["hoichan.stop"]()
 
     def handle(self, conn: TConn) -> Any:
+        activity.set("-")
         limit = struct.pack("@ll", SILENCE_SECONDS, 0)
         with contextlib.suppress(OSError):
             conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)

@@ -67,6 +67,7 @@ class Guard:
 
     def __init__(self, database: Database, config: Config) -> None:
         self.database = database
+        self.web = config.web
         self.sessions = Sessions(database, config)
         self.programs = Programs(database)
         self._public_host = urlsplit(config.web.public_url).netloc.casefold()

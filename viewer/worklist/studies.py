@@ -1,5 +1,7 @@
 """The worklist and one study of it: /api/worklist, /api/studies/<uid>."""
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -98,7 +100,7 @@ def row_of(study: Study) -> dict[str, Any]:
         "PatientID": clean(patient.patient_id),
         "PatientBirthDate": _date(patient.birth_date),
         "PatientSex": clean(patient.sex),
-        "PatientAge": age_at(patient.birth_date, facts.study_date),
+        "PatientAge": age_at(patient.birth_date, facts.study_date) or _stated_age(facts.attributes),
         "StudyDate": _date(facts.study_date),
         "StudyTime": clean(facts.study_time),
         "StudyDescription": clean(facts.description),
@@ -137,3 +139,9 @@ def _series(series: Series) -> dict[str, Any]:
 
 def _date(number: int | None) -> str:
     return f"{number:08}" if number else ""
+
+
+def _stated_age(attributes: str) -> str:
+    """Patient's Age (0010,1010) as the study says it, for when there is no birth date."""
+    values = json.loads(attributes).get("00101010", {}).get("Value") or [""]
+    return values[0] if isinstance(values[0], str) and re.fullmatch(r"[0-9]{3}[DWMY]", values[0]) else ""

@@ -1,0 +1,125 @@
+"""A web application over a real archive in `tmp_path`, and people who are signed in to it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from pacs.archive import Archive
+from pacs.assembly import open_archive, prepare
+from pacs.config import Config
+from storage.index import accounts as store
+from storage.index import hospitals
+from storage.model.archive import Hospital, Origin, Outcome
+from storage.model.people import User
+from tests.viewer.objects import instance
+from viewer.access.passwords import hash_password
+from viewer.access.secrets import kept, new_secret
+from viewer.app import create_app
+
+PASSWORD = "một mật khẩu đủ dài"
+
+
+@cache
+def password_hash() -> str:
+    return hash_password(PASSWORD)
+
+
+class Person:
+    """A browser in which somebody is signed in; state changes carry the CSRF token."""
+
+    def __init__(self, client: FlaskClient, user: User, csrf: str) -> None:
+        self.client = client
+        self.user = user
+        self.csrf = csrf
+
+    def get(self, path: str, **more: Any) -> TestResponse:
+        return self.client.get(path, **more)
+
+    def open(self, method: str, path: str, **more: Any) -> TestResponse:
+        headers = {"X-CSRF-Token": self.csrf, **more.pop("headers", {})}
+        return self.client.open(path, method=method, headers=headers, **more)
+
+    def post(self, path: str, **more: Any) -> TestResponse:
+        return self.open("POST", path, **more)
+
+    def patch(self, path: str, **more: Any) -> TestResponse:
+        return self.open("PATCH", path, **more)
+
+    def delete(self, path: str, **more: Any) -> TestResponse:
+        return self.open("DELETE", path, **more)
+
+
+@dataclass
+class Web:
+    """The application and what lies below it."""
+
+    app: Flask
+    archive: Archive
+    config: Config
+    hospital: Hospital
+
+    def anonymous(self) -> FlaskClient:
+        return self.app.test_client()
+
+    def hospital_of(self, code: str) -> Hospital:
+        with self.archive.database.writing() as db:
+            return hospitals.ensure(db, code, f"Bệnh viện {code}")
+
+    def user(self, role: str, hospital: str = "main", name: str = "") -> User:
+        where = self.hospital_of(hospital)
+        with self.archive.database.writing() as db:
+            name = name or f"{role}.{hospital}"
+            return store.add_user(db, name, f"Người {name}", password_hash(), roles=((where.id, role),))
+
+    def person(self, role: str, hospital: str = "main", name: str = "") -> Person:
+        """A new account with this role, signed in."""
+        return self.signed_in(self.user(role, hospital, name))
+
+    def signed_in(self, user: User) -> Person:
+        secret, csrf = new_secret(), new_secret()
+        with self.archive.database.writing() as db:
+            store.add_session(db, kept(secret), user.id, csrf)
+        client = self.app.test_client()
+        client.set_cookie("hoichan", secret)
+        return Person(client, user, csrf)
+
+    def store(self, hospital: str = "main", **attributes: Any) -> Outcome:
+        """An instance in the archive; attributes by DICOM keyword."""
+        where = self.hospital_of(hospital)
+        with self.archive.receive(Origin(where.id, where.code, "import", "test")) as incoming:
+            incoming.write(instance(**attributes))
+            return self.archive.store(incoming)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return Config(data=tmp_path / "data")
+
+
+@pytest.fixture
+def dist(tmp_path: Path) -> Path:
+    """A small built front end."""
+    folder = tmp_path / "dist"
+    (folder / "assets").mkdir(parents=True)
+    (folder / "index.html").write_text("<!doctype html><title>worklist</title>")
+    (folder / "reading.html").write_text("<!doctype html><title>reading</title>")
+    (folder / "assets" / "app-1a2b.js").write_text("export const big = 1;" * 50)
+    return folder
+
+
+@pytest.fixture
+def web(config: Config, dist: Path) -> Iterator[Web]:
+    prepared = prepare(config)
+    prepared.database.close()
+    archive = open_archive(config)
+    app = create_app(archive, config, dist=dist)
+    yield Web(app, archive, config, prepared.hospital)
+    app.extensions["hoichan.stop"]()
+    archive.close()
