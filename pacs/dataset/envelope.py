@@ -87,6 +87,16 @@ def looks_like_dicom(head: bytes) -> bool:
     return len(head) >= 8 and guess(head, 0) is not None
 
 
+def media_storage_class(head: bytes) -> str:
+    """The Media Storage SOP Class UID in the first bytes of a file, "" when there is none."""
+    start = MAGIC_OFFSET + 4 if head[MAGIC_OFFSET : MAGIC_OFFSET + 4] == b"DICM" else 0
+    try:
+        meta, _ = _file_meta(head, start)
+    except InvalidInstance:
+        return ""
+    return meta.get(0x00020002, "")
+
+
 def open_envelope(buffer: Buffer) -> Envelope:
     """What surrounds the dataset in `buffer`. Raises InvalidInstance when nothing here is DICOM."""
     start = MAGIC_OFFSET + 4 if buffer[MAGIC_OFFSET : MAGIC_OFFSET + 4] == b"DICM" else 0

@@ -1,0 +1,169 @@
+"""The background worker: reads the change log with its own cursor, plans tasks, claims and does them.
+
+It may be killed at any moment. The cursor moves in the transaction that asks for the tasks, and a task is claimed for
+the time of a lease that is renewed while it is being done: what was not finished is claimed again.
+"""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from pacs.archive import Archive
+from pacs.jobs.plan import SAMPLES, SUMMARISE, SWEEP, plan
+from pacs.samples import load_samples
+from storage.errors import ArchiveError, NotFound, StorageUnavailable
+from storage.index import changes, tasks
+from storage.model.archive import Origin
+from storage.model.work import Task
+
+log = logging.getLogger(__name__)
+
+CURSOR = "jobs"
+POLL_SECONDS = 0.75
+LEASE_SECONDS = 60.0
+SWEEP_SECONDS = 3600.0
+PROGRESS_SECONDS = 0.5
+AT_ONCE = 1000
+KEPT_CHANGES = 1_000_000
+KEPT_TASK_MS = 7 * 24 * 3600 * 1000
+
+
+class Stopping(ArchiveError):
+    """The worker was asked to stop in the middle of a task; the task will be done later."""
+
+
+class Worker:
+    """Does background work until it is stopped. Several may run at once."""
+
+    def __init__(self, archive: Archive, poll: float = POLL_SECONDS, lease: float = LEASE_SECONDS) -> None:
+        self._archive = archive
+        self._poll = poll
+        self._lease = lease
+        self._stop = threading.Event()
+        self._next_sweep = 0.0
+        self._done_by_kind: Mapping[str, Callable[[Task, dict[str, Any]], None]] = {
+            SUMMARISE: self._summarise,
+            SAMPLES: self._samples,
+            SWEEP: self._sweep,
+        }
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set. An index that does not answer is asked again a little later."""
+        self._stop = stop
+        troubled = False
+        while not stop.is_set():
+            try:
+                busy = self.step()
+                troubled = False
+            except StorageUnavailable as error:
+                if not troubled:
+                    log.warning("waiting: %s", error)
+                troubled, busy = True, False
+            if not busy:
+                stop.wait(self._poll)
+
+    def step(self) -> bool:
+        """Plan what is new and do one task; whether there was anything to do."""
+        planned = self._follow()
+        if time.monotonic() >= self._next_sweep:
+            self._next_sweep = time.monotonic() + SWEEP_SECONDS
+            with self._archive.database.writing() as db:
+                tasks.enqueue(db, SWEEP, {}, key=SWEEP)
+        claimed = tasks.claim(self._archive.database, self._done_by_kind.keys(), self._lease)
+        for task in claimed:
+            self._do(task)
+        return planned or bool(claimed)
+
+    def _follow(self) -> bool:
+        """Ask for the tasks that follow from new lines of the change log; whether there may be more lines."""
+        database = self._archive.database
+        with database.reading() as db:
+            found = changes.after(db, changes.cursor(db, CURSOR), AT_ONCE)
+        if not found:
+            return False
+        with database.writing() as db:
+            for one in plan(found):
+                tasks.enqueue(db, one.kind, dict(one.arguments), one.key, one.delay, at_most=one.at_most)
+            changes.set_cursor(db, CURSOR, found[-1].sequence)
+        return len(found) == AT_ONCE
+
+    def _do(self, task: Task) -> None:
+        """Do a task and finish it; what fails is tried again later."""
+        database = self._archive.database
+        begun = time.monotonic()
+        try:
+            with self._held(task):
+                self._done_by_kind[task.kind](task, json.loads(task.arguments))
+            with database.writing() as db:
+                if not tasks.finish(db, task):
+                    log.warning("task %d (%s) was taken over by another worker", task.id, task.kind)
+        except NotFound as error:
+            log.info("task %d (%s) has nothing to do: %s", task.id, task.kind, error)
+            with database.writing() as db:
+                tasks.finish(db, task)
+        except ArchiveError as error:
+            log.warning("task %d (%s) failed: %s", task.id, task.kind, error)
+            tasks.fail(database, task, str(error))
+        except Exception as error:
+            log.exception("task %d (%s) failed", task.id, task.kind)
+            tasks.fail(database, task, type(error).__name__)
+        else:
+            log.info("task %d (%s) done in %.2f s", task.id, task.kind, time.monotonic() - begun)
+
+    @contextmanager
+    def _held(self, task: Task) -> Iterator[None]:
+        """Renew the lease while the task is being done."""
+        over = threading.Event()
+
+        def renew() -> None:
+            while not over.wait(self._lease / 3):
+                try:
+                    if not tasks.renew(self._archive.database, task, self._lease):
+                        return
+                except StorageUnavailable:
+                    continue
+
+        thread = threading.Thread(target=renew, name="lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def _summarise(self, task: Task, arguments: dict[str, Any]) -> None:
+        self._archive.summarise(
+            int(arguments["hospital_id"]), arguments["study_instance_uid"], arguments["series_instance_uid"]
+        )
+
+    def _samples(self, task: Task, arguments: dict[str, Any]) -> None:
+        origin = Origin(
+            int(arguments["hospital_id"]), arguments["hospital"], "sample", arguments.get("source", "worker")
+        )
+        told = 0.0
+
+        def tell(done: int, total: int) -> None:
+            nonlocal told
+            if self._stop.is_set():
+                raise Stopping("the worker is stopping")
+            if done < total and time.monotonic() - told < PROGRESS_SECONDS:
+                return
+            told = time.monotonic()
+            with self._archive.database.writing() as db:
+                tasks.progress(db, task, done, total, origin.hospital_id)
+
+        load_samples(self._archive, origin, tell)
+
+    def _sweep(self, task: Task, arguments: dict[str, Any]) -> None:
+        """What crashed processes left behind, and lines nobody will read any more."""
+        files = self._archive.sweep_spool()
+        with self._archive.database.writing() as db:
+            followed = min(changes.cursors(db).values(), default=0)
+            lines = changes.trim(db, min(followed, changes.last(db) - KEPT_CHANGES))
+            old = tasks.sweep(db, self._archive.clock() - KEPT_TASK_MS)
+        if files or lines or old:
+            log.info("swept %d spool files, %d changes, %d tasks", files, lines, old)
