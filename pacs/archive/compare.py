@@ -19,9 +19,10 @@ SECONDS = 60.0
 _BLOCK = 1024 * 1024
 _NATIVE_LITTLE = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"})
 
-# What a change of encoding changes: character set, palette of colours, planes, offset tables, padding.
-_ENCODING = frozenset({0x00080005, 0x7FE00001, 0x7FE00002, 0x7FE00003, 0xFFFCFFFC})
-_OF_COMPRESSION = frozenset({0x00280004, 0x00280006, 0x00282110, 0x00080001})
+# What a change of encoding changes: character set, colour by plane or by pixel, offset tables, padding.
+_ENCODING = frozenset({0x00080001, 0x00080005, 0x00280006, 0x7FE00001, 0x7FE00002, 0x7FE00003, 0xFFFCFFFC})
+# What compressing writes beside it: derivation, photometric interpretation, lossy compression.
+_OF_COMPRESSION = frozenset({0x00082111, 0x00089215, 0x00280004, 0x00282110, 0x00282112, 0x00282114})
 _NAMES = frozenset({"PN"})
 _TEXTS = frozenset({"LO", "SH", "UC", "LT", "ST", "UT"})
 _PADDING = b" \0"
@@ -89,7 +90,10 @@ def _same_value(left: _Plain, one: Element, right: _Plain, other: Element, ignor
     if one.items is not None or other.items is not None:
         return _same_items(left, one, right, other, ignored)
     vr = one.vr if one.vr == other.vr else _common(one.vr, other.vr)
-    return bool(left.value(one, vr) == right.value(other, vr))
+    if left.value(one, vr) == right.value(other, vr):
+        return True
+    # UN is never turned round, so it keeps the byte order of where it came from (PS3.5 6.2.2)
+    return "UN" in (one.vr, other.vr) and left.reader.raw(one) == right.reader.raw(other)
 
 
 def _same_items(left: _Plain, one: Element, right: _Plain, other: Element, ignored: frozenset[int]) -> bool:
@@ -121,11 +125,9 @@ def _same_pixels(objects: ObjectStore, codecs: Codecs | None, one: Instance, oth
     if ours.pixel_offset is None or theirs.pixel_offset is None:
         return ours.pixel_offset is theirs.pixel_offset
     plain = {ours.transfer_syntax_uid, theirs.transfer_syntax_uid}
-    if not plain & DEFLATED and (len(plain) == 1 or plain <= _NATIVE_LITTLE):
-        if _same_bytes(objects, one, other):
-            return True
-        if plain <= _NATIVE_LITTLE:
-            return False
+    alike = len(plain) == 1 or plain <= _NATIVE_LITTLE
+    if alike and not plain & DEFLATED and _same_bytes(objects, one, other):
+        return True
     if ours.frames != theirs.frames or codecs is None:
         return False
     left, right = header_of(objects, one), header_of(objects, other)

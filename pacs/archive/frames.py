@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pacs.dataset.envelope import DEFLATED, inflate
+from pacs.dataset.envelope import BIG_ENDIAN, DEFLATED, inflate
 from pacs.dataset.frames import cut_bits
 from pacs.dataset.limits import LIMITS
 from pacs.errors import LimitExceeded, UndecodablePixels
@@ -46,6 +46,8 @@ def frame_of(objects: ObjectStore, instance: Instance, number: int) -> Frame:
         return Frame(_joined(objects, instance, facts.frame_table[number - 1]), facts.transfer_syntax_uid)
     start, bits = _native_place(instance, number)
     begin, end = start // 8, (start + bits + 7) // 8
+    if facts.transfer_syntax_uid == BIG_ENDIAN and end % 2 and end + 1 == facts.pixel_length:
+        end, bits = end + 1, bits + 8  # the last byte of an odd frame is the first of its word
     if facts.pixel_length is None or end > facts.pixel_length:
         raise UndecodablePixels(f"Pixel Data has {facts.pixel_length} bytes, frame {number} ends at {end}")
     if facts.transfer_syntax_uid in DEFLATED:
