@@ -8,7 +8,7 @@ from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 from pydicom.dataset import Dataset
 
 from pacs.dataset.answers import DEFAULTS
-from pacs.dataset.syntaxes import scanner_of
+from pacs.dataset.syntaxes import Header
 from pacs.dataset.values import Json, Reader
 from storage.model.archive import Instance
 from storage.model.attributes import BY_TAG, down_to
@@ -64,11 +64,11 @@ def to_json(
     return dict(sorted(answer.items()))
 
 
-def header_json(header: bytes, transfer_syntax_uid: str, bulk_root: str) -> dict[str, Json]:
+def header_json(header: Header, bulk_root: str) -> dict[str, Json]:
     """The DICOM JSON of a whole header (PS3.18 Annex F). Binary values longer than INLINE_BYTES, and Pixel Data, are
     BulkDataURIs below `bulk_root`: ``<bulk_root>/<tag>`` or, inside sequences, ``<bulk_root>/<tag>/<item>/<tag>``."""
-    scanner = scanner_of(header, transfer_syntax_uid)
-    elements = scanner.top_level(0)
+    scanner = header.scanner()
+    elements = scanner.top_level(header.start)
     reader = Reader(scanner, inline=INLINE_BYTES, bulk=lambda path: f"{bulk_root}/{_path(path)}")
     reader.see(elements)
     found = reader.dataset(elements)
@@ -81,11 +81,11 @@ def header_json(header: bytes, transfer_syntax_uid: str, bulk_root: str) -> dict
     return dict(sorted(found.items()))
 
 
-def instance_json(instance: Instance, header: bytes, root: str) -> dict[str, Json]:
+def instance_json(instance: Instance, header: Header, root: str) -> dict[str, Json]:
     """The metadata of an instance as RetrieveMetadata answers it, its bulk data below `root`."""
     key = instance.key
     place = f"{root}/studies/{key.study_instance_uid}/series/{key.series_instance_uid}/instances/{key.sop_instance_uid}"
-    found = header_json(header, instance.facts.transfer_syntax_uid, f"{place}/bulkdata")
+    found = header_json(header, f"{place}/bulkdata")
     found["00080016"] = {"vr": "UI", "Value": [instance.facts.sop_class_uid]}
     found["00080018"] = {"vr": "UI", "Value": [key.sop_instance_uid]}
     found[_AVAILABLE_TRANSFER_SYNTAX] = {"vr": "UI", "Value": [instance.facts.transfer_syntax_uid]}

@@ -216,10 +216,11 @@ class Archive:
         picture = self._made_thumbnail(found)
         thumbnail_key = self._keep(code, "thumbnail", picture) if picture is not None else ""
         with self.database.writing() as db:
-            instances.set_series_summary(
+            newest = instances.set_series_summary(
                 db, hospital_id, study_instance_uid, series_instance_uid, series.revision, manifest_key, thumbnail_key
             )
-        for old, new in ((series.manifest_key, manifest_key), (series.thumbnail_key, thumbnail_key)):
+        replaced = ((series.manifest_key, manifest_key), (series.thumbnail_key, thumbnail_key)) if newest else ()
+        for old, new in replaced:
             if old and old != new:
                 self.objects.delete(old)
         return series.revision

@@ -3,11 +3,11 @@
 import time
 from collections.abc import Iterable
 
-from pacs.archive.frames import frame_of, header_of
+from pacs.archive.frames import frame_of, header_of, opened_header
 from pacs.dataset.charsets import decode
 from pacs.dataset.envelope import DEFLATED
 from pacs.dataset.scan import Element
-from pacs.dataset.syntaxes import scanner_of
+from pacs.dataset.syntaxes import Header
 from pacs.dataset.values import Reader
 from pacs.errors import UndecodablePixels, UnsupportedTransferSyntax
 from pacs.pixels.pool import Codecs
@@ -48,19 +48,20 @@ def same_content(
 
 
 def _same_attributes(objects: ObjectStore, one: Instance, other: Instance) -> bool:
-    left, right = _Plain(header_of(objects, one), one), _Plain(header_of(objects, other), other)
     ignored = _ENCODING
     if one.facts.transfer_syntax_uid != other.facts.transfer_syntax_uid:
         ignored |= _OF_COMPRESSION
-    return _same_elements(left, left.elements, right, right.elements, ignored)
+    with opened_header(objects, one) as mine, opened_header(objects, other) as yours:
+        left, right = _Plain(mine), _Plain(yours)
+        return _same_elements(left, left.elements, right, right.elements, ignored)
 
 
 class _Plain:
     """A header taken apart, and its values in a form that does not depend on how they were encoded."""
 
-    def __init__(self, header: bytes, instance: Instance) -> None:
-        scanner = scanner_of(header, instance.facts.transfer_syntax_uid)
-        self.elements = tuple(scanner.top_level(0))
+    def __init__(self, header: Header) -> None:
+        scanner = header.scanner()
+        self.elements = tuple(scanner.top_level(header.start))
         self.reader = Reader(scanner)
         self.reader.see(self.elements)
         self.scanner = scanner

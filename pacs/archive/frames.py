@@ -2,18 +2,21 @@
 
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from pacs.dataset.envelope import BIG_ENDIAN, DEFLATED, inflate
+from pacs.dataset.envelope import BIG_ENDIAN, DEFLATED, inflate, mapped
 from pacs.dataset.frames import cut_bits
 from pacs.dataset.limits import LIMITS
+from pacs.dataset.syntaxes import Header
 from pacs.errors import LimitExceeded, UndecodablePixels
 from storage.errors import InvalidInstance, NotFound, ObjectCorrupt
 from storage.model.archive import Instance
 from storage.objects.base import ObjectStore
 
 _BLOCK = 256 * 1024
-LARGEST_HEADER = 512 * 1024 * 1024
+LARGEST_HEADER = 128 * 1024 * 1024
+READ_WHOLE = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,20 @@ def header_of(objects: ObjectStore, instance: Instance) -> bytes:
     if length > LARGEST_HEADER:
         raise LimitExceeded(f"a header of {length} bytes")
     return objects.get(instance.stored.key, facts.dataset_offset, length)
+
+
+@contextmanager
+def opened_header(objects: ObjectStore, instance: Instance) -> Iterator[Header]:
+    """The header to look into; a large one (a report in PDF, a waveform) is mapped and not read."""
+    facts = instance.facts
+    end = facts.pixel_offset if facts.pixel_offset is not None else instance.stored.size
+    if facts.transfer_syntax_uid in DEFLATED or end <= READ_WHOLE:
+        yield Header(header_of(objects, instance), facts.transfer_syntax_uid)
+        return
+    path = objects.local_path(instance.stored.key)
+    with ExitStack() as stack:
+        source = path or stack.enter_context(objects.open(instance.stored.key))
+        yield Header(stack.enter_context(mapped(source)), facts.transfer_syntax_uid, facts.dataset_offset)
 
 
 def frame_of(objects: ObjectStore, instance: Instance, number: int) -> Frame:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pacs.archive.frames import header_of
+from pacs.archive.frames import opened_header
 from pacs.present import instance_json
 from storage.errors import ObjectMissing
 from storage.model.archive import Instance, Series
@@ -57,7 +57,8 @@ def joined(parts: Sequence[Metadata]) -> Metadata:
 
 
 def _instance_text(objects: ObjectStore, instance: Instance) -> str:
-    found = instance_json(instance, header_of(objects, instance), BULK_ROOT)
+    with opened_header(objects, instance) as header:
+        found = instance_json(instance, header, BULK_ROOT)
     return json.dumps(found, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 

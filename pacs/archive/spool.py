@@ -7,6 +7,7 @@ import os
 import socket
 import time
 import uuid
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -116,7 +117,12 @@ def sweep(folder: Path) -> int:
 
 
 def _owner() -> str:
-    return f"{_host()}-{os.getpid()}-{_started(os.getpid())}"
+    return _owner_of(os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _owner_of(process: int) -> str:
+    return f"{_host()}-{process}-{_started(process)}"
 
 
 def _host() -> str:

@@ -10,6 +10,8 @@ ESCAPE = 0x1B
 TEXT_DELIMITERS = frozenset({0x0A, 0x0C, 0x0D, 0x09, 0x5C})
 NAME_DELIMITERS = TEXT_DELIMITERS | {0x5E, 0x3D}
 DEFAULT: tuple[str, ...] = ()
+# Declared where the text is often UTF-8 in truth: consoles that pass on what a worklist gave them.
+_OFTEN_UTF_8 = frozenset({"", "ISO_IR 6", "ISO_IR 100", "ISO_IR 192", "ISO 2022 IR 6", "ISO 2022 IR 100"})
 
 
 @lru_cache(maxsize=256)
@@ -24,7 +26,11 @@ def encodings(terms: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def decode(raw: bytes, terms: tuple[str, ...], *, name: bool = False) -> str:
-    """The text of `raw` as NFC, without NUL. Undeclared text that is valid UTF-8 is read as UTF-8."""
+    """The text of `raw` as NFC, without NUL.
+
+    Text that is undeclared, or declared Latin-1, and is valid UTF-8 beyond ASCII is read as UTF-8: Latin-1 text that
+    happens to be so does not occur in practice, UTF-8 under a wrong declaration does.
+    """
     if raw.isascii() and ESCAPE not in raw:
         text = raw.decode("ascii")
     else:
@@ -33,7 +39,7 @@ def decode(raw: bytes, terms: tuple[str, ...], *, name: bool = False) -> str:
 
 
 def _decode_beyond_ascii(raw: bytes, terms: tuple[str, ...], name: bool) -> str:
-    if not any(terms) or terms in (("ISO_IR 6",), ("ISO_IR 192",)):
+    if _OFTEN_UTF_8.issuperset(terms) and ESCAPE not in raw:
         try:
             return raw.decode("utf-8")
         except UnicodeDecodeError:

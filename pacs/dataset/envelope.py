@@ -1,5 +1,6 @@
 """Around the dataset: preamble, File Meta Information (PS3.10 7.1), the transfer syntax and what it really is."""
 
+import io
 import mmap
 import os
 import shutil
@@ -46,7 +47,8 @@ class Envelope:
 
 @contextmanager
 def mapped(source: Path | BinaryIO | bytes) -> Iterator[Buffer]:
-    """The bytes of `source` to slice, without reading them all into memory."""
+    """The bytes of `source` to slice, without reading them all into memory. A stream that is no file is copied to a
+    temporary one from where it stands."""
     if isinstance(source, bytes):
         yield source
         return
@@ -59,6 +61,8 @@ def mapped(source: Path | BinaryIO | bytes) -> Iterator[Buffer]:
             buffer = _map(descriptor)
         finally:
             os.close(descriptor)
+    elif isinstance(source, io.BufferedReader) and isinstance(source.raw, io.FileIO) and source.tell() == 0:
+        buffer = _map(source.fileno())
     else:
         with tempfile.TemporaryFile() as copy:
             shutil.copyfileobj(source, copy, 1024 * 1024)

@@ -15,15 +15,23 @@ class Encoding:
     little: bool
 
 
-def encoding_of(header: Buffer, transfer_syntax_uid: str) -> Encoding:
-    """The encoding of a dataset that starts at the first byte of `header`."""
-    seen = guess(header, 0)
+def encoding_of(buffer: Buffer, transfer_syntax_uid: str, start: int = 0) -> Encoding:
+    """The encoding of a dataset that starts at byte `start` of `buffer`."""
+    seen = guess(buffer, start)
     if seen is not None:
         return Encoding(*seen)
     return Encoding(transfer_syntax_uid == IMPLICIT, transfer_syntax_uid != BIG_ENDIAN)
 
 
-def scanner_of(header: Buffer, transfer_syntax_uid: str, limits: Limits = LIMITS) -> Scanner:
-    """A scanner over a header that keeps all elements."""
-    encoding = encoding_of(header, transfer_syntax_uid)
-    return Scanner(header, len(header), limits, implicit=encoding.implicit, little=encoding.little)
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A dataset up to Pixel Data: `buffer[start:]`, encoded in a transfer syntax (deflated already inflated)."""
+
+    buffer: Buffer
+    transfer_syntax_uid: str
+    start: int = 0
+
+    def scanner(self, limits: Limits = LIMITS) -> Scanner:
+        """A scanner that keeps all elements; call `top_level(start)`."""
+        encoding = encoding_of(self.buffer, self.transfer_syntax_uid, self.start)
+        return Scanner(self.buffer, len(self.buffer), limits, implicit=encoding.implicit, little=encoding.little)
