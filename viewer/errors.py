@@ -13,19 +13,19 @@ from pacs.errors import TooManyTries
 from storage.errors import ArchiveError
 
 
-class InvalidRequest(ArchiveError):  # noqa: N818
+class InvalidRequest(ArchiveError):
     """A field of the request is missing or makes no sense."""
 
 
-class LinkSpent(ArchiveError):  # noqa: N818
+class LinkSpent(ArchiveError):
     """This one-time link was used before, or its time is over. Restart the program to get a new one."""
 
 
-class TooBusy(ArchiveError):  # noqa: N818
+class TooBusy(ArchiveError):
     """Everything that could do this is in use at the moment; try again a little later."""
 
 
-class NotBuilt(ArchiveError):  # noqa: N818
+class NotBuilt(ArchiveError):
     """The pages have not been built. Run `make web` in the project folder, then load this page again."""
 
 

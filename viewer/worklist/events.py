@@ -191,7 +191,7 @@ class Tail:
         self._free.release()
 
 
-class EndOfStream(Exception):  # noqa: N818 - not an error: the program stops
+class EndOfStream(Exception):
     """The streams end."""
 
 
