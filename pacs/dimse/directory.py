@@ -14,7 +14,6 @@ from storage.model.people import Peer
 log = logging.getLogger(__name__)
 
 FRESH_SECONDS = 1.0
-MISSED_SECONDS = 0.1  # a peer that was just added is known at once, and a flood of strangers costs ten reads a second
 RESOLVED_SECONDS = 30.0
 TOUCH_SECONDS = 5.0
 REFUSALS_AT_ONCE = 50  # noted; more are only logged, so that a flood cannot fill the index
@@ -35,10 +34,9 @@ class Directory:
         self._allowance_at = time.monotonic()
 
     def find(self, ae_title: str) -> Peer | None:
-        """The peer of this AE title as it is in the index now (at most a second ago)."""
+        """The peer of this AE title as it is in the index, at most a second ago; one that was just added is found."""
         with self._lock:
-            age = time.monotonic() - self._read_at
-            if age >= (FRESH_SECONDS if ae_title in self._peers else MISSED_SECONDS):
+            if ae_title not in self._peers or time.monotonic() - self._read_at >= FRESH_SECONDS:
                 with self._database.reading() as db:
                     self._peers = {peer.ae_title: peer for peer in peers.all(db)}
                 self._read_at = time.monotonic()

@@ -2,7 +2,8 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pacs.config import DicomConfig
 from pacs.dimse import listen, serve
 from storage.index import hospitals, peers
 from storage.index.database import Database
-from storage.model.archive import Hospital, Instance, Scope
+from storage.model.archive import Hospital, Instance, Scope, StoredObject
 from storage.model.people import Peer
 from storage.model.query import Level, Query
 from storage.objects.filesystem import FilesystemStore
@@ -81,11 +82,24 @@ class Door:
         """How many instances are indexed."""
         return sum(1 for _ in self.archive.find(Query(Level.IMAGE, self.scope, (), ("SOPInstanceUID",))))
 
+    def objects(self) -> list[StoredObject]:
+        """What the object store holds."""
+        store = self.archive.objects
+        return list(store.keys())
+
     def spooled(self) -> list[Path]:
         return list(self.archive.spool.iterdir()) if self.archive.spool.exists() else []
 
     def connect(self) -> socket.socket:
         return socket.create_connection((HOST, self.port), timeout=10)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 5) -> None:
+    """Return when it is so; fail when it does not become so in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
 
 
 def new_door(folder: Path, **settings: int | str) -> Door:

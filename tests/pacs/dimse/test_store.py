@@ -3,7 +3,6 @@
 import hashlib
 import resource
 import threading
-import time
 from pathlib import Path
 
 import pydicom
@@ -14,7 +13,7 @@ from pacs.association import command as commands
 from pacs.association import pdu
 from pacs.association.endings import AbortedByPeer, AssociationEnd
 from pacs.dimse.store import file_meta
-from tests.pacs.dimse.conftest import HOST, Door
+from tests.pacs.dimse.conftest import HOST, Door, new_door, wait_until
 from tests.pacs.dimse.objects import CT, ct, dataset_bytes, write
 from tests.pacs.dimse.requests import EXPLICIT, association_request
 from tests.pacs.dimse.wire import associate
@@ -99,7 +98,7 @@ def test_private_sop_classes_and_transfer_syntaxes_are_kept(door: Door) -> None:
     status = stream.read_command()[1].status
     connection.close()
     assert status in (0x0000, 0xC000)  # kept; C000 where it says too little to be indexed
-    kept = [stored.key for stored in door.archive.objects.keys()]
+    kept = [stored.key for stored in door.objects()]
     assert len(kept) == 1
     assert dataset_bytes(door.archive.objects.get(kept[0])) == path_bytes
 
@@ -126,7 +125,7 @@ def test_what_ends_in_the_middle_leaves_nothing(door: Door, tmp_path: Path, endi
     connection, stream = associate(door)
     parts = list(pdu.message(1, store_rq(path.stem), dataset_bytes(path), 8192))
     connection.sendall(b"".join(parts[:-2]))
-    _wait(lambda: len(door.spooled()) == 1)
+    wait_until(lambda: len(door.spooled()) == 1)
     if ending == "abort":
         connection.sendall(pdu.abort(0))
     elif ending == "release":
@@ -140,15 +139,13 @@ def test_what_ends_in_the_middle_leaves_nothing(door: Door, tmp_path: Path, endi
     if ending in ("other context", "command"):
         with pytest.raises(AbortedByPeer):
             stream.read_command()
-    _wait(lambda: door.spooled() == [])
+    wait_until(lambda: door.spooled() == [])
     assert door.count() == 0
-    assert list(door.archive.objects.keys()) == []
+    assert door.objects() == []
     connection.close()
 
 
 def test_an_object_over_the_limit_is_aborted_and_removed(tmp_path: Path) -> None:
-    from tests.pacs.dimse.conftest import new_door
-
     door = new_door(tmp_path, max_object_mb=1).open()
     door.peer("TEST", "store")
     connection, stream = associate(door)
@@ -157,7 +154,7 @@ def test_an_object_over_the_limit_is_aborted_and_removed(tmp_path: Path) -> None
         for _ in range(100):
             stream.send(pdu.p_data(1, 0, bytes(65536)))
         stream.read_command()
-    _wait(lambda: door.spooled() == [])
+    wait_until(lambda: door.spooled() == [])
     assert door.count() == 0
     connection.close()
     door.close()
@@ -220,7 +217,7 @@ def test_an_endless_dataset_costs_no_memory(door: Door) -> None:
         connection.sendall(block)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 * 1024
     connection.close()
-    _wait(lambda: door.spooled() == [])
+    wait_until(lambda: door.spooled() == [])
 
 
 def test_implicit_is_kept_implicit(door: Door, tmp_path: Path) -> None:
@@ -243,10 +240,3 @@ def test_associations_at_once(door: Door, tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert door.count() == 40
-
-
-def _wait(condition: object, seconds: float = 5) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)

@@ -1,0 +1,234 @@
+"""C-FIND through findscu: levels, models, kinds of keys, names with and without accents, and the statuses."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from pacs.association import command as commands
+from pacs.association.stream import PduStream
+from pacs.dimse.answers import AnswerWriter
+from pacs.dimse.identifier import decode, encode
+from pacs.dimse.sop_classes import PATIENT_ROOT_FIND, STUDY_ROOT_FIND
+from pacs.present import to_dataset
+from storage.index import hospitals
+from storage.model.attributes import down_to
+from storage.model.query import Found, Level, Query
+from tests.pacs.dimse.conftest import HOST, Door
+from tests.pacs.dimse.objects import ROOT, ct, write
+from tests.pacs.dimse.requests import EXPLICIT, IMPLICIT, association_request
+from tests.pacs.dimse.wire import associate
+from tests.support.dcmtk import dcmtk
+
+
+@pytest.fixture
+def filled(door: Door, tmp_path: Path) -> Door:
+    """Patient BN001 with studies 1 and 2, patient BN002 with study 3; two series of two instances in each."""
+    paths = [
+        write(tmp_path / "in", ct(study, series, number, **more))
+        for study, more in ((1, {}), (2, {}), (3, {"PatientID": "BN002", "PatientName": "Trần^Thị^Đào"}))
+        for series in (1, 2)
+        for number in (1, 2)
+    ]
+    dcmtk("storescu", "-aec", "HOICHAN", HOST, door.port, *paths)
+    return door
+
+
+def ask(door: Door, identifier: Dataset, sop_class: str = STUDY_ROOT_FIND, **more: object) -> tuple[list[Dataset], int]:
+    """The answers and the final status."""
+    connection, stream = associate(door, association_request([(sop_class, [EXPLICIT])], **more))  # type: ignore[arg-type]
+    answers, statuses = find(stream, identifier, sop_class)
+    connection.close()
+    return answers, statuses[-1]
+
+
+def find(stream: PduStream, identifier: Dataset, sop_class: str = STUDY_ROOT_FIND) -> tuple[list[Dataset], list[int]]:
+    stream.send_message(1, find_rq(sop_class), encode(identifier, EXPLICIT))
+    answers, statuses = [], []
+    while True:
+        _, command = stream.read_command()
+        statuses.append(command.status)
+        if not command.has_dataset:
+            return answers, statuses
+        answers.append(decode(stream.read_dataset(1, 1 << 20), EXPLICIT))
+
+
+def find_rq(sop_class: str = STUDY_ROOT_FIND, message_id: int = 1) -> bytes:
+    return commands.encode(
+        {
+            commands.AFFECTED_SOP_CLASS_UID: sop_class,
+            commands.COMMAND_FIELD: commands.C_FIND_RQ,
+            commands.MESSAGE_ID: message_id,
+            commands.PRIORITY: 0,
+            commands.DATASET_TYPE: commands.WITH_DATASET,
+        }
+    )
+
+
+def keys(level: str, **values: object) -> Dataset:
+    dataset = Dataset()
+    dataset.QueryRetrieveLevel = level
+    for keyword, value in values.items():
+        setattr(dataset, keyword, value)
+    return dataset
+
+
+def test_findscu_sees_every_level(filled: Door) -> None:
+    def run(model: str, *wanted: str) -> int:
+        arguments = [part for key in wanted for part in ("-k", key)]
+        text = dcmtk("findscu", "-v", model, "-aec", "HOICHAN", HOST, filled.port, *arguments)
+        return len(re.findall(r"Find Response: \d+ \((?:Pending|Warning)", text)) or text.count("Find Response:")
+
+    study, series = f"StudyInstanceUID={ROOT}.1", f"SeriesInstanceUID={ROOT}.1.2"
+    assert run("-P", "QueryRetrieveLevel=PATIENT", "PatientID") == 2
+    assert run("-S", "QueryRetrieveLevel=STUDY", "StudyInstanceUID") == 3
+    assert run("-P", "QueryRetrieveLevel=STUDY", "PatientID=BN001", "StudyInstanceUID") == 2
+    assert run("-S", "QueryRetrieveLevel=SERIES", study, "SeriesInstanceUID") == 2
+    assert run("-S", "QueryRetrieveLevel=IMAGE", study, series, "SOPInstanceUID") == 2
+
+
+def test_answers_carry_what_was_asked_in_utf_8(filled: Door) -> None:
+    answers, status = ask(
+        filled,
+        keys("STUDY", StudyInstanceUID=f"{ROOT}.3", PatientName="", NumberOfStudyRelatedInstances=None, PatientAge=""),
+    )
+    assert status == 0
+    (answer,) = answers
+    assert answer.SpecificCharacterSet == "ISO_IR 192"
+    assert str(answer.PatientName) == "Trần^Thị^Đào"
+    assert answer.NumberOfStudyRelatedInstances == 4
+    assert "PatientAge" in answer
+    assert not answer.PatientAge
+    assert (answer.QueryRetrieveLevel, answer.RetrieveAETitle) == ("STUDY", "HOICHAN")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "studies"),
+    [
+        ({"PatientID": "BN001"}, {1, 2}),
+        ({"PatientID": "BN00*"}, {1, 2, 3}),
+        ({"PatientID": "BN00?", "StudyDate": "20260102-"}, {2, 3}),
+        ({"StudyDate": "20260101-20260102"}, {1, 2}),
+        ({"StudyInstanceUID": [f"{ROOT}.1", f"{ROOT}.3", "9.9"]}, {1, 3}),
+        ({"AccessionNumber": "ACC2"}, {2}),
+        ({"PatientID": "NOBODY"}, set()),
+        ({"ModalitiesInStudy": "CT"}, {1, 2, 3}),
+        ({"ModalitiesInStudy": "MR"}, set()),
+    ],
+)
+def test_keys_select(filled: Door, wanted: dict[str, object], studies: set[int]) -> None:
+    answers, status = ask(filled, keys("STUDY", **({"StudyInstanceUID": ""} | wanted)))
+    assert status == 0
+    assert {int(answer.StudyInstanceUID.rpartition(".")[2]) for answer in answers} == studies
+
+
+def test_a_name_in_utf_8_and_fuzzy_without_accents(filled: Door) -> None:
+    identifier = keys("STUDY", SpecificCharacterSet="ISO_IR 192", PatientName="Trần*", StudyInstanceUID="")
+    answers, _ = ask(filled, identifier)
+    assert len(answers) == 1
+    fuzzy = keys("STUDY", PatientName="dao tran", StudyInstanceUID="")
+    answers, _ = ask(filled, fuzzy, extended={STUDY_ROOT_FIND: b"\0\0\1"})
+    assert len(answers) == 1
+
+
+def test_relational_queries_must_be_negotiated(filled: Door) -> None:
+    identifier = keys("IMAGE", SOPInstanceUID=f"{ROOT}.2.1.1")
+    assert ask(filled, identifier)[1] == 0xA900
+    answers, status = ask(filled, identifier, extended={STUDY_ROOT_FIND: b"\1"})
+    assert (len(answers), status) == (1, 0)
+
+
+def test_unknown_keys_are_answered_with_a_warning(filled: Door) -> None:
+    connection, stream = associate(filled, association_request([(STUDY_ROOT_FIND, [EXPLICIT])]))
+    assert set(find(stream, keys("STUDY", StudyInstanceUID=""))[1][:-1]) == {0xFF00}
+    assert set(find(stream, keys("STUDY", StudyInstanceUID="", PixelSpacing=None))[1][:-1]) == {0xFF01}
+    assert set(find(stream, keys("STUDY", StudyInstanceUID="", SeriesDescription="x"))[1][:-1]) == {0xFF01}
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (encode(keys("STUDY", StudyDate="gestern"), EXPLICIT), 0xA900),
+        (encode(keys("PATIENT", PatientID=""), EXPLICIT), 0xA900),
+        (encode(keys("WARD", PatientID=""), EXPLICIT), 0xA900),
+        (b"\x08\0\x52\0CS\xff\xff", 0xA900),
+        (b"nonsense", 0xA900),
+    ],
+)
+def test_identifiers_that_make_no_sense_get_a_status(filled: Door, data: bytes, status: int) -> None:
+    connection, stream = associate(filled, association_request([(STUDY_ROOT_FIND, [EXPLICIT])]))
+    stream.send_message(1, find_rq(), data)
+    answer = stream.read_command()[1]
+    assert answer.status == status
+    stream.send_message(1, find_rq(message_id=2), encode(keys("STUDY", StudyInstanceUID="9.9"), EXPLICIT))
+    assert stream.read_command()[1].status == 0
+    connection.close()
+
+
+def test_a_cancelled_query_ends_with_fe00(filled: Door) -> None:
+    connection, stream = associate(filled, association_request([(STUDY_ROOT_FIND, [EXPLICIT])]))
+    cancel = commands.encode(
+        {
+            commands.COMMAND_FIELD: commands.C_CANCEL_RQ, commands.MESSAGE_ID_RESPONDED_TO: 1,
+            commands.DATASET_TYPE: commands.NO_DATASET,
+        }
+    )  # fmt: skip
+    identifier = encode(keys("STUDY", StudyInstanceUID=""), EXPLICIT)
+    connection.sendall(stream.encoded(1, find_rq(), identifier) + stream.encoded(1, cancel))
+    statuses = []
+    while not statuses or statuses[-1] >= 0xFF00:
+        _, command = stream.read_command()
+        statuses.append(command.status)
+        if command.has_dataset:
+            stream.read_dataset(1, 1 << 20)
+    assert statuses[-1] == 0xFE00
+    assert len(statuses) < 4
+    connection.close()
+
+
+def test_peers_of_another_hospital_see_nothing(filled: Door) -> None:
+    with filled.archive.database.writing() as db:
+        other = hospitals.ensure(db, "other", "Bệnh viện khác")
+    filled.peer("OTHER", "query", "retrieve", hospital=other)
+    assert ask(filled, keys("STUDY", StudyInstanceUID=""), calling="OTHER") == ([], 0)
+    assert ask(filled, keys("PATIENT", PatientID=""), PATIENT_ROOT_FIND, calling="OTHER") == ([], 0)
+
+
+def test_the_writer_writes_what_present_says(filled: Door) -> None:
+    for level in Level:
+        keywords = [attribute.keyword for attribute in down_to(level)]
+        rows = list(filled.archive.find(Query(level, filled.scope, (), tuple(keywords))))
+        assert rows
+        for syntax in (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian):
+            writer = AnswerWriter(level, keywords, syntax, "HOICHAN")
+            for row in rows:
+                assert writer.write(row) == encode(to_dataset(row, keywords, "HOICHAN"), syntax)
+
+
+def test_the_writer_knows_every_kind_of_value() -> None:
+    attributes: dict[str, dict[str, object]] = {
+        "0020000D": {"vr": "UI", "Value": ["1.2.3"]},
+        "00100010": {"vr": "PN", "Value": [{"Alphabetic": "A^B", "Phonetic": "c"}]},
+        "00101030": {"vr": "DS", "Value": [70.5]},
+        "00101020": {"vr": "DS", "Value": [1.6500000000000001]},
+        "00201208": {"vr": "IS", "Value": [5]},
+        "00080061": {"vr": "CS", "Value": ["CT", None, "SR"]},
+        "00280010": {"vr": "US", "Value": [512, 7]},
+        "00104000": {"vr": "LT", "Value": ["x" * 70000]},
+        "00081032": {
+            "vr": "SQ",
+            "Value": [{"00080104": {"vr": "LO", "Value": ["ngực"]}, "00080100": {"vr": "SH"}}, {}],
+        },
+        "00081110": {"vr": "SQ"},
+    }
+    keywords = [
+        "PatientName", "PatientWeight", "PatientSize", "NumberOfStudyRelatedInstances", "ModalitiesInStudy", "Rows",
+        "PatientComments", "ProcedureCodeSequence", "ReferencedStudySequence", "StudyDate", "StudyDate",
+    ]  # fmt: skip
+    found = Found(Level.STUDY, attributes, "main", "")
+    for syntax in (IMPLICIT, EXPLICIT, ExplicitVRBigEndian):
+        written = AnswerWriter(Level.STUDY, keywords, syntax).write(found)
+        assert decode(written, syntax) == decode(encode(to_dataset(found, keywords), syntax), syntax)
