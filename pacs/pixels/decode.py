@@ -78,6 +78,7 @@ def _reason(error: Exception) -> str:
 def _decode(facts: PixelFacts, transfer_syntax: str, data: bytes) -> Array:
     if transfer_syntax in syntaxes.NATIVE:
         return _native(facts, data, "big" if transfer_syntax == syntaxes.BIG_ENDIAN else "little")
+    _plausible(facts, transfer_syntax, data)
     if transfer_syntax == syntaxes.DEFLATED_FRAME:
         return _native(facts, _inflate(data, facts.frame_bytes), "little")
     if facts.kind != "integer":
@@ -102,6 +103,20 @@ def _decode(facts: PixelFacts, transfer_syntax: str, data: bytes) -> Array:
         return _j2k(facts, transfer_syntax, data, stream)
     array = _shaped(facts, imagecodecs.jpegxl_decode(data, numthreads=1))
     return _with_sign(array, facts, facts.bits_stored)
+
+
+# The most bytes one compressed byte can stand for: a repeat run of RLE, the longest match of deflate
+_MOST_RATIO = {syntaxes.RLE: 64, syntaxes.DEFLATED_FRAME: 1032}
+
+
+def _plausible(facts: PixelFacts, transfer_syntax: str, data: bytes) -> None:
+    """Refuse a few bytes that claim to be a huge frame before any memory is taken for it. An empty picture compresses
+    well, so other codecs are only doubted when the frame is large."""
+    ratio = _MOST_RATIO.get(transfer_syntax)
+    if ratio is None and facts.frame_bytes > 64 << 20:
+        ratio = 20_000
+    if ratio is not None and len(data) * ratio < facts.frame_bytes:
+        raise UndecodablePixels(f"{len(data)} compressed bytes cannot be a frame of {facts.frame_bytes} bytes")
 
 
 def _native(facts: PixelFacts, data: bytes, order: str) -> Array:
@@ -198,9 +213,9 @@ def _jpeg(facts: PixelFacts, transfer_syntax: str, data: bytes, stream: Codestre
 
 def _j2k(facts: PixelFacts, transfer_syntax: str, data: bytes, stream: Codestream) -> Array:
     if transfer_syntax in syntaxes.HTJ2K_ALL:
-        array = imagecodecs.htj2k_decode(data[j2k_start(data) :])
+        array = imagecodecs.htj2k_decode(data[j2k_start(data) :], planar=False)
     else:
-        array = imagecodecs.jpeg2k_decode(data, numthreads=1)
+        array = imagecodecs.jpeg2k_decode(data, planar=False, numthreads=1)
     array = _shaped(facts, array)
     if stream.signed == facts.signed:
         return _contained(array, facts)

@@ -56,7 +56,7 @@ def _depth(facts: PixelFacts, array: Array) -> int:
 
 
 def _run_length(facts: PixelFacts, samples: Samples) -> bytes:
-    if facts.bits_allocated == 1 or facts.bits_allocated // 8 * facts.samples > 15:
+    if facts.kind != "integer" or facts.bits_allocated == 1 or facts.bits_allocated // 8 * facts.samples > 15:
         raise UnsupportedTransferSyntax("These samples do not fit run length encoding")
     return bytes(
         rle.utils.encode_pixel_data(
@@ -76,7 +76,10 @@ def _jpeg_ls(array: Array, depth: int, signed: bool) -> bytes:
     precision = 8 * array.dtype.itemsize if signed else max(2, depth)
     mode = 2 if array.ndim == 3 else 0
     samples = array.shape[2] if array.ndim == 3 else 1
-    return bytes(jpeg_ls.encode_buffer(array.tobytes(), rows, columns, samples, precision, 0, mode))
+    try:
+        return bytes(jpeg_ls.encode_buffer(array.tobytes(), rows, columns, samples, precision, 0, mode))
+    except RuntimeError:  # it gives a few pixels no room for the headers
+        return bytes(imagecodecs.jpegls_encode(array.view(f"u{array.dtype.itemsize}")))
 
 
 def _jpeg_lossless(array: Array) -> bytes:

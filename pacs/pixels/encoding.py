@@ -49,7 +49,7 @@ def _elements(dataset: Dataset, implicit: bool, root: Dataset) -> Iterator[bytes
     for tag in sorted(dataset.keys()):
         if tag.element == 0:
             continue
-        element = dataset.get_item(tag)
+        element: DataElement | RawDataElement = dataset.get_item(tag)
         vr = _vr(dataset, element, root)
         if vr == "SQ":
             items: Any = dataset[tag].value

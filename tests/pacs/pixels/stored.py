@@ -12,7 +12,6 @@ from pydicom.encaps import generate_frames
 from pacs.pixels import syntaxes
 from pacs.pixels.header import read_header
 
-_LONG = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
 _KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
@@ -35,10 +34,8 @@ def take_apart(path: Path, transfer_syntax: str = "") -> Stored:
         group_length = dataset.file_meta.FileMetaInformationGroupLength
         raw = zlib.decompressobj(-zlib.MAX_WBITS).decompress(raw[144 + group_length :])
     keyword = next(name for name in _KEYWORDS if name in dataset)
-    first = dataset.get_item(min(dataset.keys()))
     pixels = dataset.get_item(keyword)
-    implicit, _ = dataset.original_encoding
-    start = _value_offset(first) - (12 if not implicit and first.VR in _LONG else 8)
+    start = 0 if syntax == syntaxes.DEFLATED else _dataset_offset(raw)
     header = raw[start : _value_offset(pixels)]
     value = dataset[keyword].value
     facts = read_header(header, syntax).facts
@@ -62,3 +59,13 @@ def _value_offset(element: DataElement | RawDataElement) -> int:
     offset = element.value_tell if isinstance(element, RawDataElement) else element.file_tell
     assert offset is not None
     return offset
+
+
+def _dataset_offset(raw: bytes) -> int:
+    """Where the dataset starts: behind the File Meta Information, whose elements are always explicit."""
+    position = 132 if raw[128:132] == b"DICM" else 0
+    while raw[position : position + 2] == b"\x02\0":
+        long = raw[position + 4 : position + 6] in (b"OB", b"UN", b"UT", b"SQ")
+        where, size = (position + 8, 4) if long else (position + 6, 2)
+        position = where + size + int.from_bytes(raw[where : where + size], "little")
+    return position
