@@ -1,0 +1,158 @@
+"""Whole instances come back as they were stored, or as the client asked."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from werkzeug.test import TestResponse
+
+from storage.model.archive import Scope
+from tests.support.corpus import images
+from tests.viewer.dicomweb.conftest import SYNTAXES, Shelf, url_of
+from viewer.dicomweb.media_types import content_type
+from viewer.dicomweb.multipart import Reader
+
+ANY_SYNTAX = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+EXPLICIT, JLS, J2K = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.90"
+
+
+def parts_of(response: TestResponse) -> list[tuple[dict[str, str], bytes]]:
+    """The parts of a multipart response."""
+    type, parameters = content_type(response.headers["Content-Type"])
+    assert type == "multipart/related"
+    data = response.get_data()
+    if "Content-Length" in response.headers:
+        assert int(response.headers["Content-Length"]) == len(data)
+    return [(part.headers, b"".join(part.body())) for part in Reader(io.BytesIO(data), parameters["boundary"])]
+
+
+@pytest.mark.parametrize("path", SYNTAXES, ids=lambda path: path.name)
+def test_every_file_comes_back_in_its_own_syntax_byte_for_byte(syntaxes: Shelf, path: Path) -> None:
+    url, headers = syntaxes.address(path)
+    stored = syntaxes.archive.instance_by_uid(
+        _scope(syntaxes, path), syntaxes.placed[path][1].sop_instance_uid
+    ).facts.transfer_syntax_uid
+    for accept in (ANY_SYNTAX, f'multipart/related; type="application/dicom"; transfer-syntax={stored}'):
+        response = syntaxes.client.get(url, headers={**headers, "Accept": accept})
+        assert response.status_code == 200, response.get_data()
+        [(part, data)] = parts_of(response)
+        assert part["content-type"] == f"application/dicom; transfer-syntax={stored}"
+        assert data == path.read_bytes()
+    single = syntaxes.client.get(url, headers={**headers, "Accept": "application/dicom; transfer-syntax=*"})
+    assert single.headers["Content-Type"] == f"application/dicom; transfer-syntax={stored}"
+    assert single.get_data() == path.read_bytes()
+
+
+def _scope(shelf: Shelf, path: Path) -> Scope:
+    return Scope(frozenset({shelf.placed[path][0].hospital_id}))
+
+
+@pytest.mark.parametrize("accept", ["", "*/*", 'multipart/related; type="application/dicom"', "application/dicom"])
+@pytest.mark.parametrize("path", images("transfer-syntaxes/small-mr/*.dcm"), ids=lambda path: path.name)
+def test_without_a_transfer_syntax_it_is_explicit_little_endian(syntaxes: Shelf, path: Path, accept: str) -> None:
+    url, headers = syntaxes.address(path)
+    response = syntaxes.client.get(url, headers={**headers, **({"Accept": accept} if accept else {})})
+    assert response.status_code == 200, response.get_data()
+    data = response.get_data() if accept == "application/dicom" else parts_of(response)[0][1]
+    dataset = pydicom.dcmread(io.BytesIO(data))
+    assert dataset.file_meta.TransferSyntaxUID == EXPLICIT
+    original = pydicom.dcmread(path)
+    assert np.array_equal(dataset.pixel_array, original.pixel_array)
+    assert dataset.SOPInstanceUID == original.SOPInstanceUID
+    assert str(dataset.PatientName) == str(original.PatientName)
+
+
+@pytest.mark.parametrize("target", [JLS, J2K, "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.201"])
+def test_is_encoded_in_the_syntax_that_is_asked_for(shelf: Shelf, target: str) -> None:
+    path = images("transfer-syntaxes/small-mr/MR_small.dcm")[0]
+    url = url_of(shelf.put(path))
+    accept = f'multipart/related; type="application/dicom"; transfer-syntax={target}'
+    [(part, data)] = parts_of(shelf.client.get(url, headers={"Accept": accept}))
+    assert part["content-type"] == f"application/dicom; transfer-syntax={target}"
+    dataset = pydicom.dcmread(io.BytesIO(data))
+    assert dataset.file_meta.TransferSyntaxUID == target
+    if target != "1.2.840.10008.1.2.4.201":  # pydicom has no decoder for it here
+        assert np.array_equal(dataset.pixel_array, pydicom.dcmread(path).pixel_array)
+
+
+def test_a_series_and_a_study_are_all_their_instances(any_shelf: Shelf) -> None:
+    keys = {any_shelf.put(path): path for path in images("series-ct/**/*.dcm", "CT_small.dcm")[:6]}
+    first = next(iter(keys))
+    study, series = first.study_instance_uid, first.series_instance_uid
+    whole = [path.read_bytes() for key, path in keys.items() if key.study_instance_uid == study]
+    part = [path.read_bytes() for key, path in keys.items() if key.series_instance_uid == series]
+    for url, wanted in ((f"/dicom-web/studies/{study}", whole), (f"/dicom-web/studies/{study}/series/{series}", part)):
+        response = any_shelf.client.get(url, headers={"Accept": ANY_SYNTAX})
+        assert response.status_code == 200
+        parts = parts_of(response)
+        assert sorted(data for _, data in parts) == sorted(wanted)
+        assert all(head["content-location"].startswith("https://pacs.example/dicom-web/studies/") for head, _ in parts)
+
+
+def test_one_file_is_sent_by_range_and_validated(any_shelf: Shelf) -> None:
+    path = images("transfer-syntaxes/small-mr/MR_small.dcm", "CT_small.dcm")[0]
+    url = url_of(any_shelf.put(path))
+    headers = {"Accept": "application/dicom; transfer-syntax=*"}
+    client = any_shelf.client
+    whole = client.get(url, headers=headers)
+    assert "immutable" in whole.headers["Cache-Control"]
+    assert "Accept" in whole.headers["Vary"]
+    again = client.get(url, headers={**headers, "If-None-Match": whole.headers["ETag"]})
+    assert (again.status_code, again.get_data()) == (304, b"")
+    if any_shelf.archive.objects.local_path("x") is None and whole.headers.get("Accept-Ranges") != "bytes":
+        return  # made while it is sent
+    part = client.get(url, headers={**headers, "Range": "bytes=128-131"})
+    assert (part.status_code, part.get_data()) == (206, b"DICM")
+
+
+def test_an_object_without_file_meta_information_gets_it(shelf: Shelf, tmp_path: Path) -> None:
+    dataset = pydicom.dcmread(images("transfer-syntaxes/small-mr/MR_small_implicit.dcm", "CT_small.dcm")[0])
+    bare = tmp_path / "bare"
+    raw = io.BytesIO()
+    file = pydicom.filebase.DicomFileLike(raw)
+    file.is_little_endian, file.is_implicit_VR = True, True
+    pydicom.filewriter.write_dataset(file, dataset)
+    bare.write_bytes(raw.getvalue())
+    url = url_of(shelf.put(bare))
+    for accept in (ANY_SYNTAX, "application/dicom; transfer-syntax=*", "*/*"):
+        response = shelf.client.get(url, headers={"Accept": accept})
+        data = response.get_data() if accept.startswith("application/dicom") else parts_of(response)[0][1]
+        read = pydicom.dcmread(io.BytesIO(data))
+        assert read.file_meta.MediaStorageSOPInstanceUID == dataset.SOPInstanceUID
+        assert read.PixelData == dataset.PixelData
+
+
+@pytest.mark.parametrize(
+    "accept",
+    ["text/html", 'multipart/related; type="application/dicom"; transfer-syntax=1.2.3', "application/dicom+xml"],
+)
+def test_what_cannot_be_made_is_not_acceptable(shelf: Shelf, accept: str) -> None:
+    url = url_of(shelf.put(images("transfer-syntaxes/small-mr/MR_small.dcm", "CT_small.dcm")[0]))
+    response = shelf.client.get(url, headers={"Accept": accept})
+    assert response.status_code == 406
+    assert response.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("url", ["/studies/1.2", "/studies/1.2/series/3", "/studies/1.2/series/3/instances/4"])
+def test_what_is_not_there_is_not_found(shelf: Shelf, url: str) -> None:
+    shelf.put(images("transfer-syntaxes/small-mr/MR_small.dcm", "CT_small.dcm")[0])
+    for more in ("", "/metadata", "/rendered", "/thumbnail"):
+        assert shelf.client.get(f"/dicom-web{url}{more}").status_code == 404
+
+
+def test_another_hospital_sees_nothing(shelf: Shelf) -> None:
+    url = url_of(shelf.put(images("transfer-syntaxes/small-mr/MR_small.dcm", "CT_small.dcm")[0]))
+    other = shelf.hospital("other")
+    for more in ("", "/metadata", "/frames/1", "/rendered", "/thumbnail", "/bulkdata/7FE00010"):
+        assert shelf.client.get(f"{url}{more}", headers={"X-Hospital": str(other.hospital_id)}).status_code == 404
+
+
+def test_the_accept_parameter_goes_before_the_header(shelf: Shelf) -> None:
+    path = images("transfer-syntaxes/small-mr/MR_small_implicit.dcm", "CT_small.dcm")[0]
+    url = url_of(shelf.put(path))
+    response = shelf.client.get(
+        url, query_string={"accept": "application/dicom; transfer-syntax=*"}, headers={"Accept": "text/html"}
+    )
+    assert response.get_data() == path.read_bytes()

@@ -1,0 +1,147 @@
+"""multipart/related is read as it arrives and written as it is sent."""
+
+import io
+import random
+
+import pytest
+
+from viewer.dicomweb import multipart
+from viewer.dicomweb.multipart import Part, Reader, multipart_response
+from viewer.errors import InvalidRequest
+
+
+class Trickle:
+    """A connection that gives as much as it likes."""
+
+    def __init__(self, data: bytes, pieces: random.Random | int) -> None:
+        self._stream = io.BytesIO(data)
+        self._pieces = pieces
+
+    def read(self, size: int) -> bytes:
+        step = self._pieces if isinstance(self._pieces, int) else self._pieces.randint(1, 70)
+        return self._stream.read(min(size, step))
+
+
+def message(parts: list[bytes], boundary: str = "B", preamble: bytes = b"", end: bytes = b"\r\n") -> bytes:
+    body = preamble
+    for part in parts:
+        body += f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode() + part + b"\r\n"
+    return body + f"--{boundary}--".encode() + end
+
+
+def read(data: bytes, boundary: str = "B", pieces: random.Random | int = 1 << 20) -> list[bytes]:
+    return [b"".join(part.body()) for part in Reader(Trickle(data, pieces), boundary)]  # type: ignore[arg-type]
+
+
+PARTS = [b"first", b"", b"\r\n", b"--B", b"\r\n--", b"\r\n-B\r\n--", b"x" * 5000 + b"\r\n", b"\r\n\r\n--b\r\n"]
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 3, 7, 64, 1 << 20])
+def test_boundaries_may_lie_anywhere_between_chunks(pieces: int) -> None:
+    parts = [part.replace(b"\r\n--B", b"\r\n--b") for part in PARTS]
+    assert read(message(parts), pieces=pieces) == parts
+
+
+def test_any_chunks_give_the_same_parts() -> None:
+    random_bytes = random.Random(1)
+    for seed in range(60):
+        parts = [random_bytes.randbytes(random_bytes.randint(0, 300)).replace(b"--B", b"__B") for _ in range(4)]
+        assert read(message(parts), pieces=random.Random(seed)) == parts
+
+
+def test_a_preamble_and_an_epilogue_are_passed_over() -> None:
+    assert read(message([b"x"], preamble=b"hello\r\n", end=b"\r\nbye")) == [b"x"]
+    assert read(b"\r\n" + message([b"x"])) == [b"x"]
+    assert read(message([b"x"]).replace(b"--B\r\n", b"--B \t\r\n")) == [b"x"]
+
+
+def test_headers_are_read_without_case() -> None:
+    data = b"--B\r\nCONTENT-type:  application/dicom \r\nX-Y: z\r\n\r\nbody\r\n--B\r\n\r\nbare\r\n--B--"
+    reader = Reader(io.BytesIO(data), "B")
+    parts = [(part.headers, b"".join(part.body())) for part in reader]
+    assert parts == [({"content-type": "application/dicom", "x-y": "z"}, b"body"), ({}, b"bare")]
+
+
+def test_a_body_nobody_reads_is_skipped() -> None:
+    assert len(list(Reader(io.BytesIO(message([b"x" * 100_000] * 5)), "B"))) == 5
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"no boundary at all",
+        b"--B",
+        b"--B\r\nContent-Type: application/dicom\r\n\r\ncut off",
+        b"--B\r\nContent-Type: application/dicom\r\n\r\nx\r\n--B",
+        b"--Bx\r\n\r\nx\r\n--B--",
+        b"--B\r\nno colon\r\n\r\nx\r\n--B--",
+        b"--B\r\nA: " + b"x" * 20_000 + b"\r\n\r\nx\r\n--B--",
+        b"x" * 100_000 + b"\r\n--B--",
+    ],
+)
+def test_refuses_what_is_malformed_or_cut_off(data: bytes) -> None:
+    with pytest.raises(InvalidRequest):
+        read(data)
+
+
+@pytest.mark.parametrize("boundary", ["", "x" * 71, "a\r\nb", "ends with space ", "ă"])
+def test_refuses_boundaries_that_are_none(boundary: str) -> None:
+    with pytest.raises(InvalidRequest):
+        read(message([b"x"], "B"), boundary)
+
+
+def test_limits_the_number_of_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(multipart, "MOST_PARTS", 3)
+    assert len(read(message([b"x"] * 3))) == 3
+    with pytest.raises(InvalidRequest):
+        read(message([b"x"] * 4))
+
+
+def test_holds_no_more_than_a_few_blocks() -> None:
+    class Endless:
+        left = 400
+
+        def read(self, size: int) -> bytes:
+            self.left -= 1
+            return b"\r\n--" * (size // 4) if self.left else b"\r\n--B--"
+
+    stream = Endless()
+    reader = Reader(stream, "B")  # type: ignore[arg-type]
+    reader._buffer += b"--B\r\n\r\n"
+    for part in reader:
+        for _ in part.body():
+            assert len(reader._buffer) < 3 * multipart.BLOCK
+
+
+def part(body: bytes, size: int | None, made: list[bytes]) -> Part:
+    def make() -> list[bytes]:
+        made.append(body)
+        return [body]
+
+    return Part("image/jls; transfer-syntax=1.2.3", make, size, "http://a/b")
+
+
+def test_what_is_written_can_be_read() -> None:
+    bodies = [b"one", b"", b"three" * 1000]
+    response = multipart_response("image/jls", [part(body, len(body), []) for body in bodies])
+    data = b"".join(response.iter_encoded())
+    assert response.content_length == len(data)
+    type, _, rest = response.headers["Content-Type"].partition("; boundary=")
+    assert type == 'multipart/related; type="image/jls"'
+    found = [(one.headers, b"".join(one.body())) for one in Reader(io.BytesIO(data), rest)]
+    assert [body for _, body in found] == bodies
+    assert found[0][0] == {
+        "content-type": "image/jls; transfer-syntax=1.2.3",
+        "content-length": "3",
+        "content-location": "http://a/b",
+    }
+
+
+def test_parts_of_unknown_size_have_no_length_and_are_made_while_sending() -> None:
+    made: list[bytes] = []
+    response = multipart_response("a/b", [part(body, None, made) for body in (b"1", b"2")])
+    assert response.content_length is None
+    length_before = len(made)
+    assert b"".join(response.iter_encoded()).count(b"Content-Type: image/jls") == 2
+    assert (length_before, made) == (0, [b"1", b"2"])

@@ -1,0 +1,53 @@
+"""Metadata of a study, series or instance (PS3.18 10.4.1.1.2): handed out as it was packed, without parsing."""
+
+import gzip
+import hashlib
+
+from flask import Response, request
+
+from pacs.archive import Metadata
+from viewer.dicomweb.addresses import PATH
+from viewer.dicomweb.media_types import DICOM_JSON, JSON, Offer, accepted, choose
+from viewer.dicomweb.ranges import REVALIDATED, not_modified, validated
+
+JSON_OFFERS = (Offer(DICOM_JSON), Offer(JSON))
+_LOCAL = f'"BulkDataURI":"{PATH}/'.encode()
+
+
+def json_type() -> str:
+    """Which name of DICOM JSON the client accepts; NotAcceptable when neither."""
+    return choose(accepted(), JSON_OFFERS, multipart=False).offer.type
+
+
+def retrieve_metadata(metadata: Metadata, base: str) -> Response:
+    """The metadata, gzipped when the client takes that. Its bulk data URIs are paths, which a browser completes;
+    programs, known by their Authorization, get whole URLs below `base`."""
+    type = json_type()
+    whole = "Authorization" in request.headers
+    zipped = request.accept_encodings["gzip"] > 0
+    etag = _etag(metadata.etag, base if whole else "", zipped)
+    unchanged = not_modified(etag, REVALIDATED)
+    if unchanged is not None:
+        return _varying(unchanged)
+    data = metadata.gzip
+    if whole or not zipped:
+        text = gzip.decompress(data)
+        if whole:
+            text = text.replace(_LOCAL, f'"BulkDataURI":"{base}/'.encode())
+        data = gzip.compress(text, 1, mtime=0) if zipped else text
+    response = Response(data, content_type=type)
+    if zipped:
+        response.headers["Content-Encoding"] = "gzip"
+    return _varying(validated(response, etag, REVALIDATED))
+
+
+def _etag(made: str, base: str, zipped: bool) -> str:
+    """Strong validators name exact bytes, so each form has its own."""
+    if base:
+        made = hashlib.sha256(f"{made} {base}".encode()).hexdigest()[:32]
+    return f"{made}-gzip" if zipped else made
+
+
+def _varying(response: Response) -> Response:
+    response.vary.update(("Accept", "Accept-Encoding", "Authorization"))
+    return response

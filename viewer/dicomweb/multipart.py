@@ -1,0 +1,165 @@
+"""multipart/related (RFC 2387): written as it is sent, read as it arrives; never whole in memory."""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from flask import Response
+
+from viewer.errors import InvalidRequest
+
+BLOCK = 1 << 18
+MOST_PARTS = 20_000
+MOST_HEADER_BYTES = 16 << 10
+MOST_PREAMBLE_BYTES = 64 << 10
+_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part to send. `size` is None when only sending it tells."""
+
+    content_type: str
+    body: Callable[[], Iterable[bytes]]
+    size: int | None
+    location: str = ""
+
+
+def multipart_response(type: str, parts: Iterable[Part]) -> Response:
+    """A response of these parts; with Content-Length when every part knows its size.
+
+    Parts that come from a generator are taken one at a time while sending.
+    """
+    boundary = f"hc-{os.urandom(18).hex()}"
+    known = list(parts) if isinstance(parts, list | tuple) else None
+    response = Response(_written(boundary, parts if known is None else known), direct_passthrough=True)
+    response.headers["Content-Type"] = f'multipart/related; type="{type}"; boundary={boundary}'
+    if known is not None and all(part.size is not None for part in known):
+        framing = sum(len(_head(boundary, part)) + 2 for part in known)
+        response.content_length = framing + sum(part.size or 0 for part in known) + len(_tail(boundary))
+    return response
+
+
+def blocks(stream: BinaryIO) -> Iterator[bytes]:
+    """The stream block by block; closed at the end, also when nobody wants the rest."""
+    with stream:
+        while data := stream.read(BLOCK):
+            yield data
+
+
+def _written(boundary: str, parts: Iterable[Part]) -> Iterator[bytes]:
+    for part in parts:
+        yield _head(boundary, part)
+        yield from part.body()
+        yield b"\r\n"
+    yield _tail(boundary)
+
+
+def _head(boundary: str, part: Part) -> bytes:
+    lines = [f"--{boundary}", f"Content-Type: {part.content_type}"]
+    if part.size is not None:
+        lines.append(f"Content-Length: {part.size}")
+    if part.location:
+        lines.append(f"Content-Location: {part.location}")
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def _tail(boundary: str) -> bytes:
+    return f"--{boundary}--\r\n".encode()
+
+
+class IncomingPart:
+    """A part that is arriving. Its body must be read before the next part is asked for; what is left is skipped."""
+
+    def __init__(self, reader: "Reader", headers: dict[str, str]) -> None:
+        self._reader = reader
+        self.headers = headers
+
+    def body(self) -> Iterator[bytes]:
+        """The body in blocks of no particular size."""
+        return self._reader.body()
+
+
+class Reader:
+    """The parts of a multipart body. Raises InvalidRequest when the body is malformed, cut off or over a limit."""
+
+    def __init__(self, stream: BinaryIO, boundary: str) -> None:
+        if not _BOUNDARY.fullmatch(boundary):
+            raise InvalidRequest("the boundary of the multipart body is missing or malformed")
+        self._stream = stream
+        self._delimiter = b"\r\n--" + boundary.encode()
+        self._buffer = bytearray(b"\r\n")  # so that the first delimiter is like the others
+        self._in_body = False
+
+    def __iter__(self) -> Iterator[IncomingPart]:
+        self._skip_preamble()
+        for _ in range(MOST_PARTS):
+            if self._is_the_last_delimiter():
+                return
+            headers = self._headers()
+            self._in_body = True
+            yield IncomingPart(self, headers)
+            for _rest in self.body():
+                pass
+        if not self._is_the_last_delimiter():
+            raise InvalidRequest(f"more than {MOST_PARTS} parts")
+
+    def body(self) -> Iterator[bytes]:
+        """The rest of the part at hand, up to its delimiter, which is taken away as well."""
+        keep = len(self._delimiter) - 1
+        while self._in_body:
+            found = self._buffer.find(self._delimiter)
+            if found >= 0:
+                data = bytes(memoryview(self._buffer)[:found])
+                del self._buffer[: found + len(self._delimiter)]
+                self._in_body = False
+            else:
+                ready = max(0, len(self._buffer) - keep)
+                data = bytes(memoryview(self._buffer)[:ready])
+                del self._buffer[:ready]
+                self._more()
+            if data:
+                yield data
+
+    def _skip_preamble(self) -> None:
+        skipped = 0
+        while (found := self._buffer.find(self._delimiter)) < 0 and skipped <= MOST_PREAMBLE_BYTES:
+            ready = max(0, len(self._buffer) - len(self._delimiter))
+            skipped += ready
+            del self._buffer[:ready]
+            self._more()
+        if found < 0 or skipped + found > MOST_PREAMBLE_BYTES:
+            raise InvalidRequest("the boundary does not occur where the body begins")
+        del self._buffer[: found + len(self._delimiter)]
+
+    def _is_the_last_delimiter(self) -> bool:
+        while len(self._buffer) < 2:
+            self._more()
+        return self._buffer.startswith(b"--")
+
+    def _headers(self) -> dict[str, str]:
+        while (end := self._buffer.find(b"\r\n\r\n")) < 0:
+            if len(self._buffer) > MOST_HEADER_BYTES:
+                break
+            self._more()
+        if end < 0 or end > MOST_HEADER_BYTES:
+            raise InvalidRequest(f"the header of a part is longer than {MOST_HEADER_BYTES} bytes")
+        first, *lines = bytes(self._buffer[:end]).decode("latin-1").split("\r\n")
+        if first.strip(" \t"):
+            raise InvalidRequest("a boundary is followed by something else than the end of its line")
+        del self._buffer[: end + 4]
+        headers = {}
+        for line in lines:
+            name, colon, value = line.partition(":")
+            if not colon:
+                raise InvalidRequest("the header of a part is malformed")
+            headers[name.strip().lower()] = value.strip()
+        return headers
+
+    def _more(self) -> None:
+        data = self._stream.read(BLOCK)
+        if not data:
+            raise InvalidRequest("the multipart body is cut off before its last boundary")
+        self._buffer += data

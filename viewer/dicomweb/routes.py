@@ -1,0 +1,172 @@
+"""The resource tree of DICOMweb (PS3.18 10.1): which address is answered by which function."""
+
+from flask import Blueprint, Response
+
+from pacs.archive import Archive
+from pacs.config import WebConfig
+from storage.model.archive import Instance, InstanceKey
+from storage.model.query import Level
+from viewer.access.guard import Guard
+from viewer.access.rights import STUDY_READ, STUDY_STORE
+from viewer.dicomweb import bulkdata, frames, instances, metadata, rendered, search, store
+from viewer.dicomweb.addresses import PATH, instance_url, root
+
+_STUDY = "/studies/<study>"
+_SERIES = f"{_STUDY}/series/<series>"
+_INSTANCE = f"{_SERIES}/instances/<sop>"
+_FRAMES = f"{_INSTANCE}/frames/<numbers>"
+_MEGABYTE = 1 << 20
+
+
+def blueprint(archive: Archive, guard: Guard, web: WebConfig) -> Blueprint:
+    """QIDO-RS, WADO-RS and STOW-RS under /dicom-web."""
+    routes = Blueprint("dicomweb", __name__, url_prefix=PATH)
+    _search(routes, archive, guard, web)
+    _retrieve(routes, archive, guard, web)
+    _retrieve_instance(routes, archive, guard, web)
+    _retrieve_frames(routes, archive, guard, web)
+    _store(routes, archive, guard, web)
+    return routes
+
+
+def _search(routes: Blueprint, archive: Archive, guard: Guard, web: WebConfig) -> None:
+    def found(level: Level, study: str = "", series: str = "") -> Response:
+        base = root(web.public_url)
+        return search.search(archive, guard.caller().scope, level, base, study, series)
+
+    @routes.get("/studies")
+    @guard.needs(STUDY_READ)
+    def search_studies() -> Response:
+        return found(Level.STUDY)
+
+    @routes.get("/series")
+    @guard.needs(STUDY_READ)
+    def search_all_series() -> Response:
+        return found(Level.SERIES)
+
+    @routes.get("/instances")
+    @guard.needs(STUDY_READ)
+    def search_all_instances() -> Response:
+        return found(Level.IMAGE)
+
+    @routes.get(f"{_STUDY}/series")
+    @guard.needs(STUDY_READ)
+    def search_series(study: str) -> Response:
+        return found(Level.SERIES, study)
+
+    @routes.get(f"{_STUDY}/instances")
+    @guard.needs(STUDY_READ)
+    def search_instances_of_study(study: str) -> Response:
+        return found(Level.IMAGE, study)
+
+    @routes.get(f"{_SERIES}/instances")
+    @guard.needs(STUDY_READ)
+    def search_instances(study: str, series: str) -> Response:
+        return found(Level.IMAGE, study, series)
+
+
+def _retrieve(routes: Blueprint, archive: Archive, guard: Guard, web: WebConfig) -> None:
+    """Studies and series, whole."""
+
+    def all_of(study: str, series: str | None) -> list[Instance]:
+        return archive.instances(guard.caller().scope, study, series)
+
+    @routes.get(_STUDY)
+    @routes.get(_SERIES)
+    @guard.needs(STUDY_READ)
+    def retrieve_study(study: str, series: str | None = None) -> Response:
+        return instances.retrieve_instances(archive, all_of(study, series), root(web.public_url))
+
+    @routes.get(f"{_STUDY}/metadata")
+    @routes.get(f"{_SERIES}/metadata")
+    @guard.needs(STUDY_READ)
+    def retrieve_metadata(study: str, series: str | None = None) -> Response:
+        found = archive.metadata(guard.caller().scope, study, series)
+        return metadata.retrieve_metadata(found, root(web.public_url))
+
+    @routes.get(f"{_STUDY}/rendered")
+    @routes.get(f"{_SERIES}/rendered")
+    @guard.needs(STUDY_READ)
+    def retrieve_rendered(study: str, series: str | None = None) -> Response:
+        return rendered.retrieve_rendered_all(archive, all_of(study, series), root(web.public_url))
+
+    @routes.get(f"{_STUDY}/thumbnail")
+    @routes.get(f"{_SERIES}/thumbnail")
+    @guard.needs(STUDY_READ)
+    def retrieve_thumbnail(study: str, series: str | None = None) -> Response:
+        if rendered.wants_own_thumbnail():
+            return rendered.retrieve_thumbnail(archive, *rendered.middle(all_of(study, series)))
+        return rendered.retrieve_kept_thumbnail(archive.thumbnail(guard.caller().scope, study, series))
+
+
+def _retrieve_instance(routes: Blueprint, archive: Archive, guard: Guard, web: WebConfig) -> None:
+    """One instance."""
+
+    def one(study: str, series: str, sop: str) -> tuple[Instance, str]:
+        key = InstanceKey(study, series, sop)
+        return archive.instance(guard.caller().scope, key), instance_url(root(web.public_url), key)
+
+    @routes.get(_INSTANCE)
+    @guard.needs(STUDY_READ)
+    def retrieve_instance(study: str, series: str, sop: str) -> Response:
+        return instances.retrieve_instance(archive, one(study, series, sop)[0], root(web.public_url))
+
+    @routes.get(f"{_INSTANCE}/metadata")
+    @guard.needs(STUDY_READ)
+    def retrieve_instance_metadata(study: str, series: str, sop: str) -> Response:
+        found = archive.metadata(guard.caller().scope, study, series, sop)
+        return metadata.retrieve_metadata(found, root(web.public_url))
+
+    @routes.get(f"{_INSTANCE}/bulkdata/<path:path>")
+    @guard.needs(STUDY_READ)
+    def retrieve_bulkdata(study: str, series: str, sop: str, path: str) -> Response:
+        instance, address = one(study, series, sop)
+        return bulkdata.retrieve_bulkdata(archive, instance, path, address)
+
+    @routes.get(f"{_INSTANCE}/rendered")
+    @guard.needs(STUDY_READ)
+    def retrieve_rendered_instance(study: str, series: str, sop: str) -> Response:
+        instance, address = one(study, series, sop)
+        frames.check_numbers(instance, [1])
+        return rendered.retrieve_rendered_instance(archive, instance, address)
+
+    @routes.get(f"{_INSTANCE}/thumbnail")
+    @guard.needs(STUDY_READ)
+    def retrieve_instance_thumbnail(study: str, series: str, sop: str) -> Response:
+        return rendered.retrieve_thumbnail(archive, *rendered.middle([one(study, series, sop)[0]]))
+
+
+def _retrieve_frames(routes: Blueprint, archive: Archive, guard: Guard, web: WebConfig) -> None:
+    """Frames of one instance."""
+
+    def some(study: str, series: str, sop: str, text: str) -> tuple[Instance, list[int], str]:
+        numbers = frames.numbers_of(text)
+        key = InstanceKey(study, series, sop)
+        instance = archive.instance(guard.caller().scope, key)
+        frames.check_numbers(instance, numbers)
+        return instance, numbers, instance_url(root(web.public_url), key)
+
+    @routes.get(_FRAMES)
+    @guard.needs(STUDY_READ)
+    def retrieve_frames(study: str, series: str, sop: str, numbers: str) -> Response:
+        return frames.retrieve_frames(archive, *some(study, series, sop, numbers))
+
+    @routes.get(f"{_FRAMES}/rendered")
+    @guard.needs(STUDY_READ)
+    def retrieve_rendered_frames(study: str, series: str, sop: str, numbers: str) -> Response:
+        return rendered.retrieve_rendered(archive, *some(study, series, sop, numbers))
+
+    @routes.get(f"{_FRAMES}/thumbnail")
+    @guard.needs(STUDY_READ)
+    def retrieve_frame_thumbnail(study: str, series: str, sop: str, numbers: str) -> Response:
+        instance, several, _ = some(study, series, sop, numbers)
+        return rendered.retrieve_thumbnail(archive, instance, several[0])
+
+
+def _store(routes: Blueprint, archive: Archive, guard: Guard, web: WebConfig) -> None:
+    @routes.post("/studies")
+    @routes.post(_STUDY)
+    @guard.needs(STUDY_STORE)
+    def store_instances(study: str = "") -> Response:
+        most_bytes = web.max_upload_mb * _MEGABYTE
+        return store.store_instances(archive, guard.origin("stow"), study, root(web.public_url), most_bytes)
