@@ -1,10 +1,7 @@
-"""Presentation contexts as they were agreed, and who we say we are."""
+"""Presentation contexts as they were agreed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-IMPLEMENTATION_CLASS_UID = "2.25.93405186324597019245770412381163871553"
-IMPLEMENTATION_VERSION_NAME = "HOICHAN"  # part of stored objects: never the number of a release
 
 VERIFICATION = "1.2.840.10008.1.1"
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"

@@ -1,14 +1,14 @@
 """C-STORE as SCP (PS3.4 Annex B): fragments go straight to the spool, success is said when the object is durable."""
 
 import logging
-import struct
 import time
 from collections.abc import Iterator
 
 from pacs.archive import Expected, Incoming
+from pacs.archive.transcode import file_meta
 from pacs.association import command as commands
 from pacs.association.command import Command
-from pacs.association.contexts import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Context
+from pacs.association.contexts import Context
 from pacs.association.endings import ProtocolError
 from pacs.dimse.session import Session
 from pacs.dimse.statuses import INVALID_OBJECT_INSTANCE, NO_SUCH_ARGUMENT, SUCCESS, outcome_status, status_of
@@ -16,9 +16,6 @@ from storage.errors import ArchiveError
 from storage.model.archive import Outcome
 
 log = logging.getLogger(__name__)
-
-_SHORT = struct.Struct("<HH2sH")
-_LONG = struct.Struct("<HH2sHL")
 
 
 def handle_store(session: Session, context: Context, command: Command) -> None:
@@ -53,7 +50,10 @@ def handle_store(session: Session, context: Context, command: Command) -> None:
 
 
 def _receive(session: Session, context: Context, command: Command) -> Outcome:
-    """Spool, hash, store. When it cannot be kept, the rest of the message is still read before the error is raised."""
+    """Spool, hash, store. File Meta Information is a function of the UIDs and the transfer syntax only, so that a
+    resend is the same content, whoever sends it; who sent it is kept in the index.
+
+    When it cannot be kept, the rest of the message is still read before the error is raised."""
     fragments = session.stream.fragments(context.context_id)
     try:
         with session.archive.receive(session.origin) as incoming:
@@ -80,29 +80,6 @@ def _drain(fragments: Iterator[memoryview], limit: int) -> None:
         size += len(fragment)
         if size > limit:
             raise ProtocolError(f"an object of more than {limit} bytes")
-
-
-def file_meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
-    """Preamble and File Meta Information (PS3.10 §7.1). The same instance always gets the same bytes, whoever sends
-    it and whichever release of this program receives it; who sent it is kept in the index."""
-    elements = b"".join(
-        (
-            _LONG.pack(2, 0x0001, b"OB", 0, 2) + b"\0\1",
-            _text(0x0002, b"UI", sop_class_uid),
-            _text(0x0003, b"UI", sop_instance_uid),
-            _text(0x0010, b"UI", transfer_syntax_uid),
-            _text(0x0012, b"UI", IMPLEMENTATION_CLASS_UID),
-            _text(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME),
-        )
-    )
-    return b"".join((bytes(128), b"DICM", _SHORT.pack(2, 0, b"UL", 4), struct.pack("<L", len(elements)), elements))
-
-
-def _text(element: int, vr: bytes, value: str) -> bytes:
-    data = value.encode("ascii")
-    if len(data) % 2:
-        data += b" " if vr == b"SH" else b"\0"
-    return _SHORT.pack(2, element, vr, len(data)) + data
 
 
 def _is_uid(text: str) -> bool:

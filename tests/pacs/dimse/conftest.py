@@ -12,6 +12,7 @@ import pytest
 from pacs.archive import Archive
 from pacs.config import DicomConfig
 from pacs.dimse import listen, serve
+from pacs.pixels.pool import Codecs, start_codec_server
 from storage.index import hospitals, peers
 from storage.index.database import Database
 from storage.model.archive import Hospital, Instance, Scope, StoredObject
@@ -102,21 +103,29 @@ def wait_until(condition: Callable[[], bool], seconds: float = 5) -> None:
         time.sleep(0.01)
 
 
-def new_door(folder: Path, **settings: int | str) -> Door:
+def new_door(folder: Path, codecs: Codecs | None = None, **settings: int | str) -> Door:
     """A door that is not open yet."""
     database = Database(f"sqlite:///{folder / 'index.sqlite'}")
     database.migrate()
     with database.writing() as db:
         hospital = hospitals.ensure(db, "main", "Bệnh viện")
-    archive = Archive(database, FilesystemStore(folder / "objects"), folder / "spool")
+    archive = Archive(database, FilesystemStore(folder / "objects"), folder / "spool", codecs)
     config = replace(DicomConfig(host=HOST, port=free_port()), **settings)
     return Door(archive, hospital, config)
 
 
+@pytest.fixture(scope="package")
+def codecs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Codecs]:
+    """Codec processes."""
+    path = tmp_path_factory.mktemp("codecs") / "s"
+    with start_codec_server(path, processes=1):
+        yield Codecs(path)
+
+
 @pytest.fixture
-def door(tmp_path: Path) -> Iterator[Door]:
+def door(tmp_path: Path, codecs: Codecs) -> Iterator[Door]:
     """An open door that knows DCMTK's clients by their default AE titles."""
-    opened = new_door(tmp_path).open()
+    opened = new_door(tmp_path, codecs).open()
     for ae_title in ("ECHOSCU", "STORESCU", "DCMSEND", "FINDSCU", "MOVESCU", "GETSCU", "TEST"):
         opened.peer(ae_title, *ALL)
     yield opened

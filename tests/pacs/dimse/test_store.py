@@ -9,10 +9,10 @@ import pydicom
 import pytest
 from pydicom.uid import ImplicitVRLittleEndian
 
+from pacs.archive.transcode import file_meta
 from pacs.association import command as commands
 from pacs.association import pdu
 from pacs.association.endings import AbortedByPeer, AssociationEnd
-from pacs.dimse.store import file_meta
 from tests.pacs.dimse.conftest import HOST, Door, new_door, wait_until
 from tests.pacs.dimse.objects import CT, ct, dataset_bytes, write
 from tests.pacs.dimse.requests import EXPLICIT, association_request
