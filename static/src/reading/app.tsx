@@ -1,0 +1,85 @@
+/** The reading room: header, series, viewports. */
+import { useEffect, useRef } from 'preact/hooks';
+import { effect } from '@preact/signals';
+import { explain } from '../common/explain';
+import { language } from '../common/i18n';
+import { commandOf, typing } from './control/keyboard';
+import { active, arrived, failure, help, layout, more, oneUp, open, PANES, perform, series, stripOpen, study, studyUid, theViewer, viewerFailure } from './control/room';
+import { listen } from './control/live';
+import { Header } from './panels/header';
+import { Help } from './panels/help';
+import { Icon } from './panels/icons';
+import { PaneView } from './panels/pane';
+import { Strip } from './panels/strip';
+import { reading } from './strings';
+
+export function App() {
+  useEffect(() => {
+    void open();
+    const deaf = listen(studyUid, more);
+    window.addEventListener('keydown', onKey);
+    const titled = effect(() => {
+      void language.value;
+      document.title = [study.value?.PatientName, study.value?.StudyDescription, reading('title')].filter(Boolean).join(' · ');
+    });
+    return () => {
+      deaf();
+      window.removeEventListener('keydown', onKey);
+      titled();
+    };
+  }, []);
+  if (failure.value) return <Failure title={reading('studyNotFound')} detail={explain(failure.value)} />;
+  if (viewerFailure.value) return <Failure title={reading('viewerFailed')} detail={viewerFailure.value instanceof Error ? viewerFailure.value.message : ''} />;
+  return (
+    <div class={`room${stripOpen.value ? '' : ' no-strip'}`} data-testid="room">
+      <Header />
+      <Strip />
+      <button type="button" class="strip-toggle" aria-expanded={stripOpen.value} aria-label={reading(stripOpen.value ? 'hideStrip' : 'showStrip')}
+        title={reading(stripOpen.value ? 'hideStrip' : 'showStrip')} onClick={() => (stripOpen.value = !stripOpen.value)} data-testid="strip-toggle">
+        <Icon name="back" size={14} />
+      </button>
+      <Grid />
+      <Help />
+      <div class="visually-hidden" role="status">{arrived.value > 0 ? reading('arriving', { count: arrived.value }) : ''}</div>
+    </div>
+  );
+}
+
+function Grid() {
+  const root = useRef<HTMLElement>(null);
+  useEffect(() => {
+    const node = root.current;
+    if (!node) return;
+    const observer = new ResizeObserver(() => theViewer()?.resize());
+    observer.observe(node);
+    return () => observer.disconnect();
+  }, []);
+  useEffect(() => theViewer()?.resize());
+  const count = PANES[layout.value];
+  return (
+    <main class={`grid grid-${oneUp.value ? '1x1' : layout.value}`} ref={root} data-testid="grid" data-layout={layout.value}>
+      {series.value.length === 0 && !study.value && <p class="hint busy">{reading('loadingStudy')}</p>}
+      {Array.from({ length: count }, (_, index) => <PaneView key={index} index={index} visible={!oneUp.value || active.value === index} />)}
+    </main>
+  );
+}
+
+function Failure({ title, detail }: { title: string; detail: string }) {
+  return (
+    <main class="failure" data-testid="failure">
+      <Icon name="warning" size={32} /><h1>{title}</h1><p role="alert">{detail}</p><a class="button" href="/">{reading('back')}</a>
+    </main>
+  );
+}
+
+function onKey(event: KeyboardEvent): void {
+  if (typing(event.target)) return;
+  if (help.value && event.key !== 'Escape' && event.key !== 'F1') return;
+  const command = commandOf(event);
+  if (!command) return;
+  // A button or link that has the focus keeps the keys that work it.
+  const target = event.target instanceof HTMLElement ? event.target.closest('button, a, [role="menu"]') : null;
+  if (target && [' ', 'Enter', 'Tab'].includes(event.key)) return;
+  if (event.key === 'Enter' && event.repeat) return;
+  if (perform(command)) event.preventDefault();
+}

@@ -1,0 +1,47 @@
+/** Hears that more of this study has arrived: an event stream, or polling when there are too many streams. */
+import { get } from '../../common/api';
+
+interface Changes {
+  sequence: number;
+  studies?: string[];
+}
+
+const POLL = 5000;
+const SETTLE = 800;
+
+export function listen(study: string, more: () => Promise<void>): () => void {
+  let sequence: number | null = null;
+  let stopped = false;
+  let waiting: ReturnType<typeof setTimeout> | undefined;
+  let polling: ReturnType<typeof setTimeout> | undefined;
+
+  const hear = (changes: Changes): void => {
+    sequence = Math.max(sequence ?? 0, changes.sequence);
+    if (!changes.studies?.includes(study) || waiting) return;
+    // One look for many changes: images arrive by the hundred.
+    waiting = setTimeout(() => {
+      waiting = undefined;
+      more().catch(() => undefined);
+    }, SETTLE);
+  };
+  const poll = (): void => {
+    get<Changes>('/api/changes', { after: sequence })
+      .then(hear)
+      .catch(() => undefined)
+      .finally(() => {
+        if (!stopped) polling = setTimeout(poll, POLL);
+      });
+  };
+  const source = new EventSource('/api/events');
+  source.addEventListener('change', (event) => hear(JSON.parse((event as MessageEvent<string>).data) as Changes));
+  source.addEventListener('error', () => {
+    // A closed stream was refused and will not come back by itself.
+    if (source.readyState === EventSource.CLOSED && !polling && !stopped) poll();
+  });
+  return () => {
+    stopped = true;
+    source.close();
+    clearTimeout(waiting);
+    clearTimeout(polling);
+  };
+}

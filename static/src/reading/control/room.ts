@@ -1,0 +1,366 @@
+/** The state of the reading room, and everything that can be done in it. Panels read the signals and call these. */
+import { batch, signal } from '@preact/signals';
+import { get, loadSession } from '../../common/api';
+import type { Frame } from '../dicom/instance';
+import { ordered, stackOf, type Series, type Stack } from '../dicom/series';
+import { metadata, ROOT } from '../dicom/transport';
+import type { Viewer, View } from '../viewport';
+import type { Command, Tool } from './keyboard';
+import { presetsFor } from './presets';
+import { Prefetch } from './prefetch';
+
+export interface Study {
+  hospital: string;
+  hospital_name: string;
+  StudyInstanceUID: string;
+  PatientName: string;
+  PatientID: string;
+  PatientBirthDate: string | null;
+  PatientSex: string | null;
+  PatientAge?: string | null;
+  StudyDate: string | null;
+  StudyTime: string | null;
+  StudyDescription: string | null;
+  AccessionNumber: string | null;
+  InstitutionName: string | null;
+  series: SeriesRow[];
+}
+
+interface SeriesRow {
+  SeriesInstanceUID: string;
+  Modality: string | null;
+  SeriesNumber: number | string | null;
+  SeriesDescription: string | null;
+  BodyPartExamined: string | null;
+  instances: number;
+}
+
+export type Layout = '1x1' | '1x2' | '2x2';
+
+export interface Pane {
+  series: string | null;
+  state: 'empty' | 'reading' | 'stack' | 'card' | 'failed';
+  view: View | null;
+}
+
+export const PANES = { '1x1': 1, '1x2': 2, '2x2': 4 } as const;
+const IDS = ['p0', 'p1', 'p2', 'p3'] as const;
+export const IDS_COUNT = IDS.length;
+
+export const study = signal<Study | null>(null);
+export const failure = signal<unknown>(null);
+export const viewerFailure = signal<unknown>(null);
+export const series = signal<Series[]>([]);
+export const stacks = signal<ReadonlyMap<string, Stack>>(new Map());
+export const panes = IDS.map(() => signal<Pane>({ series: null, state: 'empty', view: null }));
+export const active = signal(0);
+export const layout = signal<Layout>('1x1');
+export const oneUp = signal(false);
+export const tool = signal<Tool>(matchMedia('(pointer: coarse)').matches ? 'scroll' : 'window');
+export const overlays = signal(true);
+export const help = signal(false);
+export const cine = signal<{ pane: number; rate: number } | null>(null);
+export const arrived = signal(0);
+export const stripOpen = signal(true);
+/** Counts up when frames come or go, so that load bars are drawn again. */
+export const loads = signal(0);
+/** Counts up when measurements change. */
+export const annotated = signal(0);
+
+export const loaded = new Set<string>();
+const failed = new Set<string>();
+const reading = new Map<string, Promise<Stack>>();
+let viewer: Viewer | null = null;
+let prefetch: Prefetch | null = null;
+let ready: Promise<Viewer> | null = null;
+let ticking = false;
+
+export const studyUid = /\/read\/([0-9.]+)/.exec(location.pathname)?.[1] ?? '';
+
+export const theViewer = (): Viewer | null => viewer;
+
+/** Opens the study: who we are, what it is, and the viewer, all at the same time. */
+export async function open(): Promise<void> {
+  ready = startViewer();
+  ready.catch((error: unknown) => (viewerFailure.value = error));
+  try {
+    const [session] = await Promise.all([loadSession(), refresh()]);
+    if (!session) {
+      location.assign(`/#/sign-in?next=${encodeURIComponent(location.pathname)}`);
+      return;
+    }
+  } catch (error) {
+    failure.value = error;
+    return;
+  }
+  const first = series.value[0];
+  if (first && panes[0]?.value.state === 'empty') await show(0, first.uid);
+}
+
+/** Reads the row of the study again. */
+export async function refresh(): Promise<void> {
+  const row = await get<Study>(`/api/studies/${studyUid}`);
+  batch(() => {
+    study.value = row;
+    series.value = ordered(row.series.map((one) => ({
+      uid: one.SeriesInstanceUID,
+      modality: one.Modality ?? '',
+      number: one.SeriesNumber === null || one.SeriesNumber === '' ? null : Number(one.SeriesNumber),
+      description: one.SeriesDescription ?? '',
+      bodyPart: one.BodyPartExamined ?? '',
+      instances: one.instances,
+    })));
+  });
+}
+
+async function startViewer(): Promise<Viewer> {
+  const { start } = await import('../viewport');
+  viewer = await start({ view: onView, frame: onFrame, annotated: () => (annotated.value += 1) });
+  viewer.choose(tool.value);
+  prefetch = new Prefetch(viewer, wanted, (frame) => loaded.has(frame.id) || failed.has(frame.id));
+  return viewer;
+}
+
+/** The stack of a series, its metadata asked once; `again` when more has arrived. */
+export function stack(uid: string, again = false): Promise<Stack> {
+  const known = reading.get(uid);
+  if (known && !again) return known;
+  const found = metadata(studyUid, uid).then((json) => {
+    const next = stackOf(ROOT, uid, json);
+    stacks.value = new Map(stacks.value).set(uid, next);
+    return next;
+  });
+  reading.set(uid, found);
+  found.catch(() => reading.delete(uid));
+  return found;
+}
+
+/** Puts a series into a viewport, at its middle when it is a volume. */
+export async function show(index: number, uid: string): Promise<void> {
+  const pane = panes[index];
+  if (!pane) return;
+  if (cine.value?.pane === index) stopCine();
+  pane.value = { series: uid, state: 'reading', view: null };
+  const still = (): boolean => pane.value.series === uid;
+  let found: Stack;
+  try {
+    found = await stack(uid);
+    await ready;
+  } catch {
+    if (still()) pane.value = { series: uid, state: 'failed', view: null };
+    return;
+  }
+  if (!still() || !viewer) return;
+  if (!found.frames.length) {
+    pane.value = { series: uid, state: 'card', view: null };
+    return;
+  }
+  viewer.register(found.frames);
+  viewer.warm(found.frames[0]?.instance.transferSyntax ?? '');
+  pane.value = { series: uid, state: 'stack', view: null };
+  await drawn();
+  const start = found.order === 'geometry' ? Math.floor((found.frames.length - 1) / 2) : 0;
+  await viewer.screens.get(idOf(index))?.show(found.frames, start);
+  prefetch?.pump();
+}
+
+export const idOf = (index: number): string => IDS[index] ?? IDS[0];
+
+/** Called by a pane when its element stands in the page. */
+export async function mount(index: number, element: HTMLDivElement): Promise<void> {
+  const started = await ready?.catch(() => null);
+  if (!started || !element.isConnected) return;
+  started.enable(idOf(index), element);
+}
+
+export function unmount(index: number): void {
+  viewer?.disable(idOf(index));
+}
+
+export function screen(index = active.value): import('../viewport').Screen | null {
+  return viewer?.screens.get(idOf(index)) ?? null;
+}
+
+export function setLayout(next: Layout): void {
+  batch(() => {
+    layout.value = next;
+    oneUp.value = false;
+    if (active.value >= PANES[next]) active.value = 0;
+  });
+  const shown = new Set(panes.map((pane) => pane.value.series));
+  const free = series.value.filter((one) => !shown.has(one.uid));
+  for (let index = 0; index < PANES[next]; index++) {
+    if (panes[index]?.value.state !== 'empty') continue;
+    const uid = free.shift()?.uid;
+    if (uid) void show(index, uid);
+  }
+}
+
+export function chooseTool(next: Tool): void {
+  tool.value = next;
+  viewer?.choose(next);
+}
+
+/** Does what a key or a button asks; false when there is nothing to do. */
+export function perform(command: Command): boolean {
+  const now = screen();
+  switch (command.do) {
+    case 'image': now?.scroll(command.by); break;
+    case 'first': now?.go(0); break;
+    case 'last': now?.go(now.count - 1); break;
+    case 'nextPane': return movePane(1);
+    case 'previousPane': return movePane(-1);
+    case 'nextSeries': return moveSeries(1);
+    case 'previousSeries': return moveSeries(-1);
+    case 'tool': chooseTool(command.tool); break;
+    case 'preset': preset(command.key); break;
+    case 'invert': now?.toggleInvert(); break;
+    case 'rotateRight': now?.rotate(90); break;
+    case 'rotateLeft': now?.rotate(-90); break;
+    case 'flipHorizontal': now?.flip('horizontal'); break;
+    case 'flipVertical': now?.flip('vertical'); break;
+    case 'fit': now?.fit(); break;
+    case 'zoomIn': now?.zoomBy(1.25); break;
+    case 'zoomOut': now?.zoomBy(0.8); break;
+    case 'reset': now?.reset(); break;
+    case 'cancel': cancel(); break;
+    case 'cine': toggleCine(); break;
+    case 'help': help.value = !help.value; break;
+    case 'overlays': overlays.value = !overlays.value; break;
+    case 'fullScreen': void fullScreen(); break;
+    case 'undo': viewer?.undo(); break;
+    case 'redo': viewer?.redo(); break;
+    case 'delete': viewer?.remove(idOf(active.value), panes[active.value]?.value.view?.frame ?? null); break;
+    case 'oneUp': if (layout.value === '1x1') return false; oneUp.value = !oneUp.value; break;
+  }
+  return true;
+}
+
+function movePane(by: number): boolean {
+  const count = PANES[layout.value];
+  if (count === 1 || oneUp.value) return false;
+  active.value = (active.value + by + count) % count;
+  return true;
+}
+
+function moveSeries(by: number): boolean {
+  const at = series.value.findIndex((one) => one.uid === panes[active.value]?.value.series);
+  const next = series.value[at + by];
+  if (!next) return false;
+  void show(active.value, next.uid);
+  return true;
+}
+
+/** Key 0 is the instance's own; 1 to 8 by modality. */
+export function preset(key: number, choice = 0): void {
+  const now = screen();
+  const view = panes[active.value]?.value.view;
+  if (!now || !view?.frame) return;
+  if (key === 0) {
+    now.setDefault(choice);
+    return;
+  }
+  const { modality, valueUnit } = view.frame.instance;
+  const found = presetsFor(modality, valueUnit).find((one) => one.key === key);
+  const own = view.picture?.choices[0]?.voi;
+  const window = own?.kind === 'window' ? own.window : now.window();
+  if (found && window) now.setWindow(found.window({ ...now.span(), window }), found.name);
+}
+
+let timer: ReturnType<typeof setInterval> | undefined;
+
+export function toggleCine(): void {
+  if (cine.value) {
+    stopCine();
+    return;
+  }
+  const uid = panes[active.value]?.value.series ?? '';
+  const rate = Math.round(stacks.value.get(uid)?.frameRate ?? 10);
+  if ((screen()?.count ?? 0) > 1) startCine(Math.min(60, Math.max(1, rate)));
+}
+
+export function startCine(rate: number): void {
+  stopCine();
+  const pane = active.value;
+  cine.value = { pane, rate };
+  timer = setInterval(() => {
+    const view = panes[pane]?.value.view;
+    // A frame that is still on its way is waited for, not skipped.
+    if (view && !view.waiting) screen(pane)?.scroll(1, true);
+  }, 1000 / rate);
+}
+
+export function stopCine(): void {
+  clearInterval(timer);
+  cine.value = null;
+}
+
+function cancel(): void {
+  if (help.value) help.value = false;
+  else {
+    stopCine();
+    viewer?.cancel();
+  }
+}
+
+async function fullScreen(): Promise<void> {
+  if (document.fullscreenElement) await document.exitFullscreen();
+  else await document.documentElement.requestFullscreen().catch(() => undefined);
+}
+
+/** More has arrived: the counts of the study, and the stacks that are already open. */
+export async function more(): Promise<void> {
+  const before = new Map(series.value.map((one) => [one.uid, one.instances]));
+  await refresh();
+  for (const one of series.value) {
+    if (before.get(one.uid) === one.instances) continue;
+    arrived.value += one.instances - (before.get(one.uid) ?? 0);
+    if (!reading.has(one.uid)) continue;
+    const next = await stack(one.uid, true);
+    viewer?.register(next.frames);
+    panes.forEach((pane, index) => {
+      if (pane.value.series !== one.uid) return;
+      if (pane.value.state === 'stack') screen(index)?.extend(next.frames);
+      else void show(index, one.uid);
+    });
+  }
+  const first = series.value[0];
+  if (first && panes[0]?.value.state === 'empty') void show(0, first.uid);
+  prefetch?.pump();
+}
+
+function onView(id: string, view: View): void {
+  const pane = panes[IDS.indexOf(id as (typeof IDS)[number])];
+  if (!pane || pane.value.state !== 'stack') return;
+  pane.value = { ...pane.value, view };
+  prefetch?.pump();
+}
+
+function onFrame(frameId: string, state: 'loaded' | 'failed' | 'removed'): void {
+  if (state === 'loaded') {
+    loaded.add(frameId);
+    failed.delete(frameId);
+  } else {
+    loaded.delete(frameId);
+    if (state === 'failed') failed.add(frameId);
+  }
+  if (ticking) return;
+  ticking = true;
+  setTimeout(() => {
+    ticking = false;
+    loads.value += 1;
+  }, 120);
+}
+
+/** What to fetch ahead: the active viewport's stack from its present frame outward, then those of the others. */
+function wanted(): { frames: readonly Frame[]; from: number }[] {
+  const count = PANES[layout.value];
+  const order = [active.value, ...IDS.map((_, index) => index).filter((index) => index !== active.value && index < count)];
+  return order.flatMap((index) => {
+    const pane = panes[index]?.value;
+    const found = pane?.series ? stacks.value.get(pane.series) : undefined;
+    return pane?.state === 'stack' && pane.view && found ? [{ frames: found.frames, from: pane.view.index }] : [];
+  });
+}
+
+const drawn = (): Promise<void> => new Promise((resolve) => requestAnimationFrame(() => resolve()));

@@ -1,0 +1,67 @@
+/** A series as the reading room shows it: a stack of frames, or a card that says what it is. */
+import { instancesOf, type Frame, type Instance } from './instance';
+import { number, text, type Dataset } from './json';
+import { sorted, type Order } from './sorting';
+
+export interface Series {
+  uid: string;
+  modality: string;
+  number: number | null;
+  description: string;
+  bodyPart: string;
+  /** As the server counts them; more than the stack while metadata is not here or instances have no pixels. */
+  instances: number;
+}
+
+export interface Stack {
+  series: string;
+  modality: string;
+  frames: Frame[];
+  order: Order;
+  /** Instances without pixels: reports, presentation states, plans. */
+  others: Instance[];
+  frameRate: number | null;
+}
+
+export function stackOf(root: string, series: string, metadata: readonly Dataset[]): Stack {
+  const all = instancesOf(root, metadata);
+  const frames = all.flatMap((one) => one.frames);
+  const first = all[0]?.instance;
+  return {
+    series,
+    modality: first?.modality ?? '',
+    ...sorted(frames),
+    others: all.filter((one) => one.frames.length === 0).map((one) => one.instance),
+    frameRate: frames[0]?.instance.frameRate ?? null,
+  };
+}
+
+/** What an object without pixels is, by its SOP Class. */
+export type Kind = 'report' | 'pdf' | 'presentation' | 'plan' | 'waveform' | 'segmentation' | 'video' | 'other';
+
+export function kindOf(instance: Instance): Kind {
+  const uid = instance.sopClass;
+  if (uid.startsWith('1.2.840.10008.5.1.4.1.1.104.')) return uid.endsWith('.1') ? 'pdf' : 'other';
+  if (uid.startsWith('1.2.840.10008.5.1.4.1.1.88.')) return 'report';
+  if (uid.startsWith('1.2.840.10008.5.1.4.1.1.11.')) return 'presentation';
+  if (uid.startsWith('1.2.840.10008.5.1.4.1.1.9.')) return 'waveform';
+  if (uid.startsWith('1.2.840.10008.5.1.4.1.1.66.')) return 'segmentation';
+  if (uid.startsWith('1.2.840.10008.5.1.4.1.1.481.')) return 'plan';
+  return { SR: 'report', PR: 'presentation', ECG: 'waveform', RTSTRUCT: 'plan', RTPLAN: 'plan', DOC: 'pdf' }[instance.modality] as Kind | undefined ?? 'other';
+}
+
+/** In the order of Series Number; those that have images before those that cannot have any. */
+export function ordered(series: readonly Series[]): Series[] {
+  const rank = (one: Series): number => (['SR', 'PR', 'KO', 'DOC', 'RTSTRUCT', 'RTPLAN', 'ANN', 'RWV'].includes(one.modality) ? 1 : 0);
+  return [...series].sort(
+    (a, b) => rank(a) - rank(b) || (a.number ?? 1e9) - (b.number ?? 1e9) || (a.uid < b.uid ? -1 : 1),
+  );
+}
+
+export function titleOf(instance: Instance): string {
+  return text(instance.dataset, '00420010') || text(instance.dataset, '00700080') || text(instance.dataset, '0008103E');
+}
+
+export function sliceLocation(frame: Frame): number | null {
+  return number(frame.instance.dataset, '00201041');
+}

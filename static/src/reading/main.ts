@@ -1,3 +1,0 @@
-/** The reading room. */
-import '../common/theme.css';
-import '../common/theme';

@@ -1,0 +1,10 @@
+/** The reading room. The page stands before the viewer's chunk is here. */
+import '../common/theme.css';
+import './reading.css';
+import { render } from 'preact';
+import { App } from './app';
+import { exposeState } from './state';
+
+exposeState();
+const root = document.getElementById('app');
+if (root) render(<App />, root);

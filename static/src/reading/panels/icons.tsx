@@ -1,0 +1,51 @@
+/** Line icons on a 24 grid, drawn for this program. */
+import type { ComponentChildren } from 'preact';
+
+const SHAPES = {
+  back: <path d="M15 5l-7 7 7 7" />,
+  window: <><circle cx="12" cy="12" r="8" /><path d="M12 4a8 8 0 0 1 0 16Z" fill="currentColor" stroke="none" /></>,
+  presets: <><path d="M4 7h9M17 7h3M4 12h3M11 12h9M4 17h9M17 17h3" /><circle cx="15" cy="7" r="2" /><circle cx="9" cy="12" r="2" /><circle cx="15" cy="17" r="2" /></>,
+  scroll: <><rect x="6" y="8" width="12" height="8" rx="1" /><path d="M8 5h8M8 19h8" /><path d="M12 10v4M10.5 12.7L12 14.2l1.5-1.5" /></>,
+  pan: <path d="M12 3v18M3 12h18M12 3l-2.5 2.5M12 3l2.5 2.5M12 21l-2.5-2.5M12 21l2.5-2.5M3 12l2.5-2.5M3 12l2.5 2.5M21 12l-2.5-2.5M21 12l-2.5 2.5" />,
+  zoom: <><circle cx="10.5" cy="10.5" r="6" /><path d="M15 15l5.5 5.5M8 10.5h5M10.5 8v5" /></>,
+  length: <><path d="M4.5 19.5l15-15" /><path d="M2.5 17.5l4 4M17.5 2.5l4 4" /></>,
+  angle: <><path d="M5 19L18 6M5 19h15" /><path d="M11.5 12.6A9 9 0 0 1 14 19" /></>,
+  ellipse: <><ellipse cx="12" cy="12" rx="8.5" ry="6" /><circle cx="12" cy="12" r=".8" fill="currentColor" /></>,
+  rectangle: <><rect x="4" y="6" width="16" height="12" /><circle cx="12" cy="12" r=".8" fill="currentColor" /></>,
+  probe: <><circle cx="12" cy="12" r="3" /><path d="M12 3v4M12 17v4M3 12h4M17 12h4" /></>,
+  turn: <><path d="M19 12a7 7 0 1 1-2.2-5.1" /><path d="M19 3.5V8h-4.500" /></>,
+  rotateLeft: <><path d="M5 12a7 7 0 1 0 2.200-5.100" /><path d="M5 3.500V8h4.500" /></>,
+  flipHorizontal: <><path d="M12 3v18" stroke-dasharray="2 2.500" /><path d="M9 7v10H3.500ZM15 7v10h5.500Z" /></>,
+  flipVertical: <><path d="M3 12h18" stroke-dasharray="2 2.500" /><path d="M7 9h10V3.500ZM7 15h10v5.500Z" /></>,
+  invert: <><rect x="4" y="4" width="16" height="16" rx="2" /><path d="M4 20L20 4v14a2 2 0 0 1-2 2Z" fill="currentColor" stroke="none" /></>,
+  fit: <path d="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5M9 9h6v6H9Z" />,
+  reset: <><path d="M4 5v5h5" /><path d="M4.600 10A8 8 0 1 1 4 13.500" /></>,
+  play: <path d="M8 5.500v13l10.500-6.500Z" />,
+  stop: <rect x="7" y="6" width="10" height="12" rx="1" />,
+  undo: <><path d="M8 5L4 9l4 4" /><path d="M4 9h10a5.500 5.500 0 0 1 0 11h-4" /></>,
+  trash: <path d="M5 7h14M10 4h4M7 7l1 13h8l1-13M10.500 10.500v6M13.500 10.500v6" />,
+  overlays: <><rect x="3.500" y="4.500" width="17" height="15" rx="1.500" /><path d="M6.500 8h4M6.500 11h2.500M14 16h3.500" /></>,
+  help: <><rect x="3" y="6" width="18" height="12" rx="2" /><path d="M7 10h.01M11 10h.01M15 10h.01M17.500 10h.01M8 14h8" /></>,
+  fullScreen: <path d="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5" />,
+  one: <rect x="4" y="5" width="16" height="14" rx="1" />,
+  two: <><rect x="4" y="5" width="16" height="14" rx="1" /><path d="M12 5v14" /></>,
+  four: <><rect x="4" y="5" width="16" height="14" rx="1" /><path d="M12 5v14M4 12h16" /></>,
+  strip: <><rect x="4" y="4" width="16" height="16" rx="1.500" /><path d="M9.500 4v16" /></>,
+  down: <path d="M7 10l5 5 5-5" />,
+  document: <path d="M6 3h8l4 4v14H6ZM14 3v4h4M9 12h6M9 15.500h6" />,
+  warning: <><path d="M12 4L21 20H3Z" /><path d="M12 10v4.500M12 17.300v.200" /></>,
+  close: <path d="M6 6l12 12M18 6L6 18" />,
+  minus: <path d="M6 12h12" />,
+  plus: <path d="M6 12h12M12 6v12" />,
+} satisfies Record<string, ComponentChildren>;
+
+export type IconName = keyof typeof SHAPES;
+
+export function Icon({ name, size = 20 }: { name: IconName; size?: number }) {
+  return (
+    <svg class="icon" width={size} height={size} viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.6"
+      stroke-linecap="round" stroke-linejoin="round" aria-hidden="true" focusable="false">
+      {SHAPES[name]}
+    </svg>
+  );
+}

@@ -1,0 +1,195 @@
+/** The only door to Cornerstone3D: this folder is loaded as one late chunk, and nothing else imports the library. */
+import { RenderingEngine, Enums, cache, eventTarget, imageLoadPoolManager, imageRetrievalPoolManager, init as initCore, setUseCPURendering, utilities, type StackViewport } from '@cornerstonejs/core';
+import { init as initLoader } from '@cornerstonejs/dicom-image-loader';
+import { AnnotationTool, Enums as ToolEnums, annotation as annotations, cancelActiveManipulations, init as initTools, utilities as toolUtilities } from '@cornerstonejs/tools';
+import type { Frame } from '../dicom/instance';
+import type { Tool } from '../control/keyboard';
+import type { Stats } from '../control/readings';
+import { ahead, forget, installLoader, isCached } from './loader';
+import { frameOf, imageIdOf, installProvider, register } from './provider';
+import { Screen, type View } from './screen';
+import { addToGroup, choose, installTools, linesOf, removeFromGroup } from './tools';
+import { warmCodec } from './warm';
+
+export type { Screen, View, Cursor } from './screen';
+
+const ENGINE = 'reading';
+
+export interface Annotation {
+  uid: string;
+  tool: string;
+  frame: string;
+  lines: string[];
+  stats: Stats;
+}
+
+export interface Told {
+  view: (id: string, view: View) => void;
+  frame: (frameId: string, state: 'loaded' | 'failed' | 'removed', error?: unknown) => void;
+  annotated: () => void;
+}
+
+export class Viewer {
+  readonly screens = new Map<string, Screen>();
+  private readonly engine = new RenderingEngine(ENGINE);
+
+  constructor(private readonly told: Told, readonly software: boolean) {}
+
+  enable(id: string, element: HTMLDivElement): Screen {
+    const known = this.screens.get(id);
+    if (known) return known;
+    this.engine.enableElement({ viewportId: id, type: Enums.ViewportType.STACK, element, defaultOptions: { background: [0, 0, 0] } });
+    addToGroup(id, ENGINE);
+    const screen = new Screen(this.engine.getViewport(id) as StackViewport, element, (view) => this.told.view(id, view));
+    this.screens.set(id, screen);
+    return screen;
+  }
+
+  disable(id: string): void {
+    if (!this.screens.delete(id)) return;
+    removeFromGroup(id, ENGINE);
+    this.engine.disableElement(id);
+  }
+
+  resize(): void {
+    if (this.screens.size) this.engine.resize(true, true);
+  }
+
+  choose(tool: Tool): void {
+    choose(tool);
+  }
+
+  /** Makes frames known and says whether one is in memory; `ahead` brings it there. */
+  register(frames: readonly Frame[]): void {
+    register(frames);
+  }
+
+  has(frame: Frame): boolean {
+    return isCached(imageIdOf(frame));
+  }
+
+  ahead(frame: Frame): Promise<unknown> {
+    return ahead(imageIdOf(frame));
+  }
+
+  forget(frame: Frame): void {
+    forget(imageIdOf(frame));
+  }
+
+  /** Whether fetching ahead would push out what was fetched before. */
+  get full(): boolean {
+    return cache.getCacheSize() > cache.getMaxCacheSize() * 0.9;
+  }
+
+  get cached(): number {
+    return cache.getCacheSize();
+  }
+
+  undo(): void {
+    utilities.HistoryMemo.DefaultHistoryMemo.undo();
+    this.redraw();
+  }
+
+  redo(): void {
+    utilities.HistoryMemo.DefaultHistoryMemo.redo();
+    this.redraw();
+  }
+
+  /** Removes the selected measurements, else the last one of the frame that is shown. */
+  remove(id: string, frame: Frame | null): void {
+    const element = this.screens.get(id)?.element;
+    if (!element) return;
+    const selected = annotations.selection.getAnnotationsSelected();
+    const last = frame ? this.raw().filter((one) => one.metadata?.referencedImageId === imageIdOf(frame)).at(-1)?.annotationUID : undefined;
+    for (const uid of selected.length ? [...selected] : last ? [last] : []) {
+      const found = annotations.state.getAnnotation(uid);
+      if (!found) continue;
+      AnnotationTool.createAnnotationMemo(element, found, { deleting: true });
+      annotations.selection.setAnnotationSelected(uid, false);
+      annotations.state.removeAnnotation(uid);
+    }
+    this.redraw();
+  }
+
+  cancel(): void {
+    for (const { element } of this.screens.values()) cancelActiveManipulations(element);
+    annotations.selection.deselectAnnotation();
+    this.redraw();
+  }
+
+  annotations(): Annotation[] {
+    return this.raw().map((one) => {
+      const data = one.data as { cachedStats?: Record<string, Stats> };
+      const imageId = one.metadata?.referencedImageId ?? '';
+      return {
+        uid: one.annotationUID ?? '',
+        tool: one.metadata?.toolName ?? '',
+        frame: frameOf(imageId)?.id ?? '',
+        lines: linesOf(data),
+        stats: plain(Object.values(data.cachedStats ?? {})[0] ?? {}),
+      };
+    });
+  }
+
+  /** Draws measurements again, as after a change of language. */
+  redraw(): void {
+    const ids = [...this.screens.keys()];
+    if (ids.length) toolUtilities.triggerAnnotationRenderForViewportIds(ids);
+    this.told.annotated();
+  }
+
+  warm(transferSyntax: string): void {
+    warmCodec(transferSyntax);
+  }
+
+  private raw(): ReturnType<typeof annotations.state.getAllAnnotations> {
+    return annotations.state.getAllAnnotations();
+  }
+}
+
+/** Starts Cornerstone once. Without WebGL it draws in software, with the same greys. */
+export async function start(told: Told): Promise<Viewer> {
+  const software = !hasWebGl() || new URLSearchParams(location.search).get('render') === 'cpu';
+  await initCore();
+  if (software) setUseCPURendering(true);
+  const cores = navigator.hardwareConcurrency || 2;
+  initLoader({ maxWebWorkers: Math.max(1, Math.min(4, cores - 1)) });
+  await initTools();
+  for (const type of [Enums.RequestType.Interaction, Enums.RequestType.Thumbnail, Enums.RequestType.Prefetch]) {
+    imageRetrievalPoolManager.setMaxSimultaneousRequests(type, 6);
+    imageLoadPoolManager.setMaxSimultaneousRequests(type, 6);
+  }
+  cache.setMaxCacheSize(memory());
+  installProvider();
+  let viewer: Viewer | null = null;
+  installLoader((frameId, state, error) => {
+    told.frame(frameId, state, error);
+    if (state === 'failed') viewer?.screens.forEach((screen) => screen.failedFrame(frameId, error));
+  });
+  installTools((id, dx, dy) => viewer?.screens.get(id)?.drag(dx, dy));
+  eventTarget.addEventListener(Enums.Events.IMAGE_CACHE_IMAGE_REMOVED, (event: Event) => {
+    const frame = frameOf((event as CustomEvent<{ imageId: string }>).detail.imageId);
+    if (frame) told.frame(frame.id, 'removed');
+  });
+  const { Events } = ToolEnums;
+  for (const event of [Events.ANNOTATION_COMPLETED, Events.ANNOTATION_MODIFIED, Events.ANNOTATION_REMOVED]) {
+    eventTarget.addEventListener(event, () => told.annotated());
+  }
+  viewer = new Viewer(told, software);
+  return viewer;
+}
+
+/** A quarter of the device's memory, between 256 MB and 1 GB. */
+function memory(): number {
+  const gigabytes = (navigator as { deviceMemory?: number }).deviceMemory ?? 4;
+  return Math.min(1024, Math.max(256, gigabytes * 256)) * 1024 * 1024;
+}
+
+function hasWebGl(): boolean {
+  return Boolean(document.createElement('canvas').getContext('webgl2'));
+}
+
+function plain(stats: Stats): Stats {
+  const { length, unit, angle, area, areaUnit, mean, stdDev, min, max, value, index } = stats;
+  return { length, unit, angle, area, areaUnit, mean, stdDev, min, max, value, index };
+}

@@ -1,0 +1,90 @@
+/** The tools of the reading room on one Cornerstone tool group, and what is written beside a measurement. */
+import {
+  AngleTool, BaseTool, EllipticalROITool, Enums, LengthTool, PanTool, ProbeTool, RectangleROITool, StackScrollTool,
+  ToolGroupManager, ZoomTool, addTool, annotation, type Types,
+} from '@cornerstonejs/tools';
+import type { Tool } from '../control/keyboard';
+import { readings, type Stats } from '../control/readings';
+import { frameOf } from './provider';
+
+const GROUP = 'reading';
+const { MouseBindings } = Enums;
+
+type Drag = (viewportId: string, dx: number, dy: number) => void;
+let onWindowDrag: Drag = () => undefined;
+
+/** Width and centre by dragging; the window itself is kept by our screen, not by Cornerstone. */
+class WindowTool extends BaseTool {
+  static override toolName = 'HoichanWindow';
+
+  constructor(props = {}) {
+    super(props, { supportedInteractionTypes: ['Mouse', 'Touch'], configuration: {} });
+  }
+
+  mouseDragCallback(event: Types.EventTypes.InteractionEventType): void {
+    const { viewportId, deltaPoints } = event.detail as { viewportId: string; deltaPoints: { canvas: [number, number] } };
+    onWindowDrag(viewportId, deltaPoints.canvas[0], deltaPoints.canvas[1]);
+  }
+
+  touchDragCallback(event: Types.EventTypes.InteractionEventType): void {
+    this.mouseDragCallback(event);
+  }
+}
+
+const NAMES: Record<Tool, string> = {
+  window: WindowTool.toolName, pan: PanTool.toolName, zoom: ZoomTool.toolName, scroll: StackScrollTool.toolName,
+  length: LengthTool.toolName, angle: AngleTool.toolName, ellipse: EllipticalROITool.toolName,
+  rectangle: RectangleROITool.toolName, probe: ProbeTool.toolName,
+};
+
+export function installTools(windowDrag: Drag): void {
+  onWindowDrag = windowDrag;
+  const classes = [WindowTool, PanTool, ZoomTool, StackScrollTool, LengthTool, AngleTool, EllipticalROITool, RectangleROITool, ProbeTool];
+  classes.forEach((one) => addTool(one));
+  const group = ToolGroupManager.createToolGroup(GROUP);
+  if (!group) return;
+  const getTextLines = (data: { cachedStats?: Record<string, Stats> }, targetId: string | string[]): string[] =>
+    linesOf(data, Array.isArray(targetId) ? targetId[0] : targetId);
+  for (const name of Object.values(NAMES)) group.addTool(name, { getTextLines, shadow: true });
+  annotation.config.style.setDefaultToolStyles({
+    global: {
+      ...annotation.config.style.getDefaultToolStyles().global,
+      color: 'rgb(255, 214, 92)', colorHighlighted: 'rgb(140, 198, 255)', colorSelected: 'rgb(140, 198, 255)', colorLocked: 'rgb(255, 214, 92)',
+      lineWidth: '1.5', lineDash: '', textBoxFontFamily: 'Inter, Noto Sans, sans-serif', textBoxFontSize: '13px',
+      textBoxColor: 'rgb(255, 226, 140)', textBoxColorHighlighted: 'rgb(170, 212, 255)', textBoxColorSelected: 'rgb(170, 212, 255)',
+      textBoxLinkLineWidth: '1', textBoxLinkLineDash: '2,3', textBoxBackground: 'rgba(0, 0, 0, 0.55)',
+    },
+  });
+}
+
+export function addToGroup(viewportId: string, engineId: string): void {
+  ToolGroupManager.getToolGroup(GROUP)?.addViewport(viewportId, engineId);
+}
+
+export function removeFromGroup(viewportId: string, engineId: string): void {
+  ToolGroupManager.getToolGroup(GROUP)?.removeViewports(engineId, viewportId);
+}
+
+/** Left button and one finger get the tool; the other buttons keep what they always do. */
+export function choose(tool: Tool): void {
+  const group = ToolGroupManager.getToolGroup(GROUP);
+  if (!group) return;
+  const always: Record<string, { mouseButton?: number; numTouchPoints?: number }[]> = {
+    [NAMES.zoom]: [{ mouseButton: MouseBindings.Secondary }, { numTouchPoints: 2 }],
+    [NAMES.pan]: [{ mouseButton: MouseBindings.Auxiliary }],
+    [NAMES.scroll]: [{ mouseButton: MouseBindings.Wheel }],
+    [NAMES.window]: [{ mouseButton: MouseBindings.Primary_And_Secondary }],
+  };
+  for (const name of Object.values(NAMES)) group.setToolPassive(name, { removeAllBindings: true });
+  for (const name of Object.values(NAMES)) {
+    const bindings = [...(name === NAMES[tool] ? [{ mouseButton: MouseBindings.Primary }] : []), ...(always[name] ?? [])];
+    if (bindings.length) group.setToolActive(name, { bindings });
+  }
+}
+
+export function linesOf(data: { cachedStats?: Record<string, Stats> }, targetId?: string): string[] {
+  const key = targetId ?? Object.keys(data.cachedStats ?? {})[0] ?? '';
+  const stats = data.cachedStats?.[key];
+  const frame = frameOf(key.replace(/^imageId:/, ''));
+  return stats && frame ? readings(stats, frame) : [];
+}
