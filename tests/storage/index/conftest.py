@@ -8,9 +8,6 @@ import pytest
 from storage.index import hospitals
 from storage.index.database import Database
 from storage.model.archive import Hospital, Scope
-from tests.support.postgres import postgres_server, postgres_url
-
-__all__ = ["postgres_server", "postgres_url"]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
