@@ -1,5 +1,135 @@
-import { Logo } from '../common/logo';
+/** The shell: who is signed in, where we are, and the frame around every page. */
+import { signal } from '@preact/signals';
+import { Component, type ComponentChildren, type FunctionComponent } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { loadSession, may, session } from '../common/api';
+import { explain } from '../common/explain';
+import { language } from '../common/i18n';
+import { MenuLayer, closeMenu } from '../common/menu';
+import { common } from '../common/strings';
+import { Button, Toasts } from '../common/ui';
+import { Mark } from '../common/logo';
+import { About, Header } from './header';
+import { ImportDialog } from './import/dialog';
+import { DropAnywhere } from './import/drop';
+import { go, route } from './route';
+import { SetUp } from './set-up';
+import { SignIn } from './sign-in';
+import { shell } from './strings';
+import { Worklist } from './worklist/page';
+import { words } from './worklist/strings';
+
+const unreachable = signal<string | null>(null);
+const wasIn = signal(false);
+const admin = signal<FunctionComponent<{ page: string }> | null>(null);
+
+async function connect(): Promise<void> {
+  unreachable.value = null;
+  try {
+    await loadSession();
+  } catch (error) {
+    unreachable.value = explain(error);
+  }
+}
 
 export function App() {
-  return <main class="boot"><Logo /></main>;
+  useEffect(() => void connect(), []);
+  useTitle();
+  return (
+    <Guarded>
+      <Page />
+      <MenuLayer />
+      <Toasts />
+    </Guarded>
+  );
+}
+
+function Page() {
+  const current = session.value;
+  const [first = '', second = ''] = route.value.parts;
+  if (current) wasIn.value = true;
+  if (first === 'setup' && second) return <SetUp secret={second} />;
+  if (unreachable.value !== null) return <Unreachable text={unreachable.value} />;
+  if (current === undefined) return <main class="boot" aria-busy="true"><Mark size={48} /></main>;
+  if (current === null) return <SignIn expired={wasIn.value || route.value.query.has('next')} />;
+  return (
+    <div class="app">
+      <Header />
+      {first === '' || first === 'sign-in' ? <><Worklist /><DropAnywhere /></> : first === 'admin' ? <Admin page={second} /> : <Missing />}
+      <ImportDialog />
+      <About />
+    </div>
+  );
+}
+
+/** Administration is code of its own, fetched when somebody goes there. */
+function Admin({ page }: { page: string }) {
+  const allowed = may('admin.peers') || may('admin.users') || may('admin.health') || may('admin.conflicts');
+  useEffect(() => {
+    if (!allowed || admin.value) return;
+    import('./admin/page').then((module) => (admin.value = module.AdminPage), (error: unknown) => (unreachable.value = explain(error)));
+  }, [allowed]);
+  if (!allowed) return <Message title={shell('denied.title')} />;
+  const View = admin.value;
+  return View ? <View page={page} /> : <main class="boot" aria-busy="true" />;
+}
+
+const Missing = () => <Message title={shell('notFound.title')} />;
+
+function Message({ title }: { title: string }) {
+  return (
+    <main class="message">
+      <h1>{title}</h1>
+      <Button icon="back" onClick={() => go('#/')}>{shell('notFound.back')}</Button>
+    </main>
+  );
+}
+
+function Unreachable({ text }: { text: string }) {
+  return (
+    <main class="message" data-testid="unreachable">
+      <Mark size={48} />
+      <h1>{shell('connect.title')}</h1>
+      <p class="muted">{text}</p>
+      <Button kind="primary" icon="refresh" onClick={() => void connect()}>{common('retry')}</Button>
+    </main>
+  );
+}
+
+/** The title of the tab never names a patient. */
+function useTitle(): void {
+  const first = route.value.parts[0] ?? '';
+  const page = session.value ? (first === 'admin' ? shell('nav.admin') : words('title')) : shell('signIn.title');
+  useEffect(() => {
+    document.title = `${page} · ${common('product')}`;
+  }, [page, language.value]);
+  const before = useRef(route.value);
+  if (before.current !== route.value) {
+    before.current = route.value;
+    closeMenu();
+  }
+}
+
+/** What an unexpected error leaves behind: a sentence and a way on, never a blank page. */
+class Guarded extends Component<{ children: ComponentChildren }, { failed: boolean }> {
+  override state = { failed: false };
+
+  static override getDerivedStateFromError(): { failed: boolean } {
+    return { failed: true };
+  }
+
+  override componentDidCatch(error: unknown): void {
+    console.error(error);
+  }
+
+  override render(): ComponentChildren {
+    if (!this.state.failed) return this.props.children;
+    return (
+      <main class="message" aria-live="assertive">
+        <h1>{shell('crash.title')}</h1>
+        <p class="muted">{shell('crash.text')}</p>
+        <Button kind="primary" icon="refresh" onClick={() => location.reload()}>{shell('crash.reload')}</Button>
+      </main>
+    );
+  }
 }

@@ -1,4 +1,7 @@
 import '../common/theme.css';
+import '../common/ui.css';
+import './shell.css';
+import './worklist/worklist.css';
 import { render } from 'preact';
 import { App } from './app';
 import '../common/theme';

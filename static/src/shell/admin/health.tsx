@@ -1,0 +1,66 @@
+/** How the parts of the system are. */
+import type { ComponentChildren } from 'preact';
+import { number } from '../../common/i18n';
+import { Icon } from '../../common/icons';
+import { Button } from '../../common/ui';
+import { Section, useLoaded } from './parts';
+import { words } from './strings';
+
+interface Report {
+  checks: { name: string; ok: boolean; detail: string }[];
+  counts: Record<string, number | Record<string, number>>;
+  /** Which processes are up; empty when nobody supervises them. */
+  doors: Record<string, boolean>;
+  versions?: Record<string, string>;
+}
+
+export function Health() {
+  const { data, failure, reload } = useLoaded<Report>('/api/admin/health');
+  return (
+    <Section title={words('health')} text={words('health.text')} failure={failure} reload={reload} testid="health"
+      action={<Button icon="refresh" onClick={reload}>{words('health.refresh')}</Button>}>
+      <ul class="checks">
+        {(data?.checks ?? []).map((check) => (
+          <li key={check.name} class={check.ok ? 'check check-ok' : 'check check-bad'} data-testid={`check-${check.name}`}>
+            <Icon name={check.ok ? 'check' : 'warning'} />
+            <div><strong>{nameOf(check.name)}</strong><p class="muted wrap">{check.detail}</p></div>
+            <span>{words(check.ok ? 'health.ok' : 'health.bad')}</span>
+          </li>
+        ))}
+      </ul>
+      {data && (
+        <div class="health-pair">
+          <Facts title={words('health.counts')} facts={Object.entries(data.counts).map(([name, value]) => [nameOf(name), countText(value)])} />
+          {Object.keys(data.doors).length > 0 && (
+            <Facts title={words('health.doors')} facts={Object.entries(data.doors).map(([name, up]) => [nameOf(name), <Up up={up} />])} />
+          )}
+          {data.versions && <Facts title={words('health.versions')} facts={Object.entries(data.versions)} />}
+        </div>
+      )}
+    </Section>
+  );
+}
+
+function Facts({ title, facts }: { title: string; facts: [string, ComponentChildren][] }) {
+  return (
+    <div>
+      <h3>{title}</h3>
+      <dl class="facts facts-wide">{facts.map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{value}</dd></div>)}</dl>
+    </div>
+  );
+}
+
+const Up = ({ up }: { up: boolean }) => <span class={up ? 'state state-on' : 'state state-off'}>{words(up ? 'health.up' : 'health.down')}</span>;
+
+function countText(value: number | Record<string, number>): string {
+  if (typeof value === 'number') return number(value);
+  return Object.entries(value).map(([name, count]) => `${nameOf(name)} ${number(count)}`).join(' · ') || number(0);
+}
+
+/** What the server calls a part, in the language of the page; "dicom-2" is the second process of the DICOM door. */
+function nameOf(name: string): string {
+  const process = /^(.*)-(\d+)$/.exec(name);
+  if (process) return `${nameOf(process[1] ?? '')} ${process[2] ?? ''}`;
+  const key = `check.${name}`;
+  return key in words.vi ? words(key as keyof typeof words.vi & `check.${string}`) : name;
+}

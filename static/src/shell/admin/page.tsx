@@ -1,0 +1,37 @@
+/** Administration: one page for each thing to look after, as far as one's rights go. */
+import './admin.css';
+import { may, type Right } from '../../common/api';
+import { Icon, type IconName } from '../../common/icons';
+import { Health } from './health';
+import { Peers } from './peers';
+import { Conflicts, Quarantine } from './reconcile';
+import { words } from './strings';
+import { Tokens } from './tokens';
+import { Users } from './users';
+
+const PAGES = [
+  { name: 'peers', icon: 'server', right: 'admin.peers', View: Peers },
+  { name: 'users', icon: 'users', right: 'admin.users', View: Users },
+  { name: 'tokens', icon: 'key', right: 'admin.users', View: Tokens },
+  { name: 'conflicts', icon: 'conflict', right: 'admin.conflicts', View: Conflicts },
+  { name: 'quarantine', icon: 'shield', right: 'admin.conflicts', View: Quarantine },
+  { name: 'health', icon: 'pulse', right: 'admin.health', View: Health },
+] as const satisfies readonly { name: string; icon: IconName; right: Right; View: () => unknown }[];
+
+export function AdminPage({ page }: { page: string }) {
+  const allowed = PAGES.filter(({ right }) => may(right));
+  const current = allowed.find(({ name }) => name === page) ?? allowed[0];
+  if (!current) return null;
+  return (
+    <div class="admin">
+      <nav class="admin-nav" aria-label={words('title')}>
+        {allowed.map(({ name, icon }) => (
+          <a key={name} href={`#/admin/${name}`} aria-current={name === current.name ? 'page' : undefined} data-testid={`admin-${name}`}>
+            <Icon name={icon} />{words(name)}
+          </a>
+        ))}
+      </nav>
+      <main class="admin-main"><current.View key={current.name} /></main>
+    </div>
+  );
+}

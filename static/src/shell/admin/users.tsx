@@ -1,0 +1,184 @@
+/** People and what they may do. */
+import { useState } from 'preact/hooks';
+import { patch, post, session, type Role } from '../../common/api';
+import { explain } from '../../common/explain';
+import { common } from '../../common/strings';
+import { Button, CopyLine, Dialog, Field, IconButton, Notice, toast } from '../../common/ui';
+import { good, rules } from '../password';
+import { RuleList } from '../password-rules';
+import { shell } from '../strings';
+import { Confirm, refusal, Rows, Section, useLoaded, When } from './parts';
+import { words } from './strings';
+
+const ROLES: readonly Role[] = ['radiologist', 'technologist', 'clinician', 'admin'];
+
+interface User {
+  id: number;
+  name: string;
+  display_name: string;
+  disabled: boolean;
+  roles: { hospital: string; role: Role }[];
+  last_sign_in_at: number | null;
+}
+
+export function Users() {
+  const list = useLoaded<{ users: User[] }>('/api/admin/users');
+  const [adding, setAdding] = useState(false);
+  const [resetting, setResetting] = useState<User | null>(null);
+  const [disabling, setDisabling] = useState<User | null>(null);
+  const change = async (user: User, json: object): Promise<void> => {
+    await patch(`/api/admin/users/${user.id}`, { hospital: user.roles[0]?.hospital, ...json });
+    toast(words('users.saved', { name: user.display_name || user.name }));
+    list.reload();
+  };
+  const attempt = (promise: Promise<void>): void => void promise.catch((error: unknown) => {
+    toast(explain(error), 'bad');
+    list.reload();
+  });
+  return (
+    <Section title={words('users')} text={words('users.text')} failure={list.failure} reload={list.reload}
+      action={<Button kind="primary" icon="plus" onClick={() => setAdding(true)} data-testid="user-add">{words('users.add')}</Button>}>
+      <Rows
+        heads={[words('users.displayName'), words('users.role'), words('users.state'), words('users.lastSignIn'), words('actions')]}
+        rows={list.data?.users ?? null}
+        keyOf={(user) => user.id}
+        none=""
+        testid="users"
+        rowTestid="user-row"
+        cells={(user) => {
+          const me = user.name === session.value?.user.name;
+          return [
+            <div><strong>{user.display_name || user.name}</strong>{me && <span class="tag">{words('users.you')}</span>}<div class="muted">{user.name}</div></div>,
+            <select class="select select-inline" value={user.roles[0]?.role} disabled={me} aria-label={words('users.role')} data-testid="user-role"
+              onChange={(event) => attempt(change(user, { role: event.currentTarget.value }))}>
+              {ROLES.map((role) => <option key={role} value={role}>{shell(`role.${role}`)}</option>)}
+            </select>,
+            user.disabled ? <span class="state state-off">{words('users.disabled')}</span> : <span class="state state-on">{words('users.active')}</span>,
+            <When at={user.last_sign_in_at} />,
+            <div class="row-actions">
+              <IconButton icon="key" label={words('users.reset')} data-testid="user-reset" onClick={() => setResetting(user)} />
+              {!me && <Button onClick={() => (user.disabled ? attempt(change(user, { disabled: false })) : setDisabling(user))} data-testid="user-disable">{words(user.disabled ? 'users.enable' : 'users.disable')}</Button>}
+            </div>,
+          ];
+        }}
+      />
+      {adding && <AddUser onClose={() => setAdding(false)} onSaved={list.reload} />}
+      {resetting && <ResetPassword user={resetting} onClose={() => setResetting(null)} onSave={(password) => change(resetting, { password })} />}
+      {disabling && (
+        <Confirm title={words('users.disable.title', { name: disabling.display_name || disabling.name })} text={words('users.disable.text')} action={words('users.disable')}
+          onClose={() => setDisabling(null)} onDo={() => change(disabling, { disabled: true })} />
+      )}
+    </Section>
+  );
+}
+
+function AddUser({ onClose, onSaved }: { onClose: () => void; onSaved: () => void }) {
+  const [user, setUser] = useState({ name: '', display_name: '', password: '', role: 'radiologist', hospital: session.value?.hospitals[0]?.code ?? '' });
+  const [busy, setBusy] = useState(false);
+  const [failure, setFailure] = useState<string | null>(null);
+  const hospitals = session.value?.hospitals ?? [];
+  const put = (some: Partial<typeof user>): void => setUser({ ...user, ...some });
+  const checked = rules(user.password, user.name, user.display_name);
+  const ready = good(checked) && user.name.trim() !== '' && user.display_name.trim() !== '';
+  const save = async (event: Event): Promise<void> => {
+    event.preventDefault();
+    if (!ready) return;
+    setBusy(true);
+    try {
+      await post('/api/admin/users', { ...user, name: user.name.trim(), display_name: user.display_name.trim() });
+      toast(words('users.saved', { name: user.display_name }));
+      onSaved();
+      onClose();
+    } catch (error) {
+      setFailure(refusal(error));
+      setBusy(false);
+    }
+  };
+  return (
+    <Dialog title={words('users.add')} onClose={onClose} testid="user-dialog"
+      footer={<><Button onClick={onClose}>{common('cancel')}</Button><Button kind="primary" type="submit" form="user-form" busy={busy} disabled={!ready} data-testid="user-save">{common('save')}</Button></>}>
+      <form id="user-form" class="form" noValidate autocomplete="off" onSubmit={(event) => void save(event)}>
+        {failure && <Notice kind="bad">{failure}</Notice>}
+        <Field label={words('users.displayName')} hint={shell('setup.displayNameHint')}>
+          {(control) => <input {...control} class="input" value={user.display_name} data-testid="user-display-name" onInput={(event) => put({ display_name: event.currentTarget.value })} />}
+        </Field>
+        <Field label={words('users.name')} hint={shell('setup.nameHint')}>
+          {(control) => <input {...control} class="input" autocapitalize="none" spellcheck={false} autocomplete="off" value={user.name} data-testid="user-name" onInput={(event) => put({ name: event.currentTarget.value })} />}
+        </Field>
+        <Field label={words('users.role')}>
+          {(control) => <select {...control} class="select" value={user.role} data-testid="user-new-role" onChange={(event) => put({ role: event.currentTarget.value })}>{ROLES.map((role) => <option key={role} value={role}>{shell(`role.${role}`)}</option>)}</select>}
+        </Field>
+        {hospitals.length > 1 && (
+          <Field label={words('hospital')}>
+            {(control) => <select {...control} class="select" value={user.hospital} onChange={(event) => put({ hospital: event.currentTarget.value })}>{hospitals.map((one) => <option key={one.code} value={one.code}>{one.name}</option>)}</select>}
+          </Field>
+        )}
+        <PasswordField label={words('users.password')} value={user.password} onChange={(password) => put({ password })} />
+        <RuleList checked={checked} />
+      </form>
+    </Dialog>
+  );
+}
+
+function ResetPassword({ user, onClose, onSave }: { user: User; onClose: () => void; onSave: (password: string) => Promise<void> }) {
+  const [password, setPassword] = useState('');
+  const [busy, setBusy] = useState(false);
+  const [failure, setFailure] = useState<string | null>(null);
+  const checked = rules(password, user.name, user.display_name);
+  const save = async (event: Event): Promise<void> => {
+    event.preventDefault();
+    setBusy(true);
+    try {
+      await onSave(password);
+      onClose();
+    } catch (error) {
+      setFailure(refusal(error));
+      setBusy(false);
+    }
+  };
+  return (
+    <Dialog title={words('users.reset.title', { name: user.display_name || user.name })} onClose={onClose} testid="reset-dialog"
+      footer={<><Button onClick={onClose}>{common('cancel')}</Button><Button kind="primary" type="submit" form="reset-form" busy={busy} disabled={!good(checked)} data-testid="reset-save">{common('save')}</Button></>}>
+      <form id="reset-form" class="form" noValidate autocomplete="off" onSubmit={(event) => void save(event)}>
+        <p class="muted">{words('users.reset.text')}</p>
+        {failure && <Notice kind="bad">{failure}</Notice>}
+        <PasswordField label={words('users.newPassword')} value={password} onChange={setPassword} />
+        <RuleList checked={checked} />
+      </form>
+    </Dialog>
+  );
+}
+
+/** A password for somebody else: in sight, because it is handed over, and made for one on request. */
+function PasswordField({ label, value, onChange }: { label: string; value: string; onChange: (value: string) => void }) {
+  const [made, setMade] = useState(false);
+  return (
+    <>
+      <Field label={label}>
+        {(control) => (
+          <div class="with-action">
+            <input {...control} class="input mono" autocomplete="off" spellcheck={false} value={value} data-testid="user-password"
+              onInput={(event) => { setMade(false); onChange(event.currentTarget.value); }} />
+            <Button onClick={() => { setMade(true); onChange(randomPassword()); }}>{words('users.generate')}</Button>
+          </div>
+        )}
+      </Field>
+      {made && <CopyLine text={value} />}
+    </>
+  );
+}
+
+/** Four groups of four letters and digits that cannot be mistaken for each other: about 78 bits. */
+function randomPassword(): string {
+  const letters = 'abcdefghjkmnpqrstuvwxyz23456789';
+  const limit = 256 - (256 % letters.length);
+  let text = '';
+  while (text.replaceAll('-', '').length < 16) {
+    for (const byte of crypto.getRandomValues(new Uint8Array(32))) {
+      const length = text.replaceAll('-', '').length;
+      if (byte >= limit || length >= 16) continue;
+      text += (length > 0 && length % 4 === 0 ? '-' : '') + (letters[byte % letters.length] ?? '');
+    }
+  }
+  return text;
+}

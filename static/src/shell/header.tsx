@@ -1,0 +1,114 @@
+/** The bar on top: where one can go, what is being imported, who one is. */
+import { signal } from '@preact/signals';
+import { chooseLanguage, may, session, signOut } from '../common/api';
+import { explain } from '../common/explain';
+import { language } from '../common/i18n';
+import { Icon } from '../common/icons';
+import { Logo } from '../common/logo';
+import { openMenu, type MenuItem } from '../common/menu';
+import { common } from '../common/strings';
+import { setTheme, theme } from '../common/theme';
+import { Button, Dialog, toast } from '../common/ui';
+import { openImport, running, summary } from './import/queue';
+import { words as importWords } from './import/strings';
+import { route } from './route';
+import { shell } from './strings';
+import { refusedNews } from './worklist/store';
+import { helpShown } from './worklist/page';
+import { words } from './worklist/strings';
+
+const aboutShown = signal(false);
+
+export function Header() {
+  const current = session.value;
+  if (!current) return null;
+  const inAdmin = route.value.parts[0] === 'admin';
+  const mayAdmin = may('admin.peers') || may('admin.users') || may('admin.health') || may('admin.conflicts');
+  const name = current.user.display_name || current.user.name;
+  return (
+    <header class="header">
+      <a class="header-home" href="#/" aria-label={common('product')}><Logo /></a>
+      <nav class="header-nav">
+        <a href="#/" aria-current={inAdmin ? undefined : 'page'} data-testid="nav-worklist"><Icon name="list" /><span>{shell('nav.worklist')}</span></a>
+        {mayAdmin && (
+          <a href="#/admin" aria-current={inAdmin ? 'page' : undefined} data-testid="nav-admin">
+            <Icon name="gear" /><span>{shell('nav.admin')}</span>
+            {refusedNews.value > 0 && <span class="nav-dot" />}
+          </a>
+        )}
+      </nav>
+      <div class="header-end">
+        {may('study.store') && !inAdmin && <ImportButton />}
+        <button type="button" class="account" aria-haspopup="menu" aria-label={shell('nav.menu', { name })} data-testid="user-menu"
+          onClick={(event) => openMenu(event.currentTarget, shell('nav.menu', { name }), items, <Who />)}>
+          <span class="avatar" aria-hidden="true">{initials(name)}</span>
+          <span class="account-name">{name}</span>
+          <Icon name="down" size={14} />
+        </button>
+      </div>
+    </header>
+  );
+}
+
+function ImportButton() {
+  const { finished, files } = summary.value;
+  return (
+    <Button icon="upload" busy={false} class={running.value ? 'btn-running' : ''} onClick={openImport} data-testid="import-open">
+      {running.value ? importWords('running', { done: finished, total: files }) : words('import')}
+    </Button>
+  );
+}
+
+function Who() {
+  const user = session.value?.user;
+  const hospitals = session.value?.hospitals ?? [];
+  if (!user) return null;
+  const roles = [...new Set(user.roles.map(({ role }) => role))].map((role) => shell(`role.${role}`));
+  return (
+    <>
+      <strong>{user.display_name || user.name}</strong>
+      <div class="muted">{roles.join(', ')}</div>
+      {hospitals.length === 1 && <div class="muted">{hospitals[0]?.name}</div>}
+    </>
+  );
+}
+
+function items(): MenuItem[] {
+  const say = (promise: Promise<unknown>): void => void promise.catch((error: unknown) => toast(explain(error), 'bad'));
+  return [
+    { id: 'vi', text: 'Tiếng Việt', icon: 'globe', checked: language.value === 'vi', onSelect: () => say(chooseLanguage('vi')) },
+    { id: 'en', text: 'English', icon: 'globe', checked: language.value === 'en', onSelect: () => say(chooseLanguage('en')) },
+    { id: 'dark', text: shell('menu.dark'), icon: 'moon', checked: theme.value === 'dark', separate: true, onSelect: () => setTheme('dark') },
+    { id: 'light', text: shell('menu.light'), icon: 'sun', checked: theme.value === 'light', onSelect: () => setTheme('light') },
+    { id: 'help', text: shell('menu.help'), icon: 'help', separate: true, onSelect: () => { location.hash = '#/'; helpShown.value = true; } },
+    { id: 'about', text: shell('menu.about'), icon: 'info', onSelect: () => (aboutShown.value = true) },
+    { id: 'sign-out', text: shell('menu.signOut'), icon: 'logout', separate: true, onSelect: () => say(signOut()) },
+  ];
+}
+
+export function About() {
+  const current = session.value;
+  if (!aboutShown.value || !current) return null;
+  const facts: [string, string][] = [
+    [shell('about.version'), current.version],
+    [shell('about.ae'), current.dicom.ae_title],
+    [shell('about.address'), `${current.dicom.host}:${current.dicom.port}`],
+  ];
+  return (
+    <Dialog title={shell('about.title')} onClose={() => (aboutShown.value = false)} testid="about">
+      <div class="about">
+        <Logo size={40} />
+        <p>{shell('about.text')}</p>
+        <dl class="facts">{facts.map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{value}</dd></div>)}</dl>
+        <p class="muted">{shell('about.licence')}</p>
+      </div>
+    </Dialog>
+  );
+}
+
+/** In Vietnamese the given name, which comes last, is what people go by. */
+function initials(name: string): string {
+  const parts = name.replace(/^(BS|TS|ThS|PGS|GS|KTV|Dr|Prof)\b\.?\s*/i, '').split(/[\s.]+/).filter(Boolean);
+  const last = parts.at(-1) ?? '?';
+  return ((parts.length > 1 ? (parts[0]?.[0] ?? '') : '') + (last[0] ?? '')).toUpperCase();
+}

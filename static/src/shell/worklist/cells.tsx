@@ -1,0 +1,105 @@
+/** The facts of a study as short texts, the same in rows, cards and preview. */
+import { age, dicomDate, dicomTime } from '../../common/dicom-text';
+import { dateTime, number, relative } from '../../common/i18n';
+import { Icon } from '../../common/icons';
+import { openMenu } from '../../common/menu';
+import { explain } from '../../common/explain';
+import { may } from '../../common/api';
+import { toast } from '../../common/ui';
+import { STATUSES, type Study } from './model';
+import { StatusMark, statusName } from './status';
+import { receiving, setStatus } from './store';
+import { keyOf } from './model';
+import { words } from './strings';
+
+export function sexText(sex: string): string {
+  return sex === 'M' || sex === 'F' || sex === 'O' ? words(`sex.${sex}`) : '';
+}
+
+export function ageText(study: Pick<Study, 'PatientAge' | 'PatientBirthDate' | 'StudyDate'>): string {
+  return age(study.PatientAge, study.PatientBirthDate, study.StudyDate);
+}
+
+export function sexAge(study: Study): string {
+  return [sexText(study.PatientSex), ageText(study)].filter(Boolean).join(' · ');
+}
+
+export function studyDate(study: Pick<Study, 'StudyDate' | 'StudyTime'>): string {
+  return [dicomDate(study.StudyDate), study.StudyDate && dicomTime(study.StudyTime)].filter(Boolean).join(' ');
+}
+
+/** Opens the menu of statuses below its button. */
+export function chooseStatus(anchor: HTMLElement, study: Study): void {
+  openMenu(anchor, words('status'), () =>
+    STATUSES.map((status) => ({
+      id: `status-${status}`,
+      text: statusName(status),
+      mark: <StatusMark status={status} />,
+      checked: status === study.status,
+      onSelect: () => {
+        if (status === study.status) return;
+        setStatus(study, status).then(
+          () => toast(words('status.changed', { status: statusName(status) })),
+          (error: unknown) => toast(explain(error), 'bad'),
+        );
+      },
+    })));
+}
+
+export function StatusButton({ study }: { study: Study }) {
+  const name = statusName(study.status);
+  const face = (
+    <>
+      <StatusMark status={study.status} />
+      <span>{name}</span>
+    </>
+  );
+  if (!may('study.status')) return <span class="status-button status-plain">{face}</span>;
+  return (
+    <button
+      type="button"
+      class="status-button"
+      tabIndex={-1}
+      aria-haspopup="menu"
+      aria-label={words('status.change', { status: name })}
+      data-testid="row-status"
+      onClick={(event) => chooseStatus(event.currentTarget, study)}
+    >
+      {face}
+    </button>
+  );
+}
+
+export function Modalities({ study }: { study: Study }) {
+  const shown = study.modalities.length > 2 ? study.modalities.slice(0, 2) : study.modalities;
+  return (
+    <span class="modalities" title={study.modalities.join(', ')}>
+      {shown.map((modality) => <span key={modality} class="modality">{modality}</span>)}
+      {study.modalities.length > 2 && <span class="modality-more">+{study.modalities.length - 2}</span>}
+    </span>
+  );
+}
+
+export function ImageCount({ study }: { study: Study }) {
+  const growing = receiving.value.has(keyOf(study));
+  return (
+    <span class={growing ? 'image-count growing' : 'image-count'} title={`${words('images', { count: study.instances })}, ${words('seriesCount', { count: study.series })}`} data-testid="row-images">
+      {growing && <span class="receiving-dot" role="img" aria-label={words('receiving')} />}
+      {number(study.instances)}
+    </span>
+  );
+}
+
+export function Conflict({ study }: { study: Study }) {
+  if (!study.conflicts) return null;
+  return (
+    <span class="conflict-badge" title={words('conflict.title', { count: study.conflicts })} data-testid="row-conflict">
+      <Icon name="conflict" size={12} />
+      {words('conflict')}
+    </span>
+  );
+}
+
+export function Received({ study }: { study: Study }) {
+  return <span title={dateTime(study.received_at)}>{relative(study.received_at)}</span>;
+}

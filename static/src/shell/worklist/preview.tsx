@@ -1,0 +1,105 @@
+/** What a study is, at a glance, beside the list. */
+import { signal } from '@preact/signals';
+import { useEffect, useState } from 'preact/hooks';
+import { get } from '../../common/api';
+import { dicomDate } from '../../common/dicom-text';
+import { bytes, dateTime } from '../../common/i18n';
+import { Icon } from '../../common/icons';
+import { ageText, Modalities, sexText, studyDate } from './cells';
+import { keyOf, type Series, type Study, type StudyDetail } from './model';
+import * as store from './store';
+import { words } from './strings';
+import { hovered } from './table';
+
+const REST_MS = 220;
+const shown = signal<string | null>(null);
+
+export function Preview() {
+  const wanted = hovered.value ?? store.active.value;
+  useEffect(() => {
+    if (wanted === null) return; // What was seen last stays.
+    const timer = setTimeout(() => (shown.value = wanted), shown.value === null ? 60 : REST_MS);
+    return () => clearTimeout(timer);
+  }, [wanted]);
+  const study = store.rows.value.find((row) => keyOf(row) === shown.value);
+  return (
+    <aside class="preview" aria-label={words('preview.title')} data-testid="preview">
+      {study ? <Sheet key={keyOf(study)} study={study} /> : (
+        <div class="preview-none">
+          <Icon name="list" size={28} />
+          <p>{words('preview.none')}</p>
+          <p class="muted">{words('preview.none.text')}</p>
+        </div>
+      )}
+    </aside>
+  );
+}
+
+function Sheet({ study }: { study: Study }) {
+  const series = useSeries(study);
+  const facts: [string, string][] = [
+    [words('preview.id'), study.PatientID],
+    [words('preview.born'), [dicomDate(study.PatientBirthDate), ageText(study)].filter(Boolean).join(' · ')],
+    [words('preview.sex'), sexText(study.PatientSex)],
+    [words('preview.date'), studyDate(study)],
+    [words('preview.accession'), study.AccessionNumber],
+    [words('preview.referring'), study.ReferringPhysicianName],
+    [words('preview.institution'), study.InstitutionName],
+    [words('preview.received'), dateTime(study.received_at)],
+    [words('preview.size'), `${words('images', { count: study.instances })} · ${bytes(study.bytes)}`],
+  ];
+  return (
+    <>
+      <header class="preview-head">
+        <h2>{study.PatientName || words('noName')}</h2>
+        <p><Modalities study={study} /> <span>{study.StudyDescription || words('noDescription')}</span></p>
+        <a class="btn btn-primary btn-wide" href={`/read/${study.StudyInstanceUID}`} data-testid="preview-open">{words('preview.open')}</a>
+      </header>
+      <dl class="facts">
+        {facts.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd class={value ? '' : 'col-none'}>{value || '–'}</dd>
+          </div>
+        ))}
+      </dl>
+      <h3 class="preview-sub">{words('preview.series')}<span>{study.series}</span></h3>
+      <ul class="thumbs">
+        {(series ?? Array.from({ length: Math.min(study.series, 6) }, () => null)).map((one, index) => (
+          <li key={one?.SeriesInstanceUID ?? index}>{one ? <Thumb study={study} series={one} /> : <span class="thumb-frame skeleton-block" />}</li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function Thumb({ study, series }: { study: Study; series: Series }) {
+  const [missing, setMissing] = useState(false);
+  const address = `/dicom-web/studies/${study.StudyInstanceUID}/series/${series.SeriesInstanceUID}/thumbnail`;
+  const name = series.SeriesDescription || words('preview.series.text', { number: String(series.SeriesNumber ?? '–') });
+  return (
+    <a class="thumb" href={`/read/${study.StudyInstanceUID}?series=${series.SeriesInstanceUID}`} title={name}>
+      <span class="thumb-frame">
+        {missing
+          ? <span class="thumb-none">{words('preview.noThumbnail')}</span>
+          : <img src={address} alt="" loading="lazy" decoding="async" onError={() => setMissing(true)} />}
+        <span class="thumb-count">{series.instances}</span>
+      </span>
+      <span class="thumb-name"><b>{series.Modality}</b> {name}</span>
+    </a>
+  );
+}
+
+/** The series of a study; asked again when the study has grown. */
+function useSeries(study: Study): Series[] | null {
+  const [series, setSeries] = useState<Series[] | null>(null);
+  useEffect(() => {
+    const controller = new AbortController();
+    get<StudyDetail>(`/api/studies/${study.StudyInstanceUID}`, undefined, { signal: controller.signal }).then(
+      (detail) => setSeries(detail.series),
+      () => setSeries((before) => before ?? []),
+    );
+    return () => controller.abort();
+  }, [study.StudyInstanceUID, study.series, study.instances]);
+  return series;
+}
