@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.postgres import Postgres
+from tests.support.postgres import PostgresServer
 from tests.support.s3 import S3Server
 from tests.support.server import Running, configured
 
@@ -27,10 +27,10 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def backends(request: pytest.FixtureRequest, folder: Path) -> dict[str, str]:
     """Settings for a bucket and a database of their own on the real servers."""
     s3: S3Server = request.getfixturevalue("s3_server")
-    postgres: Postgres = request.getfixturevalue("postgres_server")
+    postgres: PostgresServer = request.getfixturevalue("postgres_server")
     return {
-        "HOICHAN_OBJECTS__URL": s3.new_bucket_url(),
+        "HOICHAN_OBJECTS__URL": s3.url(f"journey-{folder.name.lower()}"),
         "HOICHAN_OBJECTS__ACCESS_KEY": s3.access_key,
         "HOICHAN_OBJECTS__SECRET_KEY": s3.secret_key,
-        "HOICHAN_INDEX__URL": postgres.new_database(),
+        "HOICHAN_INDEX__URL": postgres.url(postgres.create()),
     }

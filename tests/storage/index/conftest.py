@@ -1,6 +1,8 @@
 """Every test of the index runs on both engines."""
 
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -8,37 +10,65 @@ import pytest
 from storage.index import hospitals
 from storage.index.database import Database
 from storage.model.archive import Hospital, Scope
+from tests.support.postgres import PostgresServer, postgres_server
+
+__all__ = ["postgres_server"]
+
+ENGINES = ("sqlite", "postgresql")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a fresh index is; on PostgreSQL it already has its tables."""
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite index with all tables and nothing in it, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "index.sqlite"
+    database = Database(f"sqlite:///{path}")
+    database.migrate()
+    database.close()
+    return path
+
+
+@contextmanager
+def fresh_url(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
+    """An empty index with its tables, on the engine of the parameter."""
     if request.param == "postgresql":
-        made: str = request.getfixturevalue("postgres_url")
-        return made
-    return f"sqlite:///{tmp_path / 'index.sqlite'}"
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        name = server.create()
+        yield server.url(name)
+        server.drop(name)
+    else:
+        path = folder / "index.sqlite"
+        shutil.copyfile(request.getfixturevalue("migrated_file"), path)
+        yield f"sqlite:///{path}"
+
+
+@pytest.fixture(params=ENGINES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    with fresh_url(request, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture
 def database(url: str) -> Iterator[Database]:
     made = Database(url)
-    made.migrate()
     yield made
     made.close()
 
 
 @pytest.fixture
 def hospital(database: Database) -> Hospital:
-    with database.writing() as db:
-        return hospitals.ensure(db, "bach-mai", "Bệnh viện Bạch Mai")
+    return make_hospital(database, "bach-mai", "Bệnh viện Bạch Mai")
 
 
 @pytest.fixture
 def other_hospital(database: Database) -> Hospital:
-    with database.writing() as db:
-        return hospitals.ensure(db, "viet-duc", "Bệnh viện Việt Đức")
+    return make_hospital(database, "viet-duc", "Bệnh viện Việt Đức")
 
 
 @pytest.fixture
 def scope(hospital: Hospital) -> Scope:
     return Scope(frozenset({hospital.id}))
+
+
+def make_hospital(database: Database, code: str, name: str) -> Hospital:
+    with database.writing() as db:
+        return hospitals.ensure(db, code, name)
