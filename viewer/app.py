@@ -30,6 +30,7 @@ def create_app(
     supervisor keeps. `app.extensions["hoichan.stop"]()` ends its event streams."""
     app = Flask("hoichan", static_folder=None, template_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.url_map.merge_slashes = False  # an address with a double slash is not an address of ours
     app.config["MAX_CONTENT_LENGTH"] = config.web.max_upload_mb << 20  # JSON bodies are held to 1 MiB in bodies.py
     app.config["DOORS"] = doors or health.doors_of(config)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]

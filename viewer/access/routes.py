@@ -36,12 +36,17 @@ def blueprint(guard: Guard) -> Blueprint:
     @routes.patch("")
     @guard.signed_in
     def change() -> Response:
-        caller = guard.caller()
-        language = bodies.fields(language=str)["language"]
-        if language not in LANGUAGES or caller.user is None:
+        user, csrf = guard.caller().user, guard.caller().csrf
+        given = bodies.optional(language=str, current_password=str, password=str)
+        if user is None:
+            raise NotPermitted("only people have a session")
+        if "password" in given:
+            changed = guard.sessions.change_password(user, given.get("current_password", ""), given["password"])
+            return guard.sessions.answer_to_sign_in(changed)
+        if given.get("language") not in LANGUAGES:
             raise InvalidRequest(f"language must be one of {', '.join(LANGUAGES)}")
         with guard.database.writing() as db:
-            user = store.update_user(db, caller.user.id, language=language)
-        return jsonify(guard.sessions.described(user, caller.csrf))
+            user = store.update_user(db, user.id, language=given["language"])
+        return jsonify(guard.sessions.described(user, csrf))
 
     return routes

@@ -15,7 +15,7 @@ from storage.index.types import now_ms
 from storage.model.archive import Hospital, Scope
 from storage.model.people import Session, User
 from viewer.access import cookies, throttle
-from viewer.access.passwords import hash_password, outdated, verify_password
+from viewer.access.passwords import check_password, hash_password, outdated, verify_password
 from viewer.access.rights import hospitals_with, rights_of
 from viewer.access.secrets import kept, keyed, new_secret, same
 from viewer.version import VERSION
@@ -67,6 +67,19 @@ class Sessions:
         fresh = hash_password(password) if outdated(password_hash) else None
         with self._database.writing() as db:
             return store.update_user(db, user.id, last_sign_in_at=now_ms(), password_hash=fresh)
+
+    def change_password(self, user: User, current: str, new: str) -> User:
+        """Another password for somebody who knows the one they have; every session of theirs ends."""
+        with self._database.reading() as db:
+            found = store.credentials(db, user.name)
+        throttle.begin(self._database, f"change {user.id}", self.address())
+        if not verify_password(current, found[1] if found else None):
+            raise NotPermitted("the current password is wrong")
+        throttle.succeeded(self._database, f"change {user.id}", self.address())
+        check_password(new, user.name, user.display_name)
+        password_hash = hash_password(new)
+        with self._database.writing() as db:
+            return store.update_user(db, user.id, password_hash=password_hash)
 
     def answer_to_sign_in(self, user: User) -> Response:
         """Begin a new session (never an old one again) and say who it is for."""

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 from pacs.archive import Archive
-from storage.errors import NotFound
+from storage.errors import NotFound, NotPermitted
 from storage.index import accounts as store
 from storage.index import hospitals, instances
 from storage.model.archive import Hospital, Scope
@@ -46,6 +46,9 @@ def _users(routes: Blueprint, archive: Archive, guard: Guard) -> None:
         mine = guard.caller().scope.hospital_ids
         return not user.roles or any(hospital in mine for hospital, _ in user.roles)
 
+    def wholly_ours(user: User) -> bool:
+        return all(hospital in guard.caller().scope.hospital_ids for hospital, _ in user.roles)
+
     @routes.get("/users")
     @guard.needs(ADMIN_USERS)
     def list_users() -> Response:
@@ -77,6 +80,8 @@ def _users(routes: Blueprint, archive: Archive, guard: Guard) -> None:
             known, before = hospitals.all(db), store.user(db, user_id)
         if not visible(before):
             raise NotFound(f"there is no user with the id {user_id}")
+        if given.keys() & {"password", "disabled"} and not wholly_ours(before):
+            raise NotPermitted("this account also works at a hospital you do not administer; you may change its role")
         role = (hospital.id, accounts.check_role(given["role"])) if "role" in given else None
         user = accounts.change_user(
             database, user_id, disabled=given.get("disabled"), role=role, password=given.get("password")

@@ -1,6 +1,5 @@
 """The built pages and their assets: / (worklist), /read/<uid> (reading room), /static/…"""
 
-import email.utils
 from pathlib import Path
 
 from flask import Blueprint, Response, request, send_file
@@ -87,10 +86,9 @@ def _file(path: Path) -> Response:
         if request.accept_encodings[name] > 0 and twin.is_file():
             chosen, encoding = twin, name
             break
-    # A range of a compressed twin would be a range of something else.
-    response = send_file(chosen, mimetype=MEDIA_TYPES[path.suffix], conditional=True, etag=True, max_age=None)
+    response = send_file(chosen, mimetype="application/octet-stream", conditional=True, etag=True, max_age=None)
+    response.headers["Content-Type"] = MEDIA_TYPES[path.suffix]
     if encoding:
         response.headers["Content-Encoding"] = encoding
     response.headers["Vary"] = "Accept-Encoding"
-    response.headers.setdefault("Last-Modified", email.utils.formatdate(chosen.stat().st_mtime, usegmt=True))
     return response

@@ -216,6 +216,21 @@ def test_the_language_is_remembered(web: Web) -> None:
     assert person.patch("/api/session", json={"language": "fr"}).status_code == 400
 
 
+def test_people_change_their_own_password(web: Web) -> None:
+    person, elsewhere = web.person("radiologist"), web.anonymous()
+    sign_in(web, "radiologist.main", client=elsewhere)
+    new = {"current_password": PASSWORD, "password": "một câu hoàn toàn khác"}
+    assert person.patch("/api/session", json={**new, "current_password": "guess"}).status_code == 403
+    assert person.patch("/api/session", json={**new, "password": "short"}).status_code == 400
+    answer = person.patch("/api/session", json=new)
+    assert answer.status_code == 200
+    assert answer.json["csrf"] != person.csrf
+    assert person.get("/api/session").status_code == 200
+    assert elsewhere.get("/api/session").status_code == 401
+    assert sign_in(web, "radiologist.main").status_code == 401
+    assert sign_in(web, "radiologist.main", new["password"]).status_code == 200
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -1,0 +1,189 @@
+"""What an administrator looks after."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.errors import StorageUnavailable
+from storage.index import peers
+from tests.viewer.conftest import PASSWORD, Web
+
+CT = {"ae_title": "CT1", "host": "10.0.0.5", "port": 104, "allow": ["store"], "description": "Phòng CT"}
+
+
+def test_a_peer_is_added_changed_and_removed(web: Web) -> None:
+    admin = web.person("admin")
+    made = admin.post("/api/admin/peers", json=CT)
+    assert made.status_code == 201
+    assert {key: made.json[key] for key in CT} == CT
+    assert made.json["hospital"] == "main"
+    assert admin.post("/api/admin/peers", json=CT).status_code == 409
+    changed = admin.patch("/api/admin/peers/CT1", json={"allow": ["store", "query"], "port": None})
+    assert changed.json["allow"] == ["query", "store"]
+    assert changed.json["port"] is None
+    assert changed.json["host"] == "10.0.0.5"
+    assert [peer["ae_title"] for peer in admin.get("/api/admin/peers").json["peers"]] == ["CT1"]
+    assert admin.delete("/api/admin/peers/CT1").status_code == 204
+    assert admin.delete("/api/admin/peers/CT1").status_code == 404
+    assert admin.get("/api/admin/peers").json["peers"] == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ae_title": ""}, {"ae_title": "x" * 17}, {"ae_title": "Á"}, {"host": ""}, {"host": "no host"}, {"port": 0},
+        {"port": 70000}, {"port": "104"}, {"port": True}, {"allow": ["everything"]}, {"allow": "store"}, {"extra": 1},
+    ],
+)  # fmt: skip
+def test_a_peer_that_makes_no_sense_is_refused(web: Web, wrong: dict[str, Any]) -> None:
+    assert web.person("admin").post("/api/admin/peers", json={**CT, **wrong}).status_code == 400
+
+
+def test_the_peers_of_another_hospital_are_not_ours(web: Web) -> None:
+    web.person("admin", "other").post("/api/admin/peers", json=CT)
+    admin = web.person("admin")
+    assert admin.get("/api/admin/peers").json["peers"] == []
+    assert admin.patch("/api/admin/peers/CT1", json={"allow": []}).status_code == 404
+    assert admin.delete("/api/admin/peers/CT1").status_code == 404
+    assert admin.post("/api/admin/peers/CT1/echo").status_code == 404
+    assert admin.post("/api/admin/peers", json={**CT, "ae_title": "CT2", "hospital": "other"}).status_code == 404
+
+
+def test_an_echo_says_what_happened(web: Web) -> None:
+    admin = web.person("admin")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    admin.post("/api/admin/peers", json={**CT, "host": "127.0.0.1", "port": port})
+    answer = admin.post("/api/admin/peers/CT1/echo")
+    assert answer.status_code == 200
+    assert answer.json["ok"] is False
+    assert answer.json["detail"]
+    admin.post("/api/admin/peers", json={**CT, "ae_title": "NET", "host": "10.0.0.0/24"})
+    assert admin.post("/api/admin/peers/NET/echo").json["ok"] is False
+    assert admin.post("/api/admin/peers/NONE/echo").status_code == 404
+
+
+def test_refusals_are_seen_and_forgotten(web: Web) -> None:
+    with web.archive.database.writing() as db:
+        for address in ("10.0.0.1", "10.0.0.1", "10.0.0.2"):
+            peers.refused(db, "STRANGER", "HOICHAN", address, "unknown AE title")
+    admin = web.person("admin")
+    found = admin.get("/api/admin/refusals").json["refusals"]
+    assert {(entry["address"], entry["count"]) for entry in found} == {("10.0.0.1", 2), ("10.0.0.2", 1)}
+    admin.delete("/api/admin/refusals/STRANGER?address=10.0.0.1")
+    assert [entry["address"] for entry in admin.get("/api/admin/refusals").json["refusals"]] == ["10.0.0.2"]
+
+
+def test_an_account_is_made_and_changed(web: Web) -> None:
+    admin = web.person("admin")
+    given = {"name": "ktv.binh", "display_name": "KTV Bình", "password": PASSWORD, "role": "technologist"}
+    made = admin.post("/api/admin/users", json=given)
+    assert made.status_code == 201
+    assert made.json["roles"] == [{"hospital": "main", "role": "technologist"}]
+    assert "password" not in made.text
+    assert "argon2" not in admin.get("/api/admin/users").text
+    one = f"/api/admin/users/{made.json['id']}"
+    assert admin.patch(one, json={"role": "clinician"}).json["roles"][0]["role"] == "clinician"
+    assert admin.patch(one, json={"role": "god"}).status_code == 400
+    assert admin.patch(one, json={"password": "short"}).status_code == 400
+    assert admin.patch(one, json={"password": "một mật khẩu khác"}).status_code == 200
+    login = {"name": "ktv.binh", "password": "một mật khẩu khác"}
+    assert web.anonymous().post("/api/session", json=login).status_code == 200
+    assert admin.patch(one, json={"disabled": True}).json["disabled"] is True
+    assert web.anonymous().post("/api/session", json=login).status_code == 401
+    assert admin.post("/api/admin/users", json=given).status_code == 409
+    assert admin.post("/api/admin/users", json={}).status_code == 400
+
+
+def test_the_accounts_of_another_hospital_are_not_ours(web: Web) -> None:
+    theirs = web.user("clinician", "other")
+    admin = web.person("admin")
+    assert [user["name"] for user in admin.get("/api/admin/users").json["users"]] == ["admin.main"]
+    assert admin.patch(f"/api/admin/users/{theirs.id}", json={"disabled": True}).status_code == 404
+    assert admin.patch(f"/api/admin/users/{theirs.id}", json={"password": "mine now 12345"}).status_code == 404
+
+
+def test_an_administrator_cannot_take_over_somebody_who_also_works_elsewhere(web: Web) -> None:
+    from storage.index import accounts as store
+
+    user = web.user("clinician", "main", "both")
+    other = web.hospital_of("other")
+    with web.archive.database.writing() as db:
+        store.set_roles(db, user.id, [*user.roles, (other.id, "admin")])
+    admin = web.person("admin")
+    assert admin.patch(f"/api/admin/users/{user.id}", json={"password": "mine now 12345"}).status_code == 403
+    assert admin.patch(f"/api/admin/users/{user.id}", json={"disabled": True}).status_code == 403
+    changed = admin.patch(f"/api/admin/users/{user.id}", json={"role": "radiologist"})
+    assert changed.status_code == 200
+    with web.archive.database.reading() as db:
+        assert dict(store.user(db, user.id).roles) == {web.hospital.id: "radiologist", other.id: "admin"}
+
+
+def test_a_token_is_shown_once_and_revoked(web: Web) -> None:
+    admin = web.person("admin")
+    made = admin.post("/api/admin/tokens", json={"name": "AI box", "scope": "dicomweb"})
+    secret = made.json["secret"]
+    listed = admin.get("/api/admin/tokens")
+    assert secret not in listed.text
+    token = listed.json["tokens"][0]
+    assert (token["name"], token["scope"], token["hospital"], token["revoked"]) == ("AI box", "dicomweb", "main", False)
+    bearer = {"Authorization": f"Bearer {secret}"}
+    assert web.anonymous().get("/dicom-web/studies", headers=bearer).status_code in (200, 204)
+    assert web.person("admin", "other").delete(f"/api/admin/tokens/{token['id']}").status_code == 404
+    assert admin.delete(f"/api/admin/tokens/{token['id']}").status_code == 204
+    assert web.anonymous().get("/dicom-web/studies", headers=bearer).status_code == 401
+
+
+def test_health_says_what_was_looked_at(web: Web) -> None:
+    web.store()
+    health = web.person("admin").get("/api/admin/health").json
+    checks = {check["name"]: check for check in health["checks"]}
+    assert set(checks) == {"index", "object store", "codecs", "disk", "last backup"}
+    assert checks["index"]["ok"]
+    assert checks["object store"]["ok"]
+    assert not checks["codecs"]["ok"], "no codec server runs in this test"
+    assert checks["disk"]["free"] > 0
+    assert health["counts"]["studies"] == 1
+    assert health["versions"]["pydicom"]
+    assert health["doors"] == {}
+
+
+def test_we_are_well_only_when_everything_answers(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = web.anonymous()
+    monkeypatch.setattr("viewer.admin.health.FRESH_SECONDS", -1.0)
+    assert client.get("/healthz").json == {"status": "ok"}
+    web.app.config["DOORS"] = lambda: {"dicom": True, "worker": False}
+    assert client.get("/healthz").status_code == 503
+    web.app.config["DOORS"] = lambda: {"dicom": True, "worker": True}
+    assert client.get("/healthz").status_code == 200
+
+    def away(*_: object) -> str:
+        raise StorageUnavailable("the bucket of Nguyễn Văn An does not answer")
+
+    monkeypatch.setattr(type(web.archive.objects), "check", away)
+    answer = client.get("/healthz")
+    assert answer.status_code == 503
+    assert answer.json == {"status": "not well"}, "one word for strangers"
+
+
+def test_asking_often_costs_little(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = []
+    monkeypatch.setattr(type(web.archive.objects), "check", lambda self: str(looked.append(1)))
+    for _ in range(50):
+        web.anonymous().get("/healthz")
+    assert len(looked) <= 2
+
+
+def test_the_doors_are_what_the_supervisor_says(web: Web) -> None:
+    folder: Path = web.config.data / "run" / "ready"
+    folder.mkdir(parents=True)
+    for name in ("codecs", "worker"):
+        (folder / name).touch()
+    health = web.person("admin").get("/api/admin/health").json
+    assert health["doors"] == {"codecs": True, "worker": True, "dicom-1": False}
+    assert web.anonymous().get("/healthz").status_code == 503
+    (folder / "dicom-1").touch()
+    assert web.anonymous().get("/healthz").status_code == 200
