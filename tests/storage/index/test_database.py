@@ -22,6 +22,7 @@ from storage.index import database as module
 from storage.index import hospitals, instances, migrations, schema
 from storage.index.database import Database
 from storage.model.archive import Hospital, Scope
+from tests.storage.index.conftest import ENGINES
 from tests.storage.index.made import Made
 from tests.support.postgres import PostgresServer
 
@@ -48,8 +49,10 @@ def test_migrating_again_is_quick_and_does_not_load_alembic(database: Database, 
     subprocess.run([sys.executable, "-c", code, url], cwd=ROOT, check=True)
 
 
-def test_two_processes_may_migrate_at_once(url: str, request: pytest.FixtureRequest) -> None:
-    if url.startswith("postgresql"):
+@pytest.mark.parametrize("engine", ENGINES)
+def test_two_processes_may_migrate_at_once(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    url = f"sqlite:///{tmp_path / 'index.sqlite'}"
+    if engine == "postgresql":
         server: PostgresServer = request.getfixturevalue("postgres_server")
         url = server.url(server.create("template0"))
     code = "import sys; from storage.index.database import Database; Database(sys.argv[1]).migrate()"
@@ -170,8 +173,8 @@ def test_sqlite_is_durable_and_several_may_read() -> None:
     assert prepared.execute("PRAGMA foreign_keys").fetchone() == (1,)
 
 
-def test_the_index_answers_again_after_a_restart(postgres_server: PostgresServer, postgres_url: str) -> None:
-    database = Database(postgres_url)
+def test_the_index_answers_again_after_a_restart(postgres_server: PostgresServer) -> None:
+    database = Database(postgres_server.url(postgres_server.create()))
     with database.writing() as db:
         hospitals.ensure(db, "a", "A")
     postgres_server.stop(signal.SIGQUIT)
@@ -215,6 +218,7 @@ import sys
 from storage.index import instances
 from storage.index.database import Database
 from storage.index.hospitals import by_code
+from tests.storage.index.conftest import ENGINES
 from tests.storage.index.made import Made
 database = Database(sys.argv[1])
 mine = int(sys.argv[2])

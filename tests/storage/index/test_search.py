@@ -15,6 +15,7 @@ from storage.index.search import COMBINED, find
 from storage.model.archive import Hospital, Scope
 from storage.model.attributes import BY_KEYWORD
 from storage.model.query import Found, Level, Match, Matching, Query
+from tests.storage.index.conftest import ENGINES, fresh_url, make_hospital
 from tests.storage.index.made import J2K, MR, SR, Made
 
 Find = Callable[..., list[Found]]
@@ -46,15 +47,31 @@ STUDIES = (
 )  # fmt: skip
 
 
-@pytest.fixture
-def found(database: Database, hospital: Hospital, scope: Scope) -> Iterator[Find]:
-    """Asks for a level with some keys; the archive has four studies, the first with a second series."""
+@pytest.fixture(scope="module", params=ENGINES)
+def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One index for all tests of this module: they only ask."""
+    with fresh_url(request, tmp_path_factory.mktemp("search")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def database(url: str) -> Iterator[Database]:
+    """It has four studies; the first has a second series and a second instance."""
+    made = Database(url)
+    hospital = make_hospital(made, "bach-mai", "Bệnh viện Bạch Mai")
     report = replace(STUDIES[0], series="1.2", sop="1.2.1", modality="SR", sop_class=SR, series_attributes={})
     report.number = report.series_number = None
     derived = {"00080008": {"vr": "CS", "Value": ["DERIVED", "SECONDARY"]}}
     more = (report, replace(STUDIES[0], sop="1.1.2", number=2, attributes=derived))
-    with database.writing() as db:
-        instances.add(db, [made.item(hospital) for made in (*STUDIES, *more)])
+    with made.writing() as db:
+        instances.add(db, [one.item(hospital) for one in (*STUDIES, *more)])
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def found(database: Database, scope: Scope) -> Iterator[Find]:
+    """Asks for a level with some keys."""
     with database.reading() as db:
 
         def ask(level: str, *matches: Match, **more: Any) -> list[Found]:
@@ -306,7 +323,9 @@ def test_refuses_orders_and_cursors_that_are_not_ours(found: Find) -> None:
         found("SERIES", order="study_date")
 
 
-def test_reads_page_by_page(database: Database, hospital: Hospital, scope: Scope) -> None:
+def test_reads_page_by_page(database: Database) -> None:
+    hospital = make_hospital(database, "k", "Bệnh viện K")
+    scope = Scope(frozenset({hospital.id}))
     with database.writing() as db:
         instances.add(db, [Made(sop=f"5.{n}", number=n % 7).item(hospital) for n in range(450)])
     with database.reading() as db:

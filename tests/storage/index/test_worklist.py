@@ -11,6 +11,7 @@ from storage.index.database import Database
 from storage.index.search import worklist
 from storage.model.archive import Hospital, Scope
 from storage.model.worklist import COUNT_CAP, WorklistFilter, WorklistPage
+from tests.storage.index.conftest import ENGINES, fresh_url, make_hospital
 from tests.storage.index.made import MR, STORED_AT, Made
 
 Page = Callable[..., WorklistPage]
@@ -23,15 +24,32 @@ STUDIES = (
 )  # fmt: skip
 
 
-@pytest.fixture
-def page(database: Database, hospital: Hospital, other_hospital: Hospital) -> Iterator[Page]:
-    """Pages over three studies of one hospital and one of another."""
-    items = [(one, hospital) for one in STUDIES] + [(Made(study="4", name="Lê^Tám", content="4"), other_hospital)]
-    with database.writing() as db:
-        for one, _ in items:
+@pytest.fixture(scope="module", params=ENGINES)
+def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One index for all tests of this module: they only ask."""
+    with fresh_url(request, tmp_path_factory.mktemp("worklist")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def database(url: str) -> Iterator[Database]:
+    """It has three studies of one hospital and one of another."""
+    made = Database(url)
+    here = make_hospital(made, "bach-mai", "Bệnh viện Bạch Mai")
+    there = make_hospital(made, "viet-duc", "Bệnh viện Việt Đức")
+    items = [(one, here) for one in STUDIES] + [(Made(study="4", name="Lê^Tám", content="4"), there)]
+    with made.writing() as db:
+        for one, where in items:
             one.series, one.sop = f"{one.study}.1", f"{one.study}.1.1"
-        instances.add(db, [one.item(where) for one, where in items])
+            instances.add(db, [one.item(where)])
         instances.set_status(db, hospitals.everywhere(db), "2", "read")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(database: Database) -> Iterator[Page]:
+    """Asks for a page."""
     with database.reading() as db:
         everywhere = hospitals.everywhere(db)
 
