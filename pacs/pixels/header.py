@@ -143,13 +143,22 @@ def _facts(dataset: Dataset, kind: str, big_endian_words: bool) -> PixelFacts:
         stored,
         high,
         bool(_number(dataset, "PixelRepresentation", 0, 0, 1)) and kind == "integer",
-        _number(dataset, "NumberOfFrames", 1, 0, MOST_FRAMES) or 1,
+        _frames(dataset),
         kind,
         big_endian_words and allocated <= 8,
     )
     if facts.frame_bytes > MOST_FRAME_BYTES:
         raise UndecodablePixels(f"A frame of {facts.frame_bytes} bytes is more than {MOST_FRAME_BYTES}")
     return facts
+
+
+def _frames(dataset: Dataset) -> int:
+    """Number of Frames; one when it is no number, since a frame is decoded alone whatever their number."""
+    try:
+        int(dataset.get("NumberOfFrames") or 1)
+    except (Exception, RecursionError):
+        return 1
+    return _number(dataset, "NumberOfFrames", 1, 0, MOST_FRAMES) or 1
 
 
 def _kind_without_element(dataset: Dataset, allocated: int) -> str:

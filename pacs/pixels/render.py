@@ -106,7 +106,10 @@ def fitted(header: Header, picture: Picture, options: RenderOptions) -> Picture:
     if size == (columns, rows):
         return picture
     image = Image.fromarray(np.ascontiguousarray(picture))
-    return np.asarray(image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0))
+    if size[0] < columns or size[1] < rows:
+        return np.asarray(image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0))
+    labels = header.dataset.get("Modality") == "SEG"
+    return np.asarray(image.resize(size, Image.Resampling.NEAREST if labels else Image.Resampling.BICUBIC))
 
 
 def _spacing(header: Header) -> tuple[float, float]:
@@ -116,7 +119,7 @@ def _spacing(header: Header) -> tuple[float, float]:
             tall, wide = (float(v) for v in header.dataset.get(keyword) or ())
         except (TypeError, ValueError):
             continue
-        if 0.05 < tall / wide < 20 if tall > 0 and wide > 0 else False:
+        if tall > 0 and wide > 0 and 0.05 < tall / wide < 20:
             return tall, wide
     return 1.0, 1.0
 

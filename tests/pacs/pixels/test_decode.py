@@ -24,9 +24,8 @@ from tests.support.corpus import Expected, manifest
 REFUSED = {
     "odd-and-broken/3gb-bulk-data-truncated": "Rows is missing or not one number",
     "odd-and-broken/GH340.dcm": "Bits Allocated 12 is not supported",
-    "odd-and-broken/JPEG2000-embedded-sequence-delimiter.dcm": "cut into",  # pydicom cuts the frame short
+    "odd-and-broken/JPEG2000-embedded-sequence-delimiter.dcm": "cut into",  # its size header is overwritten
     "odd-and-broken/MR_truncated.dcm": "The frame has 8130 bytes of 8192",
-    "odd-and-broken/badVR.dcm": "NumberOfFrames is missing or not one number",
     "odd-and-broken/dwv-test_no-number-rows.dcm": "Rows is missing or not one number",
     "odd-and-broken/meta_missing_tsyntax.dcm": "Rows is missing or not one number",
     "odd-and-broken/nested_priv_SQ.dcm": "Rows is missing or not one number",
@@ -88,6 +87,9 @@ SIBLINGS = {
 
 
 def _assert_like_a_sibling(case: Expected, array: Any) -> None:
+    if case.name == "odd-and-broken/badVR.dcm":  # the number of frames is nonsense, the frame is not
+        assert array.shape == (10, 10)
+        return
     folder = case.path.parents[len(case.name.split("/")) - 1]
     if case.name in SIBLINGS:
         sibling = take_apart(folder / SIBLINGS[case.name])
