@@ -10,9 +10,14 @@ AssociationEnd
 └── ProtocolError       the peer broke the protocol; carries the reason of our A-ABORT (PS3.8 Table 9-26)
 """
 
+_WORDS = {"Released": "released", "AbortedByPeer": "aborted by the peer", "Stopping": "we are stopping"}
+
 
 class AssociationEnd(Exception):
     """The association is over."""
+
+    def __str__(self) -> str:
+        return super().__str__() or _WORDS.get(type(self).__name__, type(self).__name__)
 
 
 class Released(AssociationEnd):

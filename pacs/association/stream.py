@@ -121,6 +121,10 @@ class PduStream:
                 raise ProtocolError("an identifier without end", INVALID_PARAMETER)
         return bytes(data)
 
+    def skip_dataset(self, context_id: int, limit: int) -> None:
+        """Read a dataset of at most `limit` bytes and forget it."""
+        skip(self.fragments(context_id), limit)
+
     def has_more(self) -> bool:
         """Whether the peer has said something that was not read yet."""
         return self._unread is not None or self._end > self._start or bool(self._poll.poll(0))
@@ -235,6 +239,15 @@ class PduStream:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
+
+
+def skip(fragments: Iterator[memoryview], limit: int) -> None:
+    """Read what is left of a dataset, at most `limit` bytes, and forget it."""
+    size = 0
+    for fragment in fragments:
+        size += len(fragment)
+        if size > limit:
+            raise ProtocolError(f"an object of more than {limit} bytes")
 
 
 def prepare(connection: socket.socket) -> None:

@@ -97,7 +97,7 @@ class Acceptor:
             if session is not None:
                 _serve(session)
         except AssociationEnd as end:
-            log.info("%s: association request given up: %s", address, end or type(end).__name__)
+            log.info("%s: association request given up: %s", address, end)
             _abort(stream, pdu.BY_PROVIDER, end.reason if isinstance(end, ProtocolError) else 0)
         except Exception as error:
             log.error("a bug, association aborted: %s", _without_values(error))
@@ -129,7 +129,6 @@ class Acceptor:
             len(agreement.contexts),
             len(request.contexts),
         )
-        self._directory.touch(answer)
         return Session(
             archive=self._archive,
             directory=self._directory,
@@ -162,7 +161,7 @@ def _serve(session: Session) -> None:
     """Requests one after the other until the association ends."""
     started = time.monotonic()
     stream = session.stream
-    words = "released"
+    words = "ended by a bug"
     try:
         while True:
             context_id, command = stream.read_command()
@@ -170,14 +169,15 @@ def _serve(session: Session) -> None:
             if context is None:
                 raise ProtocolError(f"presentation context {context_id} was not accepted")
             _dispatch(session, context, command)
-    except Released:
+    except Released as end:
+        words = str(end)
         with contextlib.suppress(ConnectionLost):
             stream.send(pdu.RELEASE_RESPONSE)
         stream.finish()
     except (AbortedByPeer, ConnectionLost) as end:
-        words = "aborted by the peer" if isinstance(end, AbortedByPeer) else f"lost: {end}"
+        words = str(end)
     except (TimedOut, Stopping, Unfinished) as end:
-        words = f"closed: {end or 'stopping'}"
+        words = f"closed: {end}"
         _abort(stream, pdu.BY_USER, 0)
     except ProtocolError as error:
         words = f"aborted: {error}"
@@ -195,8 +195,7 @@ def _serve(session: Session) -> None:
             tally.queries,
             tally.sent,
         )
-        if tally.stored:
-            session.directory.touch(session.peer, stored=True)
+        session.directory.touch(session.peer, stored=tally.stored > 0)
 
 
 def _dispatch(session: Session, context: Context, command: Command) -> None:
@@ -212,8 +211,7 @@ def _dispatch(session: Session, context: Context, command: Command) -> None:
     status = UNRECOGNISED_OPERATION if handler is None else SOP_CLASS_NOT_SUPPORTED
     log.warning("command %04X in a context of %s: status %04X", field, context.abstract_syntax, status)
     if command.has_dataset:
-        for _ in session.stream.fragments(context.context_id):
-            pass
+        session.stream.skip_dataset(context.context_id, session.max_object)
     session.stream.send_message(context.context_id, commands.response(command, status))
 
 

@@ -111,7 +111,7 @@ class SubOperations:
         """One could not be sent."""
         self.remaining -= 1
         self._fail(instance)
-        log.warning("%s could not be sent: %s", instance.key.sop_instance_uid, error or type(error).__name__)
+        log.warning("%s could not be sent: %s", instance.key.sop_instance_uid, error)
 
     def lost_all(self, instances: Iterable[Instance]) -> None:
         """All of these could not be sent, for one reason."""

@@ -1,6 +1,7 @@
 """Which service an abstract syntax belongs to. What no service knows is an object: it is stored."""
 
 from enum import Enum
+from functools import lru_cache
 
 from pynetdicom import sop_class
 from pynetdicom.service_class import ServiceClass, StorageServiceClass
@@ -33,6 +34,7 @@ class Service(Enum):
     NONE = "none"
 
 
+@lru_cache(maxsize=1024)
 def service_of(abstract_syntax: str) -> Service:
     """The service of an abstract syntax; private and unknown SOP Classes are storage."""
     if abstract_syntax == VERIFICATION:

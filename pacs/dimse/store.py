@@ -10,6 +10,7 @@ from pacs.association import command as commands
 from pacs.association.command import Command
 from pacs.association.contexts import Context
 from pacs.association.endings import ProtocolError
+from pacs.association.stream import skip
 from pacs.dimse.session import Session
 from pacs.dimse.statuses import INVALID_OBJECT_INSTANCE, NO_SUCH_ARGUMENT, SUCCESS, outcome_status, status_of
 from storage.errors import ArchiveError
@@ -25,7 +26,7 @@ def handle_store(session: Session, context: Context, command: Command) -> None:
     if not command.has_dataset:
         status, comment = NO_SUCH_ARGUMENT, "no dataset"
     elif not _is_uid(command.sop_instance_uid) or not _is_uid(command.sop_class_uid):
-        _drain(session.stream.fragments(context.context_id), session.max_object)
+        session.stream.skip_dataset(context.context_id, session.max_object)
         status, comment = INVALID_OBJECT_INSTANCE, "no valid SOP Class or SOP Instance UID"
     else:
         try:
@@ -61,7 +62,7 @@ def _receive(session: Session, context: Context, command: Command) -> Outcome:
             _write(fragments, incoming, session.max_object)
             return session.archive.store(incoming, Expected(command.sop_class_uid, command.sop_instance_uid))
     except ArchiveError:
-        _drain(fragments, session.max_object)
+        skip(fragments, session.max_object)
         raise
 
 
@@ -72,14 +73,6 @@ def _write(fragments: Iterator[memoryview], incoming: Incoming, limit: int) -> N
         if size > limit:
             raise ProtocolError(f"an object of more than {limit} bytes")
         incoming.write(fragment)
-
-
-def _drain(fragments: Iterator[memoryview], limit: int) -> None:
-    size = 0
-    for fragment in fragments:
-        size += len(fragment)
-        if size > limit:
-            raise ProtocolError(f"an object of more than {limit} bytes")
 
 
 def _is_uid(text: str) -> bool:

@@ -30,7 +30,7 @@ def echo(peer: Peer, own_ae: str, timeout: float = 10.0) -> float:
             status = association.echo(next(iter(association.contexts.values())))
             elapsed = (time.monotonic() - started) * 1000
     except AssociationEnd as end:
-        raise PeerUnreachable(f"{peer.ae_title} ended the association: {_words(end)}") from end
+        raise PeerUnreachable(f"{peer.ae_title} ended the association: {end}") from end
     if status != 0:
         raise PeerUnreachable(f"{peer.ae_title} answered C-ECHO with status {status:04X}")
     return elapsed
@@ -58,7 +58,7 @@ class Sender:
         try:
             return self._scu.send(instance)
         except AssociationEnd as end:
-            raise PeerUnreachable(f"the association with {self._peer.ae_title} broke: {_words(end)}") from end
+            raise PeerUnreachable(f"the association with {self._peer.ae_title} broke: {end}") from end
 
 
 def open_sender(
@@ -99,7 +99,3 @@ def groups(instances: Iterable[Instance]) -> Iterator[list[Instance]]:
         group.append(instance)
     if group:
         yield group
-
-
-def _words(end: AssociationEnd) -> str:
-    return str(end) or type(end).__name__

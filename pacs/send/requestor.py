@@ -109,7 +109,7 @@ def request(
         contexts, longest = decode_accept(data, proposals)
     except AssociationEnd as end:
         stream.close()
-        raise PeerUnreachable(f"{peer.ae_title} does not answer as a DICOM peer: {_words(end)}") from end
+        raise PeerUnreachable(f"{peer.ae_title} does not answer as a DICOM peer: {end}") from end
     except PeerUnreachable:
         stream.close()
         raise
@@ -138,7 +138,3 @@ def _connect(peer: Peer, seconds: float) -> socket.socket:
         return socket.create_connection(address, timeout=seconds)
     except OSError as error:
         raise PeerUnreachable(f"{peer.ae_title} cannot be reached: {error.strerror or error}") from error
-
-
-def _words(end: AssociationEnd) -> str:
-    return str(end) or type(end).__name__
