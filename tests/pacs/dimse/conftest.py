@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -103,7 +104,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 5) -> None:
         time.sleep(0.01)
 
 
-def new_door(folder: Path, codecs: Codecs | None = None, **settings: int | str) -> Door:
+def new_door(folder: Path, codecs: Codecs | None = None, **settings: Any) -> Door:
     """A door that is not open yet."""
     database = Database(f"sqlite:///{folder / 'index.sqlite'}")
     database.migrate()

@@ -1,6 +1,7 @@
 """A-ASSOCIATE-RQ PDUs as pynetdicom would send them, for tests."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pynetdicom import pdu as pdus
 from pynetdicom.pdu_primitives import (
@@ -38,7 +39,7 @@ def association_request(
     length, uid = MaximumLengthNotification(), ImplementationClassUIDNotification()
     length.maximum_length_received = max_pdu
     uid.implementation_class_uid = "1.2.3.4"
-    items: list[object] = [length, uid]
+    items: list[Any] = [length, uid]
     for sop_class, (scu, scp) in (roles or {}).items():
         role = SCP_SCU_RoleSelectionNegotiation()
         role.sop_class_uid, role.scu_role, role.scp_role = sop_class, scu, scp

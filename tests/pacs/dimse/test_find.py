@@ -27,8 +27,12 @@ from tests.support.dcmtk import dcmtk
 def filled(door: Door, tmp_path: Path) -> Door:
     """Patient BN001 with studies 1 and 2, patient BN002 with study 3; two series of two instances in each."""
     paths = [
-        write(tmp_path / "in", ct(study, series, number, **more))
-        for study, more in ((1, {}), (2, {}), (3, {"PatientID": "BN002", "PatientName": "Trần^Thị^Đào"}))
+        write(tmp_path / "in", ct(study, series, number, PatientID=patient_id, PatientName=name))
+        for study, patient_id, name in (
+            (1, "BN001", "Nguyễn^Văn^An"),
+            (2, "BN001", "Nguyễn^Văn^An"),
+            (3, "BN002", "Trần^Thị^Đào"),
+        )
         for series in (1, 2)
         for number in (1, 2)
     ]
@@ -46,7 +50,8 @@ def ask(door: Door, identifier: Dataset, sop_class: str = STUDY_ROOT_FIND, **mor
 
 def find(stream: PduStream, identifier: Dataset, sop_class: str = STUDY_ROOT_FIND) -> tuple[list[Dataset], list[int]]:
     stream.send_message(1, find_rq(sop_class), encode(identifier, EXPLICIT))
-    answers, statuses = [], []
+    answers: list[Dataset] = []
+    statuses: list[int] = []
     while True:
         _, command = stream.read_command()
         statuses.append(command.status)
@@ -178,7 +183,7 @@ def test_a_cancelled_query_ends_with_fe00(filled: Door) -> None:
     )  # fmt: skip
     identifier = encode(keys("STUDY", StudyInstanceUID=""), EXPLICIT)
     connection.sendall(stream.encoded(1, find_rq(), identifier) + stream.encoded(1, cancel))
-    statuses = []
+    statuses: list[int] = []
     while not statuses or statuses[-1] >= 0xFF00:
         _, command = stream.read_command()
         statuses.append(command.status)

@@ -96,7 +96,10 @@ def test_where_a_peer_can_be_reached(host: str, port: int | None, address: tuple
 
 
 def instance(sop_class: str, syntax: str = "1.2.840.10008.1.2.4.90") -> Instance:
-    facts = InstanceFacts("1.2", sop_class, syntax, 1, None, None, None, None, 0, 0, None, None, None)
+    facts = InstanceFacts(
+        sop_instance_uid="1.2", sop_class_uid=sop_class, transfer_syntax_uid=syntax, number=1, rows=None, columns=None,
+        bits_allocated=None, frames=0, dataset_offset=0, pixel_offset=None, pixel_length=None, frame_length=None,
+    )  # fmt: skip
     return Instance(1, InstanceKey("1", "1.1", "1.2"), facts, StoredObject("k", 1, "0" * 64, 0), "CT")
 
 
