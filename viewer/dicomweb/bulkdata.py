@@ -3,6 +3,7 @@
 The path is ``<tag>`` for a value of the dataset and ``<tag>/<item>/<tag>…`` for one inside sequences, items from 0.
 """
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 
@@ -10,7 +11,7 @@ from flask import Response
 
 from pacs.archive import Archive
 from pacs.archive.frames import opened_header
-from pacs.dataset.scan import PIXELS, UNDEFINED, Element
+from pacs.dataset.scan import PIXELS, UNDEFINED, Buffer, Element
 from pacs.dataset.values import Reader
 from pacs.pixels.syntaxes import DEFLATED, EXPLICIT, IMPLICIT, NATIVE
 from storage.errors import NotFound
@@ -22,6 +23,7 @@ from viewer.dicomweb.multipart import Part, multipart_response
 from viewer.dicomweb.ranges import IMMUTABLE, Read, not_modified, ranged, validated
 
 _TAG = re.compile(r"[0-9A-Fa-f]{8}", re.ASCII)
+_ITEM = b"\xfe\xff\x00\xe0"
 _MOST_STEPS = 65
 
 
@@ -54,11 +56,12 @@ def _pixels(archive: Archive, instance: Instance, address: str, path: str) -> Re
 
 def _octets(read: Read, size: int, instance: Instance, address: str, path: str) -> Response:
     choice = choose(accepted(), [Offer(OCTETS, EXPLICIT, stored=True)])
-    etag = f"{instance.stored.sha256[:32]}-{path.upper().replace('/', '-')}"
+    what = f"{instance.stored.sha256} {path.upper()} {address if choice.multipart else ''}"
+    etag = hashlib.sha256(what.encode()).hexdigest()[:32]
     response = not_modified(etag, IMMUTABLE)
     if response is None and choice.multipart:
         part = Part(OCTETS, lambda: read(0, size), size, address)
-        response = validated(multipart_response(OCTETS, [part]), etag, IMMUTABLE)
+        response = validated(multipart_response(OCTETS, [part], etag), etag, IMMUTABLE)
     elif response is None:
         response = ranged(read, size, OCTETS, etag, IMMUTABLE)
     response.vary.add("Accept")
@@ -71,12 +74,24 @@ def _value(archive: Archive, instance: Instance, path: Sequence[int]) -> tuple[R
     with opened_header(archive.objects, instance) as header:
         scanner = header.scanner()
         element = _found(scanner.top_level(header.start), path)
-        if element.items is not None or element.length == UNDEFINED:
+        if element.items is not None:
             raise NotFound("this element has no binary value")
+        if element.length == UNDEFINED:
+            return _held(b"".join(_fragments(header.buffer, element.offset)))
         if scanner.little and instance.facts.transfer_syntax_uid != DEFLATED:
             begin = instance.facts.dataset_offset - header.start + element.offset
             return lambda at, length: slice_of(archive, instance, begin + at, length), element.length
         return _held(Reader(scanner).little_endian(element, "OW" if " or " in element.vr else element.vr))
+
+
+def _fragments(buffer: Buffer, position: int) -> Iterator[bytes]:
+    """The fragments of a compressed value inside a sequence, such as an icon; without the Basic Offset Table."""
+    first = True
+    while buffer[position : position + 4] == _ITEM:
+        length = int.from_bytes(buffer[position + 4 : position + 8], "little")
+        if not first:
+            yield buffer[position + 8 : position + 8 + length]
+        position, first = position + 8 + length, False
 
 
 def _held(data: bytes) -> tuple[Read, int]:

@@ -31,7 +31,7 @@ def retrieve_frames(archive: Archive, instance: Instance, numbers: Sequence[int]
     """The frames of these numbers, from 1, as the client accepts them."""
     choice = choose(accepted(), offers_of(instance), single=len(numbers) == 1)
     offer = choice.offer
-    etag = _etag(instance, numbers, offer)
+    etag = _etag(instance, numbers, offer, address if choice.multipart else "")
     unchanged = not_modified(etag, IMMUTABLE)
     if unchanged is not None:
         return _varying(unchanged)
@@ -52,7 +52,7 @@ def retrieve_frames(archive: Archive, instance: Instance, numbers: Sequence[int]
             f"{address}/frames/{number}",
         )
 
-    response = multipart_response(offer.type, [part(position, number) for position, number in enumerate(numbers)])
+    response = multipart_response(offer.type, [part(position, number) for position, number in enumerate(numbers)], etag)
     return _varying(validated(response, etag, IMMUTABLE))
 
 
@@ -114,8 +114,8 @@ def _stored_size(instance: Instance, number: int) -> int | None:
     return facts.frame_length
 
 
-def _etag(instance: Instance, numbers: Sequence[int], offer: Offer) -> str:
-    what = f"{instance.stored.sha256} {','.join(map(str, numbers))} {offer.type} {offer.transfer_syntax}"
+def _etag(instance: Instance, numbers: Sequence[int], offer: Offer, address: str) -> str:
+    what = f"{instance.stored.sha256} {','.join(map(str, numbers))} {offer.type} {offer.transfer_syntax} {address}"
     return hashlib.sha256(what.encode()).hexdigest()[:32]
 
 

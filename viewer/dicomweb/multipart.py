@@ -1,5 +1,6 @@
 """multipart/related (RFC 2387): written as it is sent, read as it arrives; never whole in memory."""
 
+import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -27,12 +28,13 @@ class Part:
     location: str = ""
 
 
-def multipart_response(type: str, parts: Iterable[Part]) -> Response:
+def multipart_response(type: str, parts: Iterable[Part], etag: str = "") -> Response:
     """A response of these parts; with Content-Length when every part knows its size.
 
-    Parts that come from a generator are taken one at a time while sending.
+    Parts that come from a generator are taken one at a time while sending. The boundary is made of `etag`, a hash of
+    what is sent and so nothing it could contain: the same answer has the same bytes, as a strong validator says.
     """
-    boundary = f"hc-{os.urandom(18).hex()}"
+    boundary = f"hc-{hashlib.sha256((etag or os.urandom(16).hex()).encode()).hexdigest()[:40]}"
     known = list(parts) if isinstance(parts, list | tuple) else None
     response = Response(_written(boundary, parts if known is None else known), direct_passthrough=True)
     response.headers["Content-Type"] = f'multipart/related; type="{type}"; boundary={boundary}'

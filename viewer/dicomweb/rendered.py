@@ -43,7 +43,7 @@ def retrieve_rendered(archive: Archive, instance: Instance, numbers: Sequence[in
     if unchanged is None:
         pictures = ((number, archive.rendered(instance, number, options)) for number in numbers)
         places = ((f"{address}/frames/{number}/rendered", data) for number, data in pictures)
-        unchanged = validated(_answer(choice, places), etag, _KEPT)
+        unchanged = validated(_answer(choice, places, etag), etag, _KEPT)
     return _explained(unchanged)
 
 
@@ -67,7 +67,7 @@ def retrieve_rendered_all(archive: Archive, instances: Sequence[Instance], base:
         else:
             instance, number = middle(pictorial)
             places = iter([("", archive.rendered(instance, number, options))])
-        unchanged = validated(_answer(choice, places), etag, _KEPT_WHILE_GROWING)
+        unchanged = validated(_answer(choice, places, etag), etag, _KEPT_WHILE_GROWING)
     return _explained(unchanged)
 
 
@@ -199,14 +199,14 @@ def _all_pictures(
             yield f"{address}/frames/{number}/rendered", archive.rendered(instance, number, options)
 
 
-def _answer(choice: Choice, pictures: Iterator[tuple[str, bytes]]) -> Response:
+def _answer(choice: Choice, pictures: Iterator[tuple[str, bytes]], etag: str) -> Response:
     first = next(pictures)
     if not choice.multipart:
         return _picture(choice, first[1])
 
     type = choice.offer.type
     parts = (_part(type, place, data) for place, data in chain((first,), pictures))
-    return multipart_response(type, parts)
+    return multipart_response(type, parts, etag)
 
 
 def _part(type: str, place: str, data: bytes) -> Part:

@@ -6,26 +6,14 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from werkzeug.test import TestResponse
 
 from storage.model.archive import Scope
 from tests.support.corpus import images
 from tests.viewer.dicomweb.conftest import SYNTAXES, Shelf, url_of
-from viewer.dicomweb.media_types import content_type
-from viewer.dicomweb.multipart import Reader
+from tests.viewer.dicomweb.reading import parts_of
 
 ANY_SYNTAX = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 EXPLICIT, JLS, J2K = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.90"
-
-
-def parts_of(response: TestResponse) -> list[tuple[dict[str, str], bytes]]:
-    """The parts of a multipart response."""
-    type, parameters = content_type(response.headers["Content-Type"])
-    assert type == "multipart/related"
-    data = response.get_data()
-    if "Content-Length" in response.headers:
-        assert int(response.headers["Content-Length"]) == len(data)
-    return [(part.headers, b"".join(part.body())) for part in Reader(io.BytesIO(data), parameters["boundary"])]
 
 
 @pytest.mark.parametrize("path", SYNTAXES, ids=lambda path: path.name)
