@@ -78,7 +78,8 @@ def _recoded(
     spool: Path | None,
 ) -> Iterator[bytes]:
     dataset = read_plain(header)
-    if _hides_overlays(dataset):
+    cells = facts.transfer_syntax_uid in syntaxes.NATIVE or facts.transfer_syntax_uid == syntaxes.RLE
+    if cells and _hides_overlays(dataset):
         raise UnsupportedTransferSyntax("The unused bits of the pixel cells hold an overlay that would be lost")
     stored = iter(frames)
     first = next(stored, None)
