@@ -91,19 +91,26 @@ export function bytes(value: number): string {
 
 /** A moment as date and time of this device. */
 export function dateTime(ms: number): string {
-  return new Intl.DateTimeFormat(locale(), {
-    day: '2-digit', month: '2-digit', year: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23',
-  }).format(ms);
+  const day = new Intl.DateTimeFormat(locale(), { day: '2-digit', month: '2-digit', year: 'numeric' }).format(ms);
+  const time = new Intl.DateTimeFormat(locale(), { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(ms);
+  return `${day} ${time}`;
 }
 
+/** The time now, as far as texts like "5 minutes ago" care; it moves on twice a minute. */
+export const clock = signal(Date.now());
+setInterval(() => (clock.value = Date.now()), 30_000);
+
+const JUST_NOW: Record<Language, string> = { vi: 'vừa xong', en: 'just now' };
+
 /** How long ago a moment was: `5 phút trước`. */
-export function relative(ms: number, now: number = Date.now()): string {
+export function relative(ms: number, now: number = Math.max(clock.value, ms)): string {
   const format = new Intl.RelativeTimeFormat(locale(), { numeric: 'auto', style: 'long' });
   const seconds = Math.round((ms - now) / 1000);
   const steps: [Intl.RelativeTimeFormatUnit, number][] = [
     ['second', 60], ['minute', 60], ['hour', 24], ['day', 30], ['month', 12], ['year', Infinity],
   ];
-  let value = Math.abs(seconds) < 10 ? 0 : seconds;
+  if (Math.abs(seconds) < 60) return JUST_NOW[language.value];
+  let value = seconds;
   for (const [unit, size] of steps) {
     if (Math.abs(value) < size) return format.format(value, unit);
     value = Math.trunc(value / size);

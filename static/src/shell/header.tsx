@@ -53,7 +53,7 @@ export function Header() {
 function ImportButton() {
   const { finished, files } = summary.value;
   return (
-    <Button icon="upload" busy={false} class={running.value ? 'btn-running' : ''} onClick={openImport} data-testid="import-open">
+    <Button icon="upload" aria-label={running.value ? undefined : words('import')} class={running.value ? 'btn-running' : ''} onClick={openImport} data-testid="import-open">
       {running.value ? importWords('running', { done: finished, total: files }) : words('import')}
     </Button>
   );

@@ -1,13 +1,21 @@
 /** How the parts of the system are. */
 import type { ComponentChildren } from 'preact';
-import { number } from '../../common/i18n';
+import { bytes, number } from '../../common/i18n';
 import { Icon } from '../../common/icons';
 import { Button } from '../../common/ui';
 import { Section, useLoaded } from './parts';
 import { words } from './strings';
 
+interface Check {
+  name: string;
+  ok: boolean;
+  detail: string;
+  free?: number;
+  total?: number;
+}
+
 interface Report {
-  checks: { name: string; ok: boolean; detail: string }[];
+  checks: Check[];
   counts: Record<string, number | Record<string, number>>;
   /** Which processes are up; empty when nobody supervises them. */
   doors: Record<string, boolean>;
@@ -23,7 +31,7 @@ export function Health() {
         {(data?.checks ?? []).map((check) => (
           <li key={check.name} class={check.ok ? 'check check-ok' : 'check check-bad'} data-testid={`check-${check.name}`}>
             <Icon name={check.ok ? 'check' : 'warning'} />
-            <div><strong>{nameOf(check.name)}</strong><p class="muted wrap">{check.detail}</p></div>
+            <div><strong>{nameOf(check.name)}</strong><p class="muted wrap">{detailOf(check)}</p></div>
             <span>{words(check.ok ? 'health.ok' : 'health.bad')}</span>
           </li>
         ))}
@@ -51,6 +59,15 @@ function Facts({ title, facts }: { title: string; facts: [string, ComponentChild
 }
 
 const Up = ({ up }: { up: boolean }) => <span class={up ? 'state state-on' : 'state state-off'}>{words(up ? 'health.up' : 'health.down')}</span>;
+
+/** What was found, in the language of the page as far as we know the sentence. */
+function detailOf(check: Check): string {
+  if (check.free !== undefined && check.total !== undefined) return words('health.disk', { free: bytes(check.free), total: bytes(check.total) });
+  const answers = /^(\S+) answers in (\d+) ms$/.exec(check.detail);
+  if (answers) return words('health.answers', { name: answers[1] ?? '', ms: Number(answers[2]) });
+  if (check.name === 'last backup' && check.detail.startsWith('none')) return words('health.noBackup');
+  return check.detail;
+}
 
 function countText(value: number | Record<string, number>): string {
   if (typeof value === 'number') return number(value);

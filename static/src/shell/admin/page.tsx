@@ -1,5 +1,6 @@
 /** Administration: one page for each thing to look after, as far as one's rights go. */
 import './admin.css';
+import { useEffect } from 'preact/hooks';
 import { may, type Right } from '../../common/api';
 import { Icon, type IconName } from '../../common/icons';
 import { Health } from './health';
@@ -21,6 +22,8 @@ const PAGES = [
 export function AdminPage({ page }: { page: string }) {
   const allowed = PAGES.filter(({ right }) => may(right));
   const current = allowed.find(({ name }) => name === page) ?? allowed[0];
+  const name = current?.name;
+  useEffect(() => document.querySelector('.admin-nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' }), [name]);
   if (!current) return null;
   return (
     <div class="admin">

@@ -133,12 +133,12 @@ function EchoButton({ peer, onDone }: { peer: Peer; onDone: () => void }) {
   };
   return (
     <span class="echo">
-      {echo && (
+      <span class="echo-place">{echo && (
         <span class={echo.ok ? 'echo-ok' : 'echo-bad'} role="status" title={echo.detail} data-testid="echo-result">
           <Icon name={echo.ok ? 'check' : 'warning'} size={14} />
           {echo.ok ? words('peers.echo.ok', { ms: number(echo.ms ?? 0, { maximumFractionDigits: 0 }) }) : words('peers.echo.bad')}
         </span>
-      )}
+      )}</span>
       <Button busy={busy} disabled={peer.port === null} onClick={() => void ask()} data-testid="peer-echo">{words('peers.echo')}</Button>
     </span>
   );

@@ -25,13 +25,13 @@ export function ImportDialog() {
       )}
     >
       <div class="import">
-        {!running && <Hospital />}
-        {!running && <DropBox />}
         {queue.nothingFound.value && <Notice kind="warn">{words('none')}</Notice>}
         {queue.gathering.value !== null && <p class="muted">{words('reading', { count: queue.gathering.value })}</p>}
         {files > 0 && <State />}
         {files > 0 && <Summary />}
         {queue.problems.value.length > 0 && <Problems />}
+        {!running && <Hospital />}
+        {!running && <DropBox />}
       </div>
     </Dialog>
   );

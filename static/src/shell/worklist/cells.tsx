@@ -80,12 +80,12 @@ export function Modalities({ study }: { study: Study }) {
   );
 }
 
-export function ImageCount({ study }: { study: Study }) {
+export function ImageCount({ study, unit }: { study: Study; unit?: boolean }) {
   const growing = receiving.value.has(keyOf(study));
   return (
     <span class={growing ? 'image-count growing' : 'image-count'} title={`${words('images', { count: study.instances })}, ${words('seriesCount', { count: study.series })}`} data-testid="row-images">
       {growing && <span class="receiving-dot" role="img" aria-label={words('receiving')} />}
-      {number(study.instances)}
+      {unit ? words('images', { count: study.instances }) : number(study.instances)}
     </span>
   );
 }
@@ -93,9 +93,9 @@ export function ImageCount({ study }: { study: Study }) {
 export function Conflict({ study }: { study: Study }) {
   if (!study.conflicts) return null;
   return (
-    <span class="conflict-badge" title={words('conflict.title', { count: study.conflicts })} data-testid="row-conflict">
+    <span class="conflict-badge" role="img" aria-label={words('conflict')} title={words('conflict.title', { count: study.conflicts })} data-testid="row-conflict">
       <Icon name="conflict" size={12} />
-      {words('conflict')}
+      <span>{words('conflict')}</span>
     </span>
   );
 }

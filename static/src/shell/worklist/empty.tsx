@@ -51,7 +51,7 @@ function Samples() {
   const heard = task ? store.tasks.value[task.id] : undefined;
   const now = heard && task && heard.done >= task.done ? heard : task;
   const state = now?.state ?? '';
-  const failed = state === 'failed' || state === 'dead';
+  const failed = state === 'dead';
   const over = state === 'done' || failed;
 
   useEffect(() => {
@@ -69,7 +69,7 @@ function Samples() {
     setFailure(null);
     try {
       const answer = await post<{ task: number }>('/api/samples');
-      setTask({ id: answer.task, kind: 'samples', done: 0, total: 0, state: 'waiting' });
+      setTask({ id: answer.task, kind: 'samples', done: 0, total: 0, state: 'ready' });
     } catch (error) {
       setFailure(explain(error));
     } finally {
@@ -78,11 +78,12 @@ function Samples() {
   };
 
   return (
-    <div class="way">
-      <h3><Icon name="folder" />{words('empty.samples')}</h3>
-      <p class="muted">{words('empty.samples.text')}</p>
-      {failure && <Notice kind="bad">{failure}</Notice>}
-      {failed && <Notice kind="bad">{words('empty.samples.failed')}</Notice>}
+    <div class="way way-row">
+      <div class="way-text">
+        <h3><Icon name="folder" />{words('empty.samples')}</h3>
+        <p class="muted">{words('empty.samples.text')}</p>
+        {(failure ?? failed) && <Notice kind="bad">{failure ?? words('empty.samples.failed')}</Notice>}
+      </div>
       {now && !failed
         ? (
           <div class="samples-progress" data-testid="samples-progress">

@@ -17,6 +17,8 @@ const AHEAD = 24;
 
 const viewTop = signal(0);
 const viewHeight = signal(600);
+const viewWidth = signal(1200);
+const columns = computed(() => (viewWidth.value >= 1560 ? 'wide' : viewWidth.value >= 1180 ? 'medium' : viewWidth.value >= 980 ? 'narrow' : 'tight'));
 /** The row under the pointer; it must not be moved away. */
 export const hovered = signal<string | null>(null);
 
@@ -38,6 +40,7 @@ export function Table() {
     if (!box) return;
     const measure = (): void => {
       viewHeight.value = box.clientHeight;
+      viewWidth.value = box.clientWidth;
       viewTop.value = box.scrollTop;
     };
     const observer = new ResizeObserver(measure);
@@ -60,7 +63,7 @@ export function Table() {
   const count = loading ? Math.ceil(viewHeight.value / height) : rows.length;
   const tail = store.loadingMore.value || store.moreFailed.value ? 1 : 0;
   return (
-    <div class={`list list-${layout.value}`} role="grid" aria-label={words('title')} aria-rowcount={rows.length + 1} aria-busy={loading} data-testid="worklist">
+    <div class={`list list-${layout.value} list-${columns.value}`} role="grid" aria-label={words('title')} aria-rowcount={rows.length + 1} aria-busy={loading} data-testid="worklist">
       {!cards && <Head />}
       <NewPill onShow={() => {
         store.showNew();
@@ -103,14 +106,14 @@ function Head() {
       <Column>{words('col.status')}</Column>
       <Column sort="patient_name" testid="sort-patient">{words('col.patient')}</Column>
       <Column>{words('col.id')}</Column>
-      <Column>{words('col.age')}</Column>
+      <Column name="age">{words('col.age')}</Column>
       <Column>{words('col.modality')}</Column>
       <Column>{words('col.study')}</Column>
       <Column name="accession">{words('col.accession')}</Column>
       {several() && <Column name="hospital">{words('col.hospital')}</Column>}
       <Column sort="study_date" testid="sort-date">{words('col.date')}</Column>
       <Column name="images">{words('col.images')}</Column>
-      <Column sort="received_at" testid="sort-received">{words('col.received')}</Column>
+      <Column sort="received_at" name="received" testid="sort-received">{words('col.received')}</Column>
     </div>
   );
 }
@@ -124,7 +127,7 @@ function Column({ children, sort, name, testid }: { children: string; sort?: 'pa
   const natural: Sort = sort === 'patient_name' ? sort : down;
   const other: Sort = natural === sort ? down : sort;
   return (
-    <div class="col" role="columnheader" aria-sort={direction ?? 'none'}>
+    <div class={`col col-${name ?? 'plain'}`} role="columnheader" aria-sort={direction ?? 'none'}>
       <button type="button" class={direction ? 'sort sort-on' : 'sort'} data-testid={testid} title={words('sort.by', { column: children })}
         onClick={() => store.change({ sort: current === natural ? other : natural })}>
         {children}
@@ -179,14 +182,14 @@ function Cells({ study, first }: { study: Study; first: boolean }) {
       <div class="col" role="gridcell"><StatusButton study={study} /></div>
       <div class="col col-name" role="gridcell"><Open study={study} first={first} /><Conflict study={study} /></div>
       <Cell text={study.PatientID} />
-      <Cell text={sexAge(study)} />
+      <Cell text={sexAge(study)} name="age" />
       <div class="col" role="gridcell"><Modalities study={study} /></div>
       <Cell text={study.StudyDescription} none={words('noDescription')} />
       <Cell text={study.AccessionNumber} name="accession" />
       {several() && <Cell text={study.hospital_name} name="hospital" />}
       <Cell text={studyDate(study)} />
       <div class="col col-images" role="gridcell"><ImageCount study={study} /></div>
-      <div class="col col-dim" role="gridcell"><Received study={study} /></div>
+      <div class="col col-dim col-received" role="gridcell"><Received study={study} /></div>
     </div>
   );
 }
@@ -225,7 +228,7 @@ function Card({ study, first }: { study: Study; first: boolean }) {
       <div class="card-line card-text"><Modalities study={study} /><span class="cut">{study.StudyDescription || words('noDescription')}</span></div>
       <div class="card-line card-dim">
         <span class="cut">{[study.PatientID, sexAge(study)].filter(Boolean).join(' · ')}</span>
-        <ImageCount study={study} />
+        <ImageCount study={study} unit />
       </div>
       <div class="card-line card-dim"><span class="cut">{studyDate(study)}{several() && ` · ${study.hospital_name}`}</span><Received study={study} /></div>
     </div>
@@ -238,7 +241,7 @@ function SkeletonRow({ top, seed }: { top: number; seed: number }) {
     <div class="row row-skeleton" style={{ top: `${top}px` }} aria-hidden="true">
       {layout.value === 'cards'
         ? <div class="card">{widths.slice(1, 5).map((width) => <div key={width} class="card-line"><span class="skeleton" style={{ width: `${width}px` }} /></div>)}</div>
-        : <div class="row-grid">{widths.map((width, at) => <div key={at} class="col"><span class="skeleton" style={{ width: `${width}px` }} /></div>)}</div>}
+        : <div class={several() ? 'row-grid with-hospital' : 'row-grid'}>{widths.map((width, at) => <div key={at} class={at === 3 ? 'col col-age' : 'col'}><span class="skeleton" style={{ width: `${width}px` }} /></div>)}</div>}
     </div>
   );
 }

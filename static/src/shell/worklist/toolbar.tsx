@@ -24,10 +24,8 @@ export function Toolbar() {
         {small
           ? <Button icon="filter" class={narrowedBeyondSearch() ? 'btn-on' : ''} onClick={() => (sheet.value = true)} data-testid="filters-open">{words('filters')}</Button>
           : <><Dates /><StatusFilter /><HospitalFilter /></>}
-        {!small && <Clear />}
-        {!small && <span class="toolbar-end"><Count /><Live /></span>}
       </div>
-      <div class="toolbar-row toolbar-chips"><ModalityChips />{small && <span class="toolbar-end"><Live /></span>}</div>
+      <div class="toolbar-row toolbar-chips"><ModalityChips /><span class="toolbar-end">{!small && <><Clear /><Count /></>}<Live /></span></div>
       {small && sheet.value && <Sheet />}
     </div>
   );
@@ -44,7 +42,7 @@ function Sheet() {
       <div class="sheet">
         <div><p class="field-label">{words('date')}</p><Dates /></div>
         <div><p class="field-label">{words('status')}</p><StatusFilter /></div>
-        <HospitalFilter />
+        {several() && <div><p class="field-label">{words('hospital')}</p><HospitalFilter /></div>}
         <div>
           <label class="field-label" for="sheet-sort">{words('sort.label')}</label>
           <select id="sheet-sort" class="select" value={store.filters.value.sort} onChange={(event) => store.change({ sort: event.currentTarget.value as Sort })}>
@@ -134,9 +132,11 @@ function StatusFilter() {
   );
 }
 
+const several = (): boolean => (session.value?.hospitals.length ?? 0) > 1;
+
 function HospitalFilter() {
   const hospitals = session.value?.hospitals ?? [];
-  if (hospitals.length < 2) return null;
+  if (!several()) return null;
   const { hospital } = store.filters.value;
   return (
     <select class={hospital ? 'select select-on' : 'select'} value={hospital} aria-label={words('hospital')} data-testid="hospital-filter"
