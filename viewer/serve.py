@@ -1,14 +1,18 @@
 """The web door as one process of the supervisor: gunicorn embedded, its workers open the archive after forking."""
 
 import contextlib
+import errno
 import json
 import logging
 import os
+import selectors
 import socket
 import struct
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +20,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 from gunicorn.http.errors import ParseException
+from gunicorn.util import close_graceful
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from pacs.archive import Archive
@@ -30,7 +35,9 @@ log = logging.getLogger(__name__)
 GRACE_SECONDS = 6
 HEADER_SECONDS = 15.0  # a request's head must be complete within this
 SILENCE_SECONDS = 30  # nothing read or written for so long ends the connection
+CROWDED_SECONDS = 2.0  # the same, and the patience with bodies, while most threads are taken
 PATIENCE_SECONDS = 10.0  # time we wait for a body before its speed counts
+LINGER_SECONDS = 2.0  # a client has so long to take the end of a last answer
 SLOWEST = 1024  # bytes a second
 KEEPALIVE_SECONDS = 75
 
@@ -80,12 +87,13 @@ class Server(BaseApplication):  # type: ignore[misc]
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """gthread that lets no slow client hold a thread, and whose event streams end when it does."""
+    """gthread that lets no silent or slow client keep a thread for long, and whose event streams end when it does."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._heads: dict[TConn, float] = {}
-        self._heads_lock = threading.Lock()
+        self._lock = threading.Lock()
+        self._heads: dict[TConn, float] = {}  # connections whose request head is being read, and since when
+        self._busy = 0
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """SIGTERM: no new requests, streams end, what is being answered is finished."""
@@ -93,18 +101,45 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         with contextlib.suppress(AttributeError, KeyError):
             self.wsgi.extensions["hoichan.stop"]()
 
+    def accept(self, listener: Any) -> None:
+        """A new connection waits in the poller, not in a thread, until it says something."""
+        try:
+            sock, address = listener.accept()
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
+                raise
+            return
+        self.nr_conns += 1
+        conn = TConn(self.cfg, sock, address, listener.getsockname())
+        conn.timeout = time.monotonic() + SILENCE_SECONDS
+        self.pending_conns.append(conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
+
     def handle(self, conn: TConn) -> Any:
         activity.set("-")
         limit = struct.pack("@ll", SILENCE_SECONDS, 0)
         with contextlib.suppress(OSError):
             conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
             conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-        with self._reading_head(conn):
-            return super().handle(conn)
+        with self._lock:
+            self._heads[conn] = time.monotonic()
+            self._busy += 1
+        try:
+            keep = super().handle(conn)
+            if not keep:
+                # Here and not in the main loop, which a client that never closes would hold up.
+                conn.sock.setblocking(True)
+                close_graceful(conn.sock, timeout=0.1 if self._is_crowded() else LINGER_SECONDS)
+                conn.close = _closed
+            return keep
+        finally:
+            self._head_is_read(conn)
+            with self._lock:
+                self._busy -= 1
 
     def handle_request(self, req: Any, conn: TConn) -> Any:
         self._head_is_read(conn)
-        pace(conn.parser.unreader)
+        pace(conn.parser.unreader, self._patience)
         return super().handle_request(req, conn)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
@@ -122,28 +157,25 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def murder_pending(self) -> None:
         """Called every second by the main loop: also ends connections that trickle their head."""
         super().murder_pending()
-        now = time.monotonic()
-        with self._heads_lock:
-            late = [conn for conn, deadline in self._heads.items() if deadline < now]
+        oldest = time.monotonic() - (CROWDED_SECONDS if self._is_crowded() else HEADER_SECONDS)
+        with self._lock:
+            late = [conn for conn, since in self._heads.items() if since < oldest]
         for conn in late:
             with contextlib.suppress(OSError):
                 conn.sock.shutdown(socket.SHUT_RDWR)
 
-    @contextlib.contextmanager
-    def _reading_head(self, conn: TConn) -> Iterator[None]:
-        with self._heads_lock:
-            self._heads[conn] = time.monotonic() + HEADER_SECONDS
-        try:
-            yield
-        finally:
-            self._head_is_read(conn)
-
     def _head_is_read(self, conn: TConn) -> None:
-        with self._heads_lock:
+        with self._lock:
             self._heads.pop(conn, None)
 
+    def _is_crowded(self) -> bool:
+        return self._busy > self.cfg.threads * 3 // 4
 
-def pace(unreader: Any) -> None:
+    def _patience(self) -> float:
+        return CROWDED_SECONDS if self._is_crowded() else PATIENCE_SECONDS
+
+
+def pace(unreader: Any, patience: Callable[[], float]) -> None:
     """Hold the sender of a body to SLOWEST bytes a second, counted over the time we wait for it."""
     receive = type(unreader).chunk
     waited, brought = 0.0, 0
@@ -154,11 +186,15 @@ def pace(unreader: Any) -> None:
         data: bytes = receive(unreader, size_hint)
         waited += time.monotonic() - began
         brought += len(data)
-        if data and waited > PATIENCE_SECONDS and brought < SLOWEST * waited:
+        if data and waited > patience() and brought < SLOWEST * waited:
             raise TimeoutError("the body comes too slowly")
         return data
 
     unreader.chunk = chunk
+
+
+def _closed(graceful: bool = False) -> None:
+    """Instead of closing a connection a second time."""
 
 
 _STATUS = {
@@ -177,8 +213,6 @@ class Journal(Logger):  # type: ignore[misc]
         self.access_log = logging.getLogger("gunicorn.access")
 
     def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        import sys
-
         error = sys.exc_info()[1]
         self.error_log.error("%s: %s", msg.split("%")[0].strip(), trace(error) if error else "")
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
 from pacs.archive import Archive
 from pacs.assembly import open_archive, prepare
@@ -39,20 +38,20 @@ class Person:
         self.user = user
         self.csrf = csrf
 
-    def get(self, path: str, **more: Any) -> TestResponse:
+    def get(self, path: str, **more: Any) -> Any:
         return self.client.get(path, **more)
 
-    def open(self, method: str, path: str, **more: Any) -> TestResponse:
+    def open(self, method: str, path: str, **more: Any) -> Any:
         headers = {"X-CSRF-Token": self.csrf, **more.pop("headers", {})}
         return self.client.open(path, method=method, headers=headers, **more)
 
-    def post(self, path: str, **more: Any) -> TestResponse:
+    def post(self, path: str, **more: Any) -> Any:
         return self.open("POST", path, **more)
 
-    def patch(self, path: str, **more: Any) -> TestResponse:
+    def patch(self, path: str, **more: Any) -> Any:
         return self.open("PATCH", path, **more)
 
-    def delete(self, path: str, **more: Any) -> TestResponse:
+    def delete(self, path: str, **more: Any) -> Any:
         return self.open("DELETE", path, **more)
 
 
@@ -65,7 +64,7 @@ class Web:
     config: Config
     hospital: Hospital
 
-    def anonymous(self) -> FlaskClient:
+    def anonymous(self) -> Any:
         return self.app.test_client()
 
     def hospital_of(self, code: str) -> Hospital:

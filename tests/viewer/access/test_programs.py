@@ -1,13 +1,14 @@
 """Programs come with a bearer token or a name and password, under /dicom-web only."""
 
 import base64
+import time
+from typing import Any
 
 import pytest
-from werkzeug.test import TestResponse
 
 from storage.index import accounts as store
 from tests.viewer.conftest import PASSWORD, Web
-from viewer.access import accounts, programs
+from viewer.access import accounts, passwords, programs
 
 
 def basic(name: str, password: str) -> dict[str, str]:
@@ -18,7 +19,7 @@ def bearer(secret: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {secret}"}
 
 
-def studies(web: Web, headers: dict[str, str]) -> TestResponse:
+def studies(web: Web, headers: dict[str, str]) -> Any:
     return web.anonymous().get("/dicom-web/studies", headers=headers)
 
 
@@ -104,18 +105,18 @@ def test_programs_are_told_both_ways_in_and_browsers_are_not(web: Web) -> None:
 def test_a_password_is_hashed_once_and_then_remembered_for_a_while(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     web.user("clinician")
     hashed = []
-    real = programs.verify_password
+    real = passwords.verify_password
 
     def counted(password: str, kept: str | None) -> bool:
         hashed.append(1)
         return real(password, kept)
 
-    monkeypatch.setattr(programs, "verify_password", counted)
+    monkeypatch.setattr("viewer.access.programs.verify_password", counted)
     for _ in range(20):
         assert studies(web, basic("clinician.main", PASSWORD)).status_code in (200, 204)
     assert len(hashed) == 1
-    now = programs.time.monotonic()
-    monkeypatch.setattr(programs.time, "monotonic", lambda: now + programs.REMEMBERED_SECONDS + 1)
+    now = time.monotonic()
+    monkeypatch.setattr("viewer.access.programs.time.monotonic", lambda: now + programs.REMEMBERED_SECONDS + 1)
     studies(web, basic("clinician.main", PASSWORD))
     assert len(hashed) == 2
 

@@ -3,21 +3,22 @@
 import statistics
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from werkzeug.test import TestResponse
 
 from pacs.config import WebConfig
 from storage.index import accounts as store
+from storage.index.types import now_ms
 from tests.viewer.conftest import PASSWORD, Web
 from viewer.access import throttle
 from viewer.access.secrets import kept
 from viewer.app import create_app
 
 
-def sign_in(web: Web, name: str, password: str = PASSWORD, address: str = "10.0.0.1", **more: object) -> TestResponse:
+def sign_in(web: Web, name: str, password: str = PASSWORD, address: str = "10.0.0.1", **more: Any) -> Any:
     client = more.pop("client", None) or web.anonymous()
-    return client.post(  # type: ignore[attr-defined, no-any-return]
+    return client.post(
         "/api/session", json={"name": name, "password": password}, environ_base={"REMOTE_ADDR": address}, **more
     )
 
@@ -131,7 +132,7 @@ def test_a_session_ends_when_idle_and_when_old(web: Web, monkeypatch: pytest.Mon
     secret = person.client.get_cookie("hoichan")
     assert secret is not None
     client.set_cookie("hoichan", secret.value)
-    real = store.now_ms
+    real = now_ms
     minutes = 0
 
     def later() -> int:

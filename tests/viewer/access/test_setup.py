@@ -1,5 +1,8 @@
 """The first account is made with the one-time link and in no other way."""
 
+import pytest
+
+from storage.index.types import now_ms
 from tests.viewer.conftest import PASSWORD, Web
 from viewer.access.setup import HOURS, create_setup_link
 
@@ -59,15 +62,9 @@ def test_a_new_link_voids_the_old_one(web: Web) -> None:
     assert web.anonymous().post("/api/setup", json=body(new)).status_code == 200
 
 
-def test_the_link_is_good_for_a_day(web: Web, monkeypatch: object) -> None:
-    import pytest
-
-    assert isinstance(monkeypatch, pytest.MonkeyPatch)
-    from storage.index import accounts as store
-
+def test_the_link_is_good_for_a_day(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     secret = secret_of(create_setup_link(web.archive.database, "http://x"))
-    real = store.now_ms
-    monkeypatch.setattr("storage.index.accounts.now_ms", lambda: real() + HOURS * 3_600_000 + 1000)
+    monkeypatch.setattr("storage.index.accounts.now_ms", lambda: now_ms() + HOURS * 3_600_000 + 1000)
     assert web.anonymous().post("/api/setup", json=body(secret)).status_code == 410
 
 

@@ -76,7 +76,7 @@ def test_without_a_build_the_page_says_what_to_do(web: Web, tmp_path: Path) -> N
         assert "make web" in answer.text
         assert answer.content_type.startswith("text/html")
     missing = app.test_client().get("/static/assets/x.js")
-    assert missing.json["type"] == "/problems/NotBuilt"
+    assert (missing.json or {})["type"] == "/problems/NotBuilt"
 
 
 def test_a_page_holds_nothing_of_the_study_it_is_for(web: Web) -> None:
