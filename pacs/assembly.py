@@ -67,4 +67,7 @@ def open_objects(config: Config) -> ObjectStore:
             secret = Path(config.objects.secret_key_file).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise StorageUnavailable(f"{config.objects.secret_key_file}: {error.strerror}") from error
-    return open_store(config.objects_url, config.objects.access_key, secret, config.objects.region)
+    try:
+        return open_store(config.objects_url, config.objects.access_key, secret, config.objects.region)
+    except ValueError as error:
+        raise StorageUnavailable(f"objects.url: {error}") from error

@@ -9,6 +9,7 @@ import hashlib
 import io
 import os
 import random
+import re
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -63,6 +64,8 @@ class S3Place:
         bucket, _, prefix = parts.path.strip("/").partition("/")
         if parts.scheme != "s3" or not parts.hostname or not bucket or parts.username:
             raise ValueError("an S3 store is named s3://host:port/bucket[/prefix], its keys are given apart")
+        if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket):
+            raise ValueError(f"{bucket!r} is no name of a bucket: 3 to 63 small letters, digits, dots and hyphens")
         options = parse_qs(parts.query, strict_parsing=bool(parts.query))
         if unknown := set(options) - {"secure", "region", "strict"}:
             raise ValueError(f"unknown setting of an S3 store: {', '.join(sorted(unknown))}")

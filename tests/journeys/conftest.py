@@ -1,5 +1,6 @@
 """Servers the journeys share: one on the defaults, one on S3 and PostgreSQL; a journey that needs its own starts it."""
 
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def backends(request: pytest.FixtureRequest, folder: Path) -> dict[str, str]:
     s3: S3Server = request.getfixturevalue("s3_server")
     postgres: PostgresServer = request.getfixturevalue("postgres_server")
     return {
-        "HOICHAN_OBJECTS__URL": s3.url(f"journey-{folder.name.lower()}"),
+        "HOICHAN_OBJECTS__URL": s3.url(f"journey-{secrets.token_hex(4)}"),
         "HOICHAN_OBJECTS__ACCESS_KEY": s3.access_key,
         "HOICHAN_OBJECTS__SECRET_KEY": s3.secret_key,
         "HOICHAN_INDEX__URL": postgres.url(postgres.create()),

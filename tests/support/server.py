@@ -149,9 +149,13 @@ class Running:
 
     def setup_link(self) -> str:
         """The one-time link it printed."""
-        found = re.search(r"http\S+/#/setup/\S+", "".join(self.printed))
-        assert found, "".join(self.printed)
-        return found.group(0)
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            found = re.search(r"http\S+/#/setup/\S+", "".join(self.printed))
+            if found:
+                return found.group(0)
+            time.sleep(0.05)
+        raise AssertionError("".join(self.printed))
 
     def add_admin(self) -> Browserless:
         """An administrator, signed in."""
