@@ -4,6 +4,7 @@ import re
 from typing import NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from storage.errors import InvalidQuery
 from storage.index import schema
@@ -11,13 +12,14 @@ from storage.index.patterns import begins, glob, holds, literal_prefix
 from storage.index.residual import attribute_of, canonical, is_universal, name_patterns
 from storage.index.rows import normal_patient_id
 from storage.index.types import clean
+from storage.index.words import MANY_WORDS, narrowed, patients_with
 from storage.model.attributes import Attribute
 from storage.model.query import Match, Matching
-from storage.model.text import fold, has_wildcards, tokens
+from storage.model.text import has_wildcards, tokens
 
 # Combined matching of date and time (PS3.4 C.2.2.2.5.4): a RANGE of yyyymmdd[hh[mm[ss[.f]]]], either end may be open.
 COMBINED = "StudyDateAndStudyTime"
-_MANY_WORDS = 16
+_UNCHANGED = re.compile(r"[0-9A-Za-z]+")
 _DATE = re.compile(r"[0-9]{8}")
 _MOMENT = re.compile(r"([0-9]{8})([0-9]{0,6}(?:\.[0-9]{1,6})?)")
 _INTEGER = re.compile(r" *[+-]?[0-9]{1,15} *")
@@ -36,7 +38,7 @@ EVERYTHING = Condition(None, True)
 UNNARROWED = Condition(None, False)
 
 
-def condition(dialect: str, match: Match) -> Condition:
+def condition(db: Connection, match: Match) -> Condition:
     """What this key means for a query of the tables."""
     if match.keyword == COMBINED:
         return Condition(_combined(match), True)
@@ -45,35 +47,30 @@ def condition(dialect: str, match: Match) -> Condition:
         return EVERYTHING
     if attribute.column is None or match.matching is Matching.SEQUENCE:
         return UNNARROWED
+    dialect = db.dialect.name
     table, name = attribute.column.split(".")
     column = schema.metadata.tables[table].c[name]
     if name in ("modalities", "sop_classes"):
         return _listed(dialect, column, match)
     if attribute.vr == "PN":
-        return _name(dialect, column, match)
+        return _name(db, column, match)
     if attribute.vr == "DA":
         return Condition(_date(column, match), True)
     if attribute.vr == "TM":
         return Condition(_time(column, match), True)
     if attribute.vr in ("IS", "US"):
         return _number(column, match)
-    return _text(dialect, attribute, column, match)
+    return _text(db, attribute, column, match)
 
 
-def words_begin(word: str) -> "sa.Select[tuple[int]]":
-    """The ids of patients one of whose names has a word that begins so."""
-    token = schema.name_token.c
-    return sa.select(token.patient_id).where(begins(token.token, word))
-
-
-def _text(dialect: str, attribute: Attribute, column: "sa.Column[str]", match: Match) -> Condition:
+def _text(db: Connection, attribute: Attribute, column: "sa.Column[str]", match: Match) -> Condition:
     values = [clean(value) for value in match.values]
     if match.matching is Matching.FUZZY:
-        return _fuzzy_text(dialect, column, values[0])
+        return _fuzzy_text(db.dialect.name, column, values[0])
     if match.matching is Matching.RANGE:
         return UNNARROWED
     if match.matching is Matching.WILDCARD and has_wildcards(values[0]):
-        return Condition(_wildcard_text(dialect, attribute, column, values[0]), True)
+        return Condition(_wildcard_text(db, attribute, column, values[0]), True)
     equal: Clause = column == values[0] if len(values) == 1 else column.in_(sorted(set(values)))
     if attribute.keyword == "PatientID":
         keys = sorted({f"id:{normal_patient_id(value)}" for value in values if normal_patient_id(value)})
@@ -81,13 +78,15 @@ def _text(dialect: str, attribute: Attribute, column: "sa.Column[str]", match: M
     return Condition(equal, True)
 
 
-def _wildcard_text(dialect: str, attribute: Attribute, column: "sa.Column[str]", pattern: str) -> Clause:
-    clause = glob(dialect, column, pattern)
+def _wildcard_text(db: Connection, attribute: Attribute, column: "sa.Column[str]", pattern: str) -> Clause:
+    clause = glob(db.dialect.name, column, pattern)
     prefix = literal_prefix(pattern)
-    # The index is on the normalised Patient ID: use it where normalising does not change what was typed.
-    start = re.sub(r"[^0-9A-Za-z].*", "", prefix)
-    if attribute.keyword == "PatientID" and start and re.fullmatch(r"[0-9A-Za-z]+", start):
-        return sa.and_(begins(schema.patient.c.patient_key, f"id:{start}"), clause)
+    if attribute.keyword == "AccessionNumber" and prefix:
+        return sa.and_(narrowed(db, schema.study.c.accession_number, prefix), clause)
+    # The index is on the normalised Patient ID: use it as far as normalising does not change what was typed.
+    start = _UNCHANGED.match(prefix)
+    if attribute.keyword == "PatientID" and start:
+        return sa.and_(narrowed(db, schema.patient.c.patient_key, f"id:{start.group()}"), clause)
     return clause
 
 
@@ -107,43 +106,39 @@ def _listed(dialect: str, column: "sa.Column[str]", match: Match) -> Condition:
     return Condition(sa.or_(*(holds(dialect, column, f"\\{value}\\") for value in values)), True)
 
 
-def _name(dialect: str, column: "sa.Column[str]", match: Match) -> Condition:
+def _name(db: Connection, column: "sa.Column[str]", match: Match) -> Condition:
     folded = column.table.c[f"{column.name}_fold"]
+    dialect, of_patient = db.dialect.name, column.table is schema.patient
     if match.matching is Matching.WILDCARD:
-        return Condition(_name_like(dialect, column, folded, match.values[0]), False)
-    words = tokens(match.values[0].replace("*", " ").replace("?", " "))[:_MANY_WORDS]
-    if not words or (match.matching is not Matching.FUZZY and len(match.values) > 1):
-        return UNNARROWED if words else EVERYTHING
+        return Condition(_name_like(db, column, folded, match.values[0]), False)
+    words = tokens(match.values[0].replace("*", " ").replace("?", " "))[:MANY_WORDS]
+    if not words:
+        return EVERYTHING
     if match.matching is Matching.FUZZY:
-        if column.table is schema.patient:
-            return Condition(sa.and_(*(schema.patient.c.id.in_(words_begin(word)) for word in words)), True)
-        return Condition(_all_words(dialect, folded, words), True)
-    if column.table is schema.patient:
-        return Condition(sa.and_(*(schema.patient.c.id.in_(_has_word(word)) for word in words)), False)
+        return Condition(patients_with(db, words) if of_patient else _all_words(dialect, folded, words), True)
+    if len(match.values) > 1:
+        return UNNARROWED
+    if of_patient:
+        return Condition(patients_with(db, words, whole=True), False)
     return Condition(sa.and_(*(holds(dialect, folded, word) for word in words)), False)
 
 
-def _name_like(dialect: str, column: "sa.Column[str]", folded: "sa.Column[str]", key: str) -> Clause | None:
+def _name_like(db: Connection, column: "sa.Column[str]", folded: "sa.Column[str]", key: str) -> Clause | None:
     groups = [patterns for patterns in (name_patterns(group) for group in key.split("=")) if patterns]
     if not groups:
         return None
     # A name with several component groups is folded into one text: those few are left to Python.
+    dialect = db.dialect.name
     clauses = [sa.or_(*(glob(dialect, folded, pattern) for pattern in groups[0]), holds(dialect, column, "="))]
-    prefix = literal_prefix(fold(key.split("=")[0]))
+    prefix = literal_prefix(min(groups[0], key=lambda pattern: len(literal_prefix(pattern))))
     first = prefix.split(" ", 1)[0]
     if first and column.table is schema.patient:
-        whole = " " in prefix
-        clauses.append(schema.patient.c.id.in_(_has_word(first) if whole else words_begin(first)))
+        clauses.append(patients_with(db, [first], whole=" " in prefix))
     return sa.and_(*clauses)
 
 
-def _has_word(word: str) -> "sa.Select[tuple[int]]":
-    token = schema.name_token.c
-    return sa.select(token.patient_id).where(token.token == word)
-
-
 def _all_words(dialect: str, folded: "sa.Column[str]", words: tuple[str, ...]) -> Clause:
-    return sa.and_(*(sa.or_(begins(folded, word), holds(dialect, folded, f" {word}")) for word in words[:_MANY_WORDS]))
+    return sa.and_(*(sa.or_(begins(folded, word), holds(dialect, folded, f" {word}")) for word in words[:MANY_WORDS]))
 
 
 def _date(column: "sa.Column[int]", match: Match) -> Clause:

@@ -58,6 +58,7 @@ name_token = Table(
     "name_token", metadata,
     Column("token", TEXT, primary_key=True),
     Column("patient_id", BIG, ForeignKey("patient.id", ondelete="CASCADE"), primary_key=True),
+    Index("name_token_of_patient", "patient_id", "token"),
     sqlite_with_rowid=False,
 )
 
@@ -101,6 +102,7 @@ study_token = Table(
     "study_token", metadata,
     Column("token", TEXT, primary_key=True),
     Column("study_id", BIG, ForeignKey("study.id", ondelete="CASCADE"), primary_key=True),
+    Index("study_token_of_study", "study_id", "token"),
     sqlite_with_rowid=False,
 )
 

@@ -19,6 +19,7 @@ from storage.index.merging import Merger, selected_columns
 from storage.index.ordering import Key, Order
 from storage.index.residual import attribute_of, matches
 from storage.index.rows import mine
+from storage.index.types import SQLITE
 from storage.index.worklist import STUDY_ORDERS, worklist
 from storage.model.attributes import LEVELS
 from storage.model.query import Found, Level, Match, Query
@@ -48,7 +49,7 @@ _ORDERS = {
 def find(db: Connection, query: Query) -> Iterator[Found]:
     """What the query selects, in its order. InvalidQuery is raised at once, not at the first answer."""
     order = _order(query)
-    statement, left = _statement(db.dialect.name, query, order)
+    statement, left = _statement(db, query, order)
     place = order.place(query.after) if query.after else None
     return _answers(db, query, order, statement, left, place)
 
@@ -92,12 +93,12 @@ def _order(query: Query) -> Order:
     return STUDY_ORDERS[query.order]
 
 
-def _statement(dialect: str, query: Query, order: Order) -> tuple["sa.Select[Any]", tuple[Match, ...]]:
+def _statement(db: Connection, query: Query, order: Order) -> tuple["sa.Select[Any]", tuple[Match, ...]]:
     """The rows SQL can select, in order, and the keys that are left to Python."""
     owner = schema.patient.c.hospital_id if query.level is Level.PATIENT else schema.study.c.hospital_id
     statement = (
         sa.select(*selected_columns(query.level), *order.columns())
-        .select_from(_tables(query.level))
+        .select_from(_tables(db.dialect.name, query))
         .where(mine(owner, query.scope.hospital_ids))
         .order_by(*order.clauses())
     )
@@ -106,7 +107,7 @@ def _statement(dialect: str, query: Query, order: Order) -> tuple["sa.Select[Any
     left = []
     for match in query.matches:
         _check_level(match, query.level)
-        found = condition(dialect, match)
+        found = condition(db, match)
         if found.clause is not None:
             statement = statement.where(found.clause)
         if not found.exact:
@@ -120,13 +121,25 @@ def _check_level(match: Match, level: Level) -> None:
         raise InvalidQuery(f"{match.keyword} is not a key at the {level} level")
 
 
-def _tables(level: Level) -> "sa.Join":
-    if level is Level.PATIENT:
-        return schema.patient.join(schema.hospital, schema.patient.c.hospital_id == schema.hospital.c.id)
-    tables = schema.study.join(schema.patient, schema.study.c.patient_id == schema.patient.c.id)
-    tables = tables.join(schema.hospital, schema.study.c.hospital_id == schema.hospital.c.id)
-    if level in (Level.SERIES, Level.IMAGE):
-        tables = tables.join(schema.series, schema.series.c.study_id == schema.study.c.id)
-    if level is Level.IMAGE:
-        tables = tables.join(schema.instance, schema.instance.c.series_id == schema.series.c.id)
+def _tables(dialect: str, query: Query) -> "sa.Join":
+    hospital, patient, study, series, instance = (
+        schema.hospital, schema.patient, schema.study, schema.series, schema.instance
+    )  # fmt: skip
+    if query.level is Level.PATIENT:
+        return patient.join(hospital, patient.c.hospital_id == hospital.c.id)
+    tables = study.join(patient, study.c.patient_id == patient.c.id)
+    tables = tables.join(hospital, study.c.hospital_id == hospital.c.id)
+    named = {match.keyword for match in query.matches}
+    if query.level in (Level.SERIES, Level.IMAGE):
+        downward = dialect == SQLITE and named.isdisjoint(("SeriesInstanceUID", "SOPInstanceUID"))
+        tables = tables.join(series, series.c.study_id == _upper(study.c.id, downward))
+    if query.level is Level.IMAGE:
+        downward = dialect == SQLITE and "SOPInstanceUID" not in named
+        tables = tables.join(instance, instance.c.series_id == _upper(series.c.id, downward))
     return tables
+
+
+def _upper(column: "sa.Column[int]", downward: bool) -> "sa.ColumnElement[int]":
+    """SQLite does not know how few series a study has, and would rather read every instance and sort. A sum cannot
+    be looked up in an index, so the join goes from the upper level down, in the order of the studies."""
+    return column + 0 if downward else column

@@ -17,7 +17,7 @@ INT = sa.Integer()
 BYTES = sa.LargeBinary()
 BOOL = sa.Boolean()
 
-POSTGRESQL = "postgresql"
+POSTGRESQL, SQLITE = "postgresql", "sqlite"
 _LAST = "\U0010ffff"
 
 

@@ -7,16 +7,15 @@ from sqlalchemy.engine import Connection
 
 from storage.errors import InvalidQuery
 from storage.index import schema
-from storage.index.conditions import words_begin
 from storage.index.ordering import Key, Order
-from storage.index.patterns import begins, holds
+from storage.index.patterns import holds
 from storage.index.rows import STUDY_COLUMNS, STUDY_TABLES, mine, split, study_of
+from storage.index.words import studies_with
 from storage.model.archive import Scope
 from storage.model.text import tokens
 from storage.model.worklist import COUNT_CAP, SORTS, Facets, WorklistFilter, WorklistPage
 
 _STUDY = schema.study.c
-_MANY_WORDS = 16
 
 _KEYS = {
     "received_at": (("received_at", _STUDY.received_at), ("id", _STUDY.id)),
@@ -59,9 +58,9 @@ def worklist(db: Connection, scope: Scope, wanted: WorklistFilter) -> WorklistPa
 def _conditions(db: Connection, scope: Scope, wanted: WorklistFilter) -> "dict[str, sa.ColumnElement[bool]]":
     """What selects, by the name of the filter it comes from."""
     clauses: dict[str, sa.ColumnElement[bool]] = {"scope": mine(_STUDY.hospital_id, scope.hospital_ids)}
-    words = tokens(wanted.search)[:_MANY_WORDS]
+    words = tokens(wanted.search)
     if words:
-        clauses["search"] = sa.and_(*(_STUDY.id.in_(_found_by(word)) for word in words))
+        clauses["search"] = studies_with(db, words)
     days = [_STUDY.study_date > 0] if wanted.date_from or wanted.date_to else []
     if wanted.date_from:
         days.append(_STUDY.study_date >= wanted.date_from)
@@ -78,15 +77,6 @@ def _conditions(db: Connection, scope: Scope, wanted: WorklistFilter) -> "dict[s
         codes = schema.hospital.c.code.in_(wanted.hospital_codes)
         clauses["hospital"] = _STUDY.hospital_id.in_(sa.select(schema.hospital.c.id).where(codes))
     return clauses
-
-
-def _found_by(word: str) -> "sa.CompoundSelect[Any]":
-    """The ids of the studies that a word of the search finds."""
-    study, token = schema.study.alias("named"), schema.study_token.c
-    return sa.union(
-        sa.select(token.study_id).where(begins(token.token, word)),
-        sa.select(study.c.id).where(study.c.patient_id.in_(words_begin(word))),
-    )
 
 
 def _facets(db: Connection, conditions: "dict[str, sa.ColumnElement[bool]]") -> tuple[int, Facets]:

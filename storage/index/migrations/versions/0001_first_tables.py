@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.Column("patient_id", BIG, sa.ForeignKey("patient.id", ondelete="CASCADE"), primary_key=True),
         sqlite_with_rowid=False,
     )
+    op.create_index("name_token_of_patient", "name_token", ["patient_id", "token"])
     op.create_table(
         "study",
         sa.Column("id", BIG, primary_key=True),
@@ -87,6 +88,7 @@ def upgrade() -> None:
         sa.Column("study_id", BIG, sa.ForeignKey("study.id", ondelete="CASCADE"), primary_key=True),
         sqlite_with_rowid=False,
     )
+    op.create_index("study_token_of_study", "study_token", ["study_id", "token"])
     op.create_table(
         "study_mark",
         sa.Column("hospital_id", INT, sa.ForeignKey("hospital.id"), primary_key=True),
