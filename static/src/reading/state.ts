@@ -47,6 +47,8 @@ function viewport(index: number): unknown {
     invert: view?.invert ?? false,
     zoom: view?.zoom ?? null,
     onScreen: view?.onScreen ?? null,
+    origin: view?.origin ?? null,
+    pixel: view?.pixel ?? null,
     ...(on && view?.picture ? on.presentation : {}),
     quality: view?.picture?.source ?? (view ? 'loading' : null),
     reason: view?.picture?.reason ?? '',

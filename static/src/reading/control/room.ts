@@ -81,8 +81,7 @@ export const theViewer = (): Viewer | null => viewer;
 
 /** Opens the study: who we are, what it is, and the viewer, all at the same time. */
 export async function open(): Promise<void> {
-  ready = startViewer();
-  ready.catch((error: unknown) => (viewerFailure.value = error));
+  begun().catch((error: unknown) => (viewerFailure.value = error));
   try {
     const [session] = await Promise.all([loadSession(), refresh()]);
     if (!session) {
@@ -112,6 +111,9 @@ export async function refresh(): Promise<void> {
     })));
   });
 }
+
+/** The viewer, begun once: panes ask for it before the study is known. */
+const begun = (): Promise<Viewer> => (ready ??= startViewer());
 
 async function startViewer(): Promise<Viewer> {
   const { start } = await import('../viewport');
@@ -145,7 +147,7 @@ export async function show(index: number, uid: string): Promise<void> {
   let found: Stack;
   try {
     found = await stack(uid);
-    await ready;
+    await begun();
   } catch {
     if (still()) pane.value = { series: uid, state: 'failed', view: null };
     return;
@@ -168,7 +170,7 @@ export const idOf = (index: number): string => IDS[index] ?? IDS[0];
 
 /** Called by a pane when its element stands in the page. */
 export async function mount(index: number, element: HTMLDivElement): Promise<void> {
-  const started = await ready?.catch(() => null);
+  const started = await begun().catch(() => null);
   if (!started || !element.isConnected) return;
   started.enable(idOf(index), element);
 }

@@ -50,9 +50,12 @@ export function kindOf(instance: Instance): Kind {
   return { SR: 'report', PR: 'presentation', ECG: 'waveform', RTSTRUCT: 'plan', RTPLAN: 'plan', DOC: 'pdf' }[instance.modality] as Kind | undefined ?? 'other';
 }
 
+/** Modalities whose objects hold no pixels: no picture needs to be asked for. */
+export const PICTURELESS: ReadonlySet<string> = new Set(['SR', 'PR', 'KO', 'DOC', 'RTSTRUCT', 'RTPLAN', 'ANN', 'RWV', 'ECG', 'REG', 'FID', 'AU']);
+
 /** In the order of Series Number; those that have images before those that cannot have any. */
 export function ordered(series: readonly Series[]): Series[] {
-  const rank = (one: Series): number => (['SR', 'PR', 'KO', 'DOC', 'RTSTRUCT', 'RTPLAN', 'ANN', 'RWV'].includes(one.modality) ? 1 : 0);
+  const rank = (one: Series): number => (PICTURELESS.has(one.modality) ? 1 : 0);
   return [...series].sort(
     (a, b) => rank(a) - rank(b) || (a.number ?? 1e9) - (b.number ?? 1e9) || (a.uid < b.uid ? -1 : 1),
   );

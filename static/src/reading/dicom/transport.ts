@@ -55,10 +55,10 @@ export function hurry(key: string): void {
   if (job) job.urgency = 'now';
 }
 
-/** One frame in the encoding it is stored in (PS3.18 8.7.3.3: transfer-syntax=* asks for that). */
-export function frame(path: string, urgency: Urgency): Promise<Part> {
+/** One frame, in the encoding it is stored in unless another is asked for (PS3.18 8.7.3.3: `*` is the stored one). */
+export function frame(path: string, urgency: Urgency, transferSyntax = '*'): Promise<Part> {
   return queued(path, urgency, async () => {
-    const response = await asked(path, 'multipart/related; type="application/octet-stream"; transfer-syntax=*');
+    const response = await asked(path, `multipart/related; type="application/octet-stream"; transfer-syntax=${transferSyntax}`);
     return firstPart(new Uint8Array(await response.arrayBuffer()), response.headers.get('content-type') ?? '');
   });
 }

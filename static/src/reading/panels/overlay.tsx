@@ -21,7 +21,7 @@ export function Overlay({ pane, study, cursor, software }: { pane: Pane; study: 
   const name = personName(nameOf(dataset, '00100010')) || study?.PatientName || '';
   const who = [text(dataset, '00100020'), age(text(dataset, '00101010'), text(dataset, '00100030'), text(dataset, '00080020')), text(dataset, '00100040')];
   const letters = view.onScreen && markers(frame.orientation ?? lettersOf(frame), view.onScreen);
-  const when = `${dicomDate(text(dataset, '00080022') || text(dataset, '00080020'))} ${dicomTime(text(dataset, '00080032') || text(dataset, '00080030'))}`.trim();
+  const when = `${day(text(dataset, '00080022') || text(dataset, '00080020'))} ${dicomTime(text(dataset, '00080032') || text(dataset, '00080030'))}`.trim();
   return (
     <div class="overlay" aria-hidden="true" data-testid="overlay">
       <div class="corner tl">
@@ -51,6 +51,12 @@ export function Overlay({ pane, study, cursor, software }: { pane: Pane; study: 
       </>}
     </div>
   );
+}
+
+/** What is no date is not shown: there is no room for it here. */
+function day(date: string): string {
+  const said = dicomDate(date);
+  return said === date ? '' : said;
 }
 
 /** How good what is shown is: a shape and a word, not only a colour. */

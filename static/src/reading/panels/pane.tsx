@@ -43,7 +43,7 @@ export function PaneView({ index, visible }: { index: number; visible: boolean }
         const uid = event.dataTransfer?.getData(DRAGGED);
         if (uid) void show(index, uid);
       }}>
-      <div class="image" ref={element} id={`viewport-${idOf(index)}`} data-testid={`viewport-${index}`} hidden={pane.state !== 'stack'}
+      <div class="image" ref={element} id={`viewport-${idOf(index)}`} data-testid={`viewport-${index}`}
         onContextMenu={(event) => event.preventDefault()}
         onPointerMove={(event) => {
           if (event.pointerType === 'mouse') setCursor(screen(index)?.at(event.clientX, event.clientY) ?? null);

@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import { number } from '../../common/i18n';
 import { active, layout, loaded, loads, oneUp, PANES, panes, series, show, stacks, stripOpen, studyUid } from '../control/room';
-import type { Series } from '../dicom/series';
+import { PICTURELESS, type Series } from '../dicom/series';
 import { thumbnailPath } from '../dicom/transport';
 import { reading } from '../strings';
 import { Icon } from './icons';
@@ -27,7 +27,8 @@ function Card({ of }: { of: Series }) {
   const shown = visible.filter((index) => panes[index]?.value.series === of.uid);
   const current = panes[active.value]?.value.series === of.uid;
   const blank = found !== undefined && found.frames.length === 0;
-  const label = blank ? reading('objects', { count: found.others.length }) : reading('images', { count: total });
+  const pictureless = blank || (!found && PICTURELESS.has(of.modality));
+  const label = pictureless ? reading('objects', { count: found?.others.length ?? of.instances }) : reading('images', { count: total });
   return (
     <li>
       <button type="button" class={`series${current ? ' current' : ''}${shown.length ? ' shown' : ''}`} draggable data-testid="series" data-series={of.uid}
@@ -38,18 +39,18 @@ function Card({ of }: { of: Series }) {
         }}
         onClick={() => void show(active.value, of.uid)}>
         <span class="thumb">
-          {broken || blank
+          {broken || pictureless
             ? <Icon name="document" size={28} />
             : <img src={thumbnailPath(studyUid, of.uid)} alt="" width="96" height="96" loading="lazy" decoding="async" draggable={false} onError={() => setBroken(true)} />}
           <span class="modality">{of.modality || '?'}</span>
-          <span class="count">{blank ? '' : number(total)}</span>
+          <span class="count">{pictureless ? '' : number(total)}</span>
         </span>
         <span class="series-text">
           <span class="series-name">{of.number !== null && <b>{of.number}</b>}{of.description || of.bodyPart || reading('noDescription')}</span>
           <span class="series-count">{label}</span>
         </span>
         <progress class={`load${here >= total && total > 0 ? ' full' : ''}`} value={here} max={Math.max(1, total)} data-testid="series-load"
-          aria-label={reading('loadedOf', { loaded: here, count: total })} hidden={blank} />
+          aria-label={reading('loadedOf', { loaded: here, count: total })} hidden={pictureless} />
       </button>
     </li>
   );

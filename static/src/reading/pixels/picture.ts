@@ -1,10 +1,11 @@
 /** A frame made ready to be shown: values or colours, where they came from, and how it wants to be seen. */
 import type { Frame, LutItem } from '../dicom/instance';
 import { items, number, type Dataset } from '../dicom/json';
-import { NATIVE, BIG_ENDIAN, SERVER_ONLY, isLossy } from '../dicom/syntaxes';
+import { NATIVE, BIG_ENDIAN, EXPLICIT, SERVER_ONLY, isLossy } from '../dicom/syntaxes';
 import { bytesOfElement, frame as fetchFrame, rendered as fetchRendered, type Urgency } from '../dicom/transport';
 import { byPixel, eightBits, expanded, from422, paletteTable, throughPalette, ybrToRgb, type Palette } from './colour';
 import { automaticWindow, rescaled, type Grid, type Table, type Values, type Voi } from './grey';
+import { readCodestream, type Codestream } from './codestream';
 import { nativeSamples, oneBitSamples, type Shape } from './native';
 
 /** `server`: the picture is the server's rendering; windows and readings of values are not to be had from it. */
@@ -42,7 +43,21 @@ export async function pictureOf(frame: Frame, urgency: Urgency, decode: Decode):
     const samples = await samplesOf(frame, transferSyntax, part.data, decode);
     return await fromSamples(frame, transferSyntax, part.data.length, samples);
   } catch (error) {
-    return fromServer(frame, urgency, transferSyntax, error instanceof Error ? error.message : String(error));
+    const reason = error instanceof Error ? error.message : String(error);
+    return (await decodedByServer(frame, urgency, transferSyntax, reason)) ?? fromServer(frame, urgency, transferSyntax, reason);
+  }
+}
+
+/** Grey values that the server decoded: exact, so windows and measurements work as ever. */
+async function decodedByServer(frame: Frame, urgency: Urgency, transferSyntax: string, reason: string): Promise<Picture | null> {
+  const { shape, photometric } = frame.instance;
+  if (shape.samples !== 1 || shape.bitsAllocated < 8 || NATIVE.has(transferSyntax)) return null;
+  try {
+    const part = await fetchFrame(frame.id, urgency, EXPLICIT);
+    const values = nativeSamples(part.data, shape, false);
+    return values && { ...(await fromSamples(frame, transferSyntax, part.data.length, { values, photometric })), reason };
+  } catch {
+    return null;
   }
 }
 
@@ -65,6 +80,7 @@ async function samplesOf(frame: Frame, syntax: string, data: Uint8Array, decode:
     return { values: shape.samples === 3 && planar ? byPixel(values, pixels) : values, photometric };
   }
   if (shape.kind !== 'integer' || ![8, 16].includes(shape.bitsAllocated)) throw new Unshowable(`${shape.bitsAllocated} bits, compressed`);
+  doubt(readCodestream(data), shape, syntax, photometric);
   let values = await decode(shape, photometric, planar, syntax, data);
   if (values.length !== pixels * shape.samples) throw new Unshowable(`decoded ${values.length} samples of ${pixels * shape.samples}`);
   const rle = syntax === '1.2.840.10008.1.2.5';
@@ -72,6 +88,22 @@ async function samplesOf(frame: Frame, syntax: string, data: Uint8Array, decode:
   // Codecs that change colour space give RGB; run-length and JPEG-LS keep what the header says.
   const kept = rle || syntax.startsWith('1.2.840.10008.1.2.4.8') || syntax === '1.2.840.10008.1.2.4.57' || syntax === '1.2.840.10008.1.2.4.70';
   return { values, photometric: shape.samples === 3 && !kept ? 'RGB' : photometric };
+}
+
+/** Codecs here take the header's word for sign, depth and colour; where the codestream says otherwise they would be wrong. */
+function doubt(stream: Codestream | null, shape: Shape, syntax: string, photometric: string): void {
+  const wavelet = /\.4\.(9[01]|20[123])$/.test(syntax);
+  if (!stream) {
+    if (wavelet || /\.4\.5[01]$/.test(syntax)) throw new Unshowable('codestream without a header');
+    return;
+  }
+  if (wavelet && (stream.signed !== shape.signed || (shape.signed && stream.precision !== shape.bitsStored))) {
+    throw new Unshowable('codestream and header disagree');
+  }
+  if (/\.4\.5[01]$/.test(syntax) && stream.precision > 8) throw new Unshowable('12-bit JPEG');
+  if (/\.4\.5[01]$/.test(syntax) && shape.samples === 3 && (stream.ybr ?? photometric !== 'RGB') !== true) {
+    throw new Unshowable('JPEG without colour transform');
+  }
 }
 
 async function fromSamples(frame: Frame, transferSyntax: string, bytes: number, samples: Samples): Promise<Picture> {

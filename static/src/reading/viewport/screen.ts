@@ -22,6 +22,10 @@ export interface View {
   invert: boolean;
   zoom: number;
   onScreen: OnScreen | null;
+  /** Where the centre of the first pixel lies on the element, in CSS pixels. */
+  origin: readonly [number, number] | null;
+  /** CSS pixels that one image pixel takes, along a row and down a column. */
+  pixel: readonly [number, number];
   waiting: boolean;
   error: unknown;
 }
@@ -305,9 +309,9 @@ export class Screen {
     };
   }
 
-  private geometry(): { zoom: number; onScreen: OnScreen | null } {
+  private geometry(): Pick<View, 'zoom' | 'onScreen' | 'origin' | 'pixel'> {
     const data = this.image && (this.viewport.getImageData()?.imageData as { indexToWorld(point: Types.Point3): Types.Point3 } | undefined);
-    if (!data) return { zoom: 1, onScreen: null };
+    if (!data) return { zoom: 1, onScreen: null, origin: null, pixel: [1, 1] };
     const step = 100;
     const on = (point: Types.Point3): Types.Point2 => this.viewport.worldToCanvas([...data.indexToWorld(point)] as Types.Point3);
     const [origin, row, column] = [on([0, 0, 0]), on([step, 0, 0]), on([0, step, 0])];
@@ -318,6 +322,6 @@ export class Screen {
       const size = Math.hypot(x, y) || 1;
       return [x / size, y / size];
     };
-    return { zoom: Math.hypot(...across) * (window.devicePixelRatio || 1), onScreen: { row: unit(across), column: unit(down) } };
+    return { zoom: Math.hypot(...across) * (window.devicePixelRatio || 1), onScreen: { row: unit(across), column: unit(down) }, origin: [origin[0], origin[1]], pixel: [Math.hypot(...across), Math.hypot(...down)] };
   }
 }
