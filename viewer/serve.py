@@ -169,7 +169,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._heads.pop(conn, None)
 
     def _is_crowded(self) -> bool:
-        return self._busy > self.cfg.threads * 3 // 4
+        return bool(self._busy > self.cfg.threads * 3 // 4)
 
     def _patience(self) -> float:
         return CROWDED_SECONDS if self._is_crowded() else PATIENCE_SECONDS

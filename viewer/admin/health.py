@@ -21,6 +21,7 @@ from viewer.access.rights import ADMIN_HEALTH
 from viewer.version import VERSION
 
 FRESH_SECONDS = 2.0  # a look is good for so long, so that asking often costs nothing
+STALE_SECONDS = 15.0
 LOW_DISK = 10 * 1024**3
 PARTS = ("Flask", "gunicorn", "pydicom", "pynetdicom", "SQLAlchemy", "numpy", "imagecodecs")
 
@@ -69,12 +70,19 @@ class Pulse:
         self._checks: list[dict[str, Any]] = []
 
     def checks(self) -> list[dict[str, Any]]:
-        """What was found at most FRESH_SECONDS ago."""
-        with self._lock:
+        """What was found a moment ago. One thread looks; while it does, the others hear what was found before, and
+        that nothing answers once the look takes too long: a store that hangs must not take every thread."""
+        if not self._lock.acquire(blocking=False):
+            if self._checks and time.monotonic() - self._at < STALE_SECONDS:
+                return self._checks
+            return [{"name": "index and object store", "ok": False, "detail": "no answer yet"}]
+        try:
             if time.monotonic() - self._at > FRESH_SECONDS:
                 self._checks = [_check("index", self._index), _check("object store", self._archive.objects.check)]
                 self._at = time.monotonic()
             return self._checks
+        finally:
+            self._lock.release()
 
     def _index(self) -> str:
         began = time.perf_counter()

@@ -1,5 +1,6 @@
 """How values of the archive look to people: names and ages."""
 
+import re
 import unicodedata
 from datetime import date as date_type
 
@@ -12,6 +13,8 @@ ton ha cao luong luu chau ta thai tang kieu quach la quan nghiem thach chu kim n
 tu ung ong bach au lo hua dam trieu vi khong than phi cu dau ba sung ma banh tat
 """
 VIETNAMESE = frozenset(_FAMILIES.split())
+# đ, the horn, hook and dot below; a tone on a circumflex or breve; a tilde on e, i, u, y (decomposed text).
+_ONLY_VIETNAMESE = re.compile("đ|[\u031b\u0309\u0323]|[\u0302\u0306][\u0300\u0301\u0303]|[eiuy]\u0303")
 
 
 def display_name(name: str) -> str:
@@ -36,10 +39,8 @@ def _alphabetic(group: str) -> str:
 
 def _is_vietnamese(family: str, rest: str) -> bool:
     """By the letters only Vietnamese has, or by the family name."""
-    letters = unicodedata.normalize("NFD", f"{family} {rest}").casefold()
-    if any(c in letters for c in "đơư\u0309\u0323\u031b"):
-        return True
-    return fold(family).split(" ")[0] in VIETNAMESE
+    letters = unicodedata.normalize("NFD", f"{family} {rest}".casefold())
+    return _ONLY_VIETNAMESE.search(letters) is not None or fold(family).split(" ")[0] in VIETNAMESE
 
 
 def _components(group: str) -> list[str]:

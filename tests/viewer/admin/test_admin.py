@@ -1,6 +1,8 @@
 """What an administrator looks after."""
 
 import socket
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +181,20 @@ def test_asking_often_costs_little(web: Web, monkeypatch: pytest.MonkeyPatch) ->
     for _ in range(50):
         web.anonymous().get("/healthz")
     assert len(looked) <= 2
+
+
+def test_a_store_that_hangs_does_not_take_every_thread(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("viewer.admin.health.FRESH_SECONDS", -1.0)
+    release = threading.Event()
+    monkeypatch.setattr(type(web.archive.objects), "check", lambda self: str(release.wait(10)))
+    first = threading.Thread(target=lambda: web.anonymous().get("/healthz"))
+    first.start()
+    time.sleep(0.2)
+    began = time.monotonic()
+    assert web.anonymous().get("/healthz").status_code == 503
+    assert time.monotonic() - began < 1
+    release.set()
+    first.join()
 
 
 def test_the_doors_are_what_the_supervisor_says(web: Web) -> None:
