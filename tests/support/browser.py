@@ -1,0 +1,72 @@
+"""Debian's Chromium, driven by Playwright, on the built pages."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ARGUMENTS = [
+    "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
+]  # fmt: skip
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A headless browser; a missing one fails the test with the command that installs it."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.fail("chromium is missing. Install it with: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Watched:
+    """A page and all that went wrong on it: errors of scripts, of the policy, and answers of 500 and above."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.wrong: list[str] = []
+        page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
+        page.on("console", self._console)
+        page.on("response", self._response)
+
+    def _console(self, message: Any) -> None:
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.wrong.append(f"console: {message.text}")
+
+    def _response(self, response: Any) -> None:
+        if response.status >= 500:
+            self.wrong.append(f"{response.status}: {response.url}")
+
+    def find(self, testid: str) -> Any:
+        return self.page.locator(f'[data-testid="{testid}"]')
+
+    def until(self, what: str, check: Callable[[], Any], seconds: float = 30) -> Any:
+        """Ask again and again until the answer is true; the policy of our pages forbids Playwright's own way."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            found = check()
+            if found:
+                return found
+            time.sleep(0.1)
+        self.page.screenshot(path=str(Path("/tmp") / "hoichan-journey-failed.png"))
+        raise AssertionError(f"waited {seconds} s for {what}; wrong on the page: {self.wrong}")
+
+    def state(self) -> Any:
+        """What the reading room says of itself."""
+        return self.page.evaluate("window.hoichan ? window.hoichan.state() : null")
+
+    def active(self) -> Any:
+        """The active viewport of the reading room, or None."""
+        state = self.state()
+        return state["viewports"][state["active"]] if state else None
