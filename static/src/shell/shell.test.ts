@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { safeNext } from '../common/api';
+import { setLanguage } from '../common/i18n';
 import { isLitter } from './import/collect';
+import { reasonText } from './import/reasons';
 import { good, rules } from './password';
 import { parse } from './route';
 
@@ -33,5 +35,17 @@ describe('an import', () => {
   it('leaves out what nobody means to bring in', () => {
     expect(['CD/._IM1', 'CD/autorun.inf', 'CD/viewer.exe', '__MACOSX/a', 'x/.DS_Store'].every(isLitter)).toBe(true);
     expect(['CD/DICOMDIR', 'IM0001', '1.2.840.113', 'a.dcm', 'all.zip'].some(isLitter)).toBe(false);
+  });
+});
+
+describe('a reason', () => {
+  it('is told in Vietnamese with its facts, and kept when it is new', () => {
+    setLanguage('vi');
+    expect(reasonText('there is no Study Instance UID')).toBe('Thiếu Study Instance UID');
+    expect(reasonText('(0028,0010) claims 12 bytes, 3 are left')).toBe('(0028,0010) khai 12 byte nhưng chỉ còn 3 byte');
+    expect(reasonText('members of the ZIP archive overlap')).toBe('Tệp ZIP không hợp lệ (members of the ZIP archive overlap)');
+    expect(reasonText('something else')).toBe('something else');
+    setLanguage('en');
+    expect(reasonText('there is no Study Instance UID')).toBe('there is no Study Instance UID');
   });
 });

@@ -2,6 +2,7 @@
 import { bytes } from '../../common/i18n';
 import { personName } from '../../common/dicom-text';
 import { Rows, Section, useLoaded, When } from './parts';
+import { reasonText } from '../import/reasons';
 import { words } from './strings';
 
 interface Arrival {
@@ -66,7 +67,7 @@ export function Quarantine() {
         testid="quarantine"
         rowTestid="quarantine-row"
         cells={(one) => [
-          <span class="wrap">{one.reason}</span>,
+          <span class="wrap">{reasonText(one.reason)}</span>,
           bytes(one.size),
           from(one),
           <When at={one.at} />,

@@ -5,6 +5,7 @@ import { Button, Dialog, Field, Notice, Progress } from '../../common/ui';
 import { common } from '../../common/strings';
 import { DropBox } from './drop';
 import * as queue from './queue';
+import { reasonText } from './reasons';
 import { words } from './strings';
 
 export function ImportDialog() {
@@ -111,7 +112,7 @@ function Problems() {
       <div class="import-problems">
         <table data-testid="import-problems">
           <thead><tr><th>{words('problem.file')}</th><th>{words('problem.reason')}</th></tr></thead>
-          <tbody>{shown.map((one, index) => <tr key={index}><td class="path" title={one.name}>{one.name}</td><td>{one.reason}</td></tr>)}</tbody>
+          <tbody>{shown.map((one, index) => <tr key={index}><td class="path" title={one.name}><bdi dir="ltr">{one.name}</bdi></td><td class="wrap">{reasonText(one.reason)}</td></tr>)}</tbody>
         </table>
       </div>
       {queue.problemCount.value > shown.length && <p class="muted">{words('more', { count: queue.problemCount.value - shown.length })}</p>}

@@ -178,11 +178,13 @@ function lost(one: Found & { id: number; tries: number }): void {
 
 function settle(one: Found & { id: number }, answer: Answer): void {
   requests.delete(one.id);
+  // The same object in another encoding is already there: worth a count, not a person's time.
+  const found = answer.conflict + answer.quarantined + answer.refused > 0 ? answer.problems : [];
   batch(() => {
     remove(one.id);
     summary.value = counted(summary.value, answer, one.file.size);
-    problemCount.value += answer.problems.length;
-    problems.value = [...problems.value, ...answer.problems.map((problem) => ({ ...problem, name: problem.name || one.name }))].slice(0, PROBLEMS);
+    problemCount.value += found.length;
+    problems.value = [...problems.value, ...found.map((problem) => ({ ...problem, name: problem.name || one.name }))].slice(0, PROBLEMS);
   });
   pump();
 }

@@ -5,7 +5,7 @@ import { get } from '../../common/api';
 import { dicomDate } from '../../common/dicom-text';
 import { bytes, dateTime } from '../../common/i18n';
 import { Icon } from '../../common/icons';
-import { ageText, Modalities, sexText, studyDate } from './cells';
+import { Modalities, sexAge, studyDate } from './cells';
 import { keyOf, type Series, type Study, type StudyDetail } from './model';
 import * as store from './store';
 import { words } from './strings';
@@ -39,8 +39,8 @@ function Sheet({ study }: { study: Study }) {
   const series = useSeries(study);
   const facts: [string, string][] = [
     [words('preview.id'), study.PatientID],
-    [words('preview.born'), [dicomDate(study.PatientBirthDate), ageText(study)].filter(Boolean).join(' · ')],
-    [words('preview.sex'), sexText(study.PatientSex)],
+    [words('preview.born'), dicomDate(study.PatientBirthDate)],
+    [words('col.age'), sexAge(study)],
     [words('preview.date'), studyDate(study)],
     [words('preview.accession'), study.AccessionNumber],
     [words('preview.referring'), study.ReferringPhysicianName],
@@ -76,7 +76,7 @@ function Sheet({ study }: { study: Study }) {
 function Thumb({ study, series }: { study: Study; series: Series }) {
   const [missing, setMissing] = useState(false);
   const address = `/dicom-web/studies/${study.StudyInstanceUID}/series/${series.SeriesInstanceUID}/thumbnail`;
-  const name = series.SeriesDescription || words('preview.series.text', { number: String(series.SeriesNumber ?? '–') });
+  const name = series.SeriesDescription || (series.SeriesNumber === null ? words('preview.series') : words('preview.series.text', { number: String(series.SeriesNumber) }));
   return (
     <a class="thumb" href={`/read/${study.StudyInstanceUID}?series=${series.SeriesInstanceUID}`} title={name}>
       <span class="thumb-frame">

@@ -74,8 +74,9 @@ export function Table() {
         class="list-scroll"
         role="rowgroup"
         onScroll={(event) => (viewTop.value = event.currentTarget.scrollTop)}
-        onPointerLeave={() => {
+        onPointerLeave={(event) => {
           hovered.value = null;
+          if (event.relatedTarget instanceof Element && event.relatedTarget.closest('.pill')) return; // It is about to be pressed.
           if ((scroller.current?.scrollTop ?? 0) < 4 && store.active.value === null) store.showNew();
         }}
       >
