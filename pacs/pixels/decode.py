@@ -2,11 +2,12 @@
 
 import zlib
 from dataclasses import dataclass
+from itertools import pairwise
+from struct import unpack_from
 from typing import Any
 
 import imagecodecs
 import numpy as np
-import rle
 from numpy.typing import NDArray
 
 from pacs.errors import UndecodablePixels, UnsupportedTransferSyntax
@@ -184,19 +185,35 @@ def _inflate(data: bytes, needed: int) -> bytes:
 def _run_length(facts: PixelFacts, data: bytes) -> Array:
     """RLE (PS3.5 Annex G): one segment for each byte of each sample, most significant first."""
     if facts.bits_allocated == 1:
-        _enough(data, 64)
-        packed = bytes(rle.rle.decode_segment(data[64:]))
+        (packed,) = _segments(data, 1, facts.frame_bytes)
         return _unpacked(facts, packed)
-    depth = facts.bits_allocated // 8
-    flat = rle.rle.decode_frame(data, facts.rows * facts.columns, facts.bits_allocated, "<")
-    planes = np.frombuffer(flat, sample_type(facts).newbyteorder("<"))
-    if planes.nbytes != facts.rows * facts.columns * facts.samples * depth:
-        raise UndecodablePixels("The run length encoded frame has another number of segments than samples")
-    if facts.samples == 1:
-        array: Array = planes.reshape(facts.rows, facts.columns)
-    else:
-        array = planes.reshape(facts.samples, facts.rows, facts.columns).transpose(1, 2, 0)
-    return _without_unused_bits(array, facts)
+    depth, pixels = facts.bits_allocated // 8, facts.rows * facts.columns
+    planes = _segments(data, facts.samples * depth, pixels)
+    cells = np.empty((facts.samples, pixels, depth), np.uint8)
+    for index, plane in enumerate(planes):
+        cells[index // depth, :, depth - 1 - index % depth] = np.frombuffer(plane, np.uint8, count=pixels)
+    array = cells.view(sample_type(facts).newbyteorder("<")).reshape(facts.samples, facts.rows, facts.columns)
+    return _without_unused_bits(array[0] if facts.samples == 1 else array.transpose(1, 2, 0), facts)
+
+
+def _segments(data: bytes, count: int, length: int) -> list[bytes]:
+    """The decoded segments, each of at least `length` bytes: what a writer padded with may decode to more."""
+    _enough(data, 64)
+    number, *offsets = unpack_from("<16I", data)
+    if number != count:
+        raise UndecodablePixels(f"The run length encoded frame has {number} segments, {count} are needed")
+    bounds = [*offsets[:count], len(data)]
+    planes = []
+    for start, end in pairwise(bounds):
+        if not 64 <= start <= end <= len(data):
+            raise UndecodablePixels("The segments of the run length encoded frame lie outside of it")
+        try:
+            plane = bytes(imagecodecs.packbits_decode(data[start:end]))
+        except RuntimeError:  # the byte that makes the length even looks like the start of a run
+            plane = bytes(imagecodecs.packbits_decode(data[start : end - 1]))
+        _enough(plane, length)
+        planes.append(plane)
+    return planes
 
 
 def _jpeg(facts: PixelFacts, transfer_syntax: str, data: bytes, stream: Codestream) -> Array:

@@ -1,11 +1,12 @@
 """Samples to the frames of another transfer syntax. Every one but JPEG Baseline keeps each sample exactly."""
 
+import struct
+from itertools import accumulate
 from typing import Any
 
 import imagecodecs
 import jpeg_ls
 import numpy as np
-import rle.utils
 from numpy.typing import NDArray
 
 from pacs.errors import UndecodablePixels, UnsupportedTransferSyntax
@@ -56,18 +57,21 @@ def _depth(facts: PixelFacts, array: Array) -> int:
 
 
 def _run_length(facts: PixelFacts, samples: Samples) -> bytes:
-    if facts.kind != "integer" or facts.bits_allocated == 1 or facts.bits_allocated // 8 * facts.samples > 15:
+    """RLE (PS3.5 Annex G): a segment for each byte of each sample, rows apart, segments of even length."""
+    depth = facts.bits_allocated // 8
+    if facts.kind != "integer" or not depth or depth * facts.samples > 15:
         raise UnsupportedTransferSyntax("These samples do not fit run length encoding")
-    return bytes(
-        rle.utils.encode_pixel_data(
-            native_bytes(facts, samples),
-            rows=facts.rows,
-            columns=facts.columns,
-            samples_per_pixel=facts.samples,
-            bits_allocated=facts.bits_allocated,
-            byteorder="<",
-        )
-    )
+    layout = (facts.rows, facts.columns, facts.samples, depth)
+    cells = np.frombuffer(native_bytes(facts, samples), np.uint8).reshape(layout)
+    segments: list[bytes] = []
+    for sample in range(facts.samples):
+        for byte in reversed(range(depth)):
+            plane = cells[:, :, sample, byte].copy()
+            segment = bytes(imagecodecs.packbits_encode(plane, axis=-1))
+            segments.append(segment + b"\0" * (len(segment) % 2))
+    offsets = list(accumulate((len(segment) for segment in segments[:-1]), initial=64))
+    table = struct.pack("<16I", len(segments), *offsets, *([0] * (15 - len(offsets))))
+    return table + b"".join(segments)
 
 
 def _jpeg_ls(array: Array, depth: int, signed: bool) -> bytes:

@@ -188,7 +188,8 @@ def _restrict(limits: Limits, parent: int) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; a terminal's Ctrl-C reaches all of us
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # kills, even inside a C loop
+    for number in (signal.SIGALRM, signal.SIGPROF):
+        signal.signal(number, signal.SIG_DFL)  # kills, even inside a C loop
     room = _pages(0) + (limits.memory_mb << 20)
     resource.setrlimit(resource.RLIMIT_AS, (room, room))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -222,6 +223,7 @@ def _answer_all(listener: socket.socket, limits: Limits) -> None:
                 signal.setitimer(signal.ITIMER_REAL, limits.seconds)
                 answer, results = work.answer(head, parts)
                 signal.setitimer(signal.ITIMER_REAL, 0)
+                work.limit_cpu(0)
                 protocol.send(connection, answer, results)
             except (protocol.BrokenMessageError, OSError, ValueError):
                 signal.setitimer(signal.ITIMER_REAL, 0)

@@ -1,5 +1,7 @@
 """What a codec child does with one request. The only module that brings the codecs together."""
 
+import signal
+from math import isfinite
 from typing import Any
 
 import imagecodecs
@@ -11,6 +13,8 @@ from pacs.pixels.header import read_header
 from pacs.pixels.options import RenderOptions
 from pacs.pixels.render import render_frame
 
+_SLOWEST = 2e6  # decoded bytes per second of processor time, a fifth of what the slowest codec does
+_LONGEST_SIDE = 16383  # what WebP can hold
 _OPTIONS = frozenset(RenderOptions.__dataclass_fields__)
 
 
@@ -26,6 +30,15 @@ def answer(head: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any], li
         return {"error": "UndecodablePixels", "detail": f"The frame cannot be processed ({type(error).__name__})"}, []
 
 
+def limit_cpu(seconds: float) -> None:
+    """From now on this process may use so much processor time, then it is killed; 0 lifts the limit.
+
+    The time limit of a request is for the largest frames. A damaged JPEG-LS frame of 450 pixels kept its decoder busy
+    for ten seconds; what is due to its size ends that earlier, however loaded the machine is.
+    """
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+
+
 def warm() -> None:
     """Load lazily loaded codecs before forking, so that children share them."""
     for name in ("jpeg8", "jpegls", "jpeg2k", "htj2k", "jpegxl"):
@@ -38,6 +51,7 @@ def _do(head: dict[str, Any], header: bytes, frame_data: bytes) -> bytes:
         return f"codecs: imagecodecs {imagecodecs.__version__}".encode()
     syntax, number = str(head["syntax"]), int(head["frame"])
     parsed = read_header(header, syntax)
+    limit_cpu(2 + parsed.facts.frame_bytes / _SLOWEST)
     if head["do"] == "render":
         return render_frame(parsed, syntax, frame_data, number, _options(head["options"]))
     samples = decode_samples(parsed.facts, syntax, frame_data)
@@ -50,4 +64,9 @@ def _options(given: dict[str, Any]) -> RenderOptions:
     if not set(given) <= _OPTIONS:
         raise UndecodablePixels("The request has unknown options")
     region = given.get("region")
-    return RenderOptions(**{**given, "region": tuple(region) if region else None})
+    options = RenderOptions(**{**given, "region": tuple(region) if region else None})
+    if not all(side is None or 1 <= side <= _LONGEST_SIDE for side in (options.rows, options.columns)):
+        raise UndecodablePixels(f"A picture has 1 to {_LONGEST_SIDE} rows and columns")
+    if not all(value is None or isfinite(value) for value in (options.window_center, options.window_width)):
+        raise UndecodablePixels("A window has a finite center and width")
+    return options

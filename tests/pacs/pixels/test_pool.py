@@ -237,3 +237,12 @@ def test_nonsense_on_the_socket_does_not_disturb(codecs: Codecs) -> None:
             raw.connect(codecs._path)
             raw.sendall(nonsense)
     assert codecs.decode(SMALL, syntaxes.EXPLICIT, FRAME) == FRAME
+
+
+@pytest.mark.parametrize(
+    "options",
+    [RenderOptions(rows=0), RenderOptions(columns=10**6, enlarge=True), RenderOptions(window_center=float("nan"))],
+)
+def test_senseless_options_are_refused(codecs: Codecs, options: RenderOptions) -> None:
+    with pytest.raises(UndecodablePixels):
+        codecs.render(SMALL, syntaxes.EXPLICIT, FRAME, 1, options)
