@@ -111,12 +111,15 @@ def _window(watched: Watched) -> None:
 
 
 def _measure(watched: Watched) -> None:
-    """A length drawn over half the viewport's width is in millimetres and right to a few per cent."""
+    """A length drawn over a fifth of the viewport is as many millimetres as zoom and pixel spacing (1 mm) say."""
     page = watched.page
     page.keyboard.press("d")
     _drag(watched, (0.4, 0.5), (0.6, 0.5))
     found = watched.until("a measurement", lambda: watched.state().get("annotations"))
     assert len(found) == 1, found
+    box: Any = watched.find("viewport-0").bounding_box()
+    expected = 0.2 * box["width"] / watched.active()["zoom"]
+    assert abs(found[0]["stats"]["length"] - expected) < 0.03 * expected, (found, expected)
 
 
 def _drag(watched: Watched, start: tuple[float, float], end: tuple[float, float]) -> None:
@@ -124,7 +127,8 @@ def _drag(watched: Watched, start: tuple[float, float], end: tuple[float, float]
     page = watched.page
     page.mouse.move(box["x"] + start[0] * box["width"], box["y"] + start[1] * box["height"])
     page.mouse.down()
-    page.mouse.move(box["x"] + end[0] * box["width"], box["y"] + end[1] * box["height"], steps=8)
+    page.mouse.move(box["x"] + end[0] * box["width"], box["y"] + end[1] * box["height"], steps=60)
+    page.wait_for_timeout(150)  # a hand rests before it lets go
     page.mouse.up()
 
 

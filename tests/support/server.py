@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pacs.command.supervisor import die_with_parent
+
 ROOT = Path(__file__).resolve().parents[2]
 ADMIN = "quantri"
 PASSWORD = "mật khẩu đủ dài 2026"
@@ -108,6 +110,7 @@ class Running:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "pacs", "serve"],
             cwd=ROOT, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            preexec_fn=die_with_parent,
         )  # fmt: skip
         for stream, kept in ((self.process.stdout, self.printed), (self.process.stderr, self.log)):
             threading.Thread(target=_collect, args=(stream, kept), daemon=True).start()
