@@ -33,7 +33,7 @@ from storage.model.archive import (
 from storage.objects.base import ObjectStore, object_key, quarantine_key
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection
+    from storage.index.database import Connection
 
 log = logging.getLogger(__name__)
 

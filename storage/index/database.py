@@ -12,7 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection as Connection  # the word other rooms use for a transaction
+from sqlalchemy.engine import Engine
 
 from storage.errors import StorageFull, StorageUnavailable
 from storage.index import changes
