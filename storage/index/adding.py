@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from storage.index import changes, schema
+from storage.index.bulk import insert_new_instances
 from storage.index.parents import (
     HeldStudy,
     Item,
@@ -27,7 +28,7 @@ from storage.index.parents import (
     teller,
 )
 from storage.index.rows import INSTANCE_COLUMNS, INSTANCE_TABLES, instance_of, instance_values, joined
-from storage.index.types import POSTGRESQL, clean, insert_new, inserted, now_ms
+from storage.index.types import clean, inserted, now_ms
 from storage.model.archive import ALREADY_STORED, STORED, Description, Instance, Origin, StoredObject
 from storage.model.work import ChangeKind
 
@@ -115,17 +116,9 @@ def _insert_instances(
         description, stored, origin = items[position]
         series_id = series[series_identity(items[position], studies)]
         rows.append(instance_values(description.instance, stored, series_id, origin.hospital_id))
-    if db.dialect.name != POSTGRESQL:
-        db.execute(schema.instance.insert(), rows)
-        return set(positions)
     in_order = sorted(rows, key=lambda row: (row["uid"], row["hospital_id"]))
-    returned = db.execute(
-        insert_new(db, schema.instance).returning(schema.instance.c.uid, schema.instance.c.hospital_id), in_order
-    )
-    new = {(row.hospital_id, row.uid) for row in returned}
-    return {
-        position for position, row in zip(positions, rows, strict=True) if (row["hospital_id"], row["uid"]) in new
-    }
+    new = insert_new_instances(db, schema.instance, in_order)
+    return {position for position, row in zip(positions, rows, strict=True) if (row["hospital_id"], row["uid"]) in new}
 
 
 def _count(

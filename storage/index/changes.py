@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from storage.index import schema
+from storage.index.bulk import insert_many
 from storage.index.types import POSTGRESQL, now_ms, upsert
 from storage.model.archive import Scope
 from storage.model.text import nfc
@@ -55,7 +56,7 @@ def flush(db: Connection) -> None:
     if lines:
         if db.dialect.name == POSTGRESQL:
             db.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-        db.execute(schema.change.insert(), lines)
+        insert_many(db, schema.change, lines)
         db.info[_PENDING] = []
 
 

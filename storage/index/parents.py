@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from storage.index import schema
+from storage.index.bulk import insert_many
 from storage.index.rows import patient_key, patient_values, series_values, split, study_values
-from storage.index.types import POSTGRESQL, clean, insert_new
+from storage.index.types import POSTGRESQL, clean
 from storage.model.archive import Description, Origin, StoredObject
 from storage.model.text import tokens
 
@@ -96,7 +97,7 @@ def ensure_series(
             study.modalities.add(clean(description.series.modality))
             own = {"study_id": study.id, "uid": identity[1], "door": clean(origin.door), "source": clean(origin.source)}
             rows.append(own | series_values(description.series) | _told(teller(first[identity])))
-        db.execute(schema.series.insert(), rows)  # the study is locked: nobody else makes its series
+        insert_many(db, schema.series, rows)  # the study is locked: nobody else makes its series
         known |= _find_series(db, missing)
     return {identity: series_id for identity, (series_id, _) in known.items()}
 
@@ -115,7 +116,7 @@ def _make_studies(db: Connection, first: dict[StudyIdentity, Item], now: int) ->
             "changed_at": now,
         }
         rows.append(own | study_values(item[0].study) | _told(teller(item)))
-    db.execute(insert_new(db, schema.study), rows)
+    insert_many(db, schema.study, rows, ignore=True)
     made = _lock_studies(db, first)
     _add_tokens(db, [(made[identity].id, item[0]) for identity, item in first.items()])
     return made
@@ -176,7 +177,7 @@ def _ensure_patients(db: Connection, items: Sequence[Item]) -> dict[PatientIdent
             | _told(teller(wanted[identity]))
             for identity in missing
         ]
-        db.execute(insert_new(db, schema.patient), rows)
+        insert_many(db, schema.patient, rows, ignore=True)
         made = _find_patients(db, missing)
         _add_names(db, [(made[identity][0], row["name_fold"]) for identity, row in zip(missing, rows, strict=True)])
         known |= made
@@ -238,8 +239,7 @@ def _update(db: Connection, table: sa.Table, row_id: int, values: dict[str, Any]
 
 def _add_names(db: Connection, patients: Iterable[tuple[int, str]]) -> None:
     words = [{"token": word, "patient_id": patient_id} for patient_id, name in patients for word in tokens(name)]
-    if words:
-        db.execute(insert_new(db, schema.name_token), words)
+    insert_many(db, schema.name_token, words, ignore=True)
 
 
 def _add_tokens(db: Connection, studies: Iterable[tuple[int, Description]]) -> None:
@@ -250,8 +250,7 @@ def _add_tokens(db: Connection, studies: Iterable[tuple[int, Description]]) -> N
         for text in (description.study.description, description.study.accession_number, description.patient.patient_id)
         for word in tokens(text)
     ]
-    if words:
-        db.execute(insert_new(db, schema.study_token), words)
+    insert_many(db, schema.study_token, words, ignore=True)
 
 
 def _told(told: Teller) -> dict[str, Any]:

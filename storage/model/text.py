@@ -28,10 +28,11 @@ def tokens(text: str) -> tuple[str, ...]:
 
 
 def nfc(text: str) -> str:
-    """Composed form, without the NUL characters that some databases refuse."""
+    """Composed form, without what databases refuse: NUL characters, and halves of surrogate pairs."""
     if text.isascii():
         return text.replace("\x00", "") if "\x00" in text else text
-    return unicodedata.normalize("NFC", text.replace("\x00", ""))
+    whole = text.encode("utf-8", "replace").decode("utf-8")
+    return unicodedata.normalize("NFC", whole.replace("\x00", ""))
 
 
 def has_wildcards(text: str) -> bool:

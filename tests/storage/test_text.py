@@ -56,6 +56,7 @@ def test_wildcards_stay() -> None:
 def test_composes_and_drops_nul() -> None:
     assert nfc("Nguye\u0302\u0303n\x00") == "Nguyễn"
     assert nfc("abc\x00") == "abc"
+    assert nfc("á\udc80") == "á?"
 
 
 def test_the_version_is_the_one_in_the_documents() -> None:
