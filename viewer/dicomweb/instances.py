@@ -1,20 +1,25 @@
 """Whole instances (PS3.18 10.4.1.1.1): as stored, or encoded in a transfer syntax the client accepts."""
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
+from logging import getLogger
 from pathlib import Path
+from typing import TypeVar
 
 from flask import Response, send_file
 
 from pacs.archive import Archive
-from pacs.errors import NotAcceptable
-from pacs.pixels.syntaxes import DECODABLE, ENCODABLE
+from pacs.errors import NotAcceptable, UndecodablePixels, UnsupportedTransferSyntax
+from pacs.pixels.syntaxes import DECODABLE, ENCODABLE, NATIVE
 from storage.model.archive import Instance
 from viewer.dicomweb.addresses import instance_url
 from viewer.dicomweb.media_types import ANY, DICOM, EXPLICIT, Offer, accepted, choose, transfer_syntaxes
 from viewer.dicomweb.multipart import BLOCK, Part, blocks, multipart_response
 from viewer.dicomweb.ranges import IMMUTABLE, not_modified, validated
 
+log = getLogger(__name__)
+
+Piece = TypeVar("Piece")
 _PREAMBLE = 132
 
 
@@ -24,13 +29,16 @@ def retrieve_instances(archive: Archive, instances: Sequence[Instance], base: st
     choose(ranges, [Offer(DICOM, syntax) for syntax in _askable(instances)], single=False)
     wanted = transfer_syntaxes(ranges, DICOM, multipart=True)
     plans = [(instance, transfer_syntax_for(instance, wanted)) for instance in instances]
-    if all(syntax is None for _, syntax in plans):
+    possible = [(instance, syntax) for instance, syntax in plans if syntax is not None]
+    if not possible:
         raise NotAcceptable("none of the instances can be had in the transfer syntaxes that are accepted")
-    parts = [_part(archive, instance, syntax, base) for instance, syntax in plans if syntax is not None]
-    response = multipart_response(DICOM, parts)
-    if len(parts) < len(plans):
+    made = (_part(archive, instance, syntax, base, strict="" not in wanted) for instance, syntax in possible)
+    as_stored = all(syntax == instance.facts.transfer_syntax_uid for instance, syntax in possible)
+    response = multipart_response(DICOM, list(made) if as_stored else begun(made))
+    if len(possible) < len(plans):
         response.status_code = 206  # PS3.18 10.4.3.2: some of it could not be had as asked
     response.headers["Cache-Control"] = "private, no-cache, no-transform"
+    response.vary.add("Accept")
     return response
 
 
@@ -40,16 +48,16 @@ def retrieve_instance(archive: Archive, instance: Instance, base: str) -> Respon
     choice = choose(ranges, [Offer(DICOM, syntax) for syntax in _askable([instance])])
     if choice.multipart:
         return retrieve_instances(archive, [instance], base)
-    syntax = transfer_syntax_for(instance, transfer_syntaxes(ranges, DICOM, multipart=False))
+    wanted = transfer_syntaxes(ranges, DICOM, multipart=False)
+    syntax = transfer_syntax_for(instance, wanted)
     if syntax is None:
         raise NotAcceptable("the instance cannot be had in a transfer syntax that is accepted")
-    content_type = f"{DICOM}; transfer-syntax={syntax}"
     etag = f"{instance.stored.sha256[:32]}-{syntax}"
-    unchanged = not_modified(etag, IMMUTABLE)
-    if unchanged is None:
-        unchanged = _single(archive, instance, syntax, content_type, etag)
-    unchanged.vary.add("Accept")
-    return unchanged
+    response = not_modified(etag, IMMUTABLE)
+    if response is None:
+        response = _single(archive, instance, syntax, etag, strict="" not in wanted)
+    response.vary.add("Accept")
+    return response
 
 
 def transfer_syntax_for(instance: Instance, wanted: Sequence[str]) -> str | None:
@@ -63,14 +71,17 @@ def transfer_syntax_for(instance: Instance, wanted: Sequence[str]) -> str | None
         if syntax in (ANY, stored):
             return stored
         if syntax == "":
-            return EXPLICIT if _can_make(stored, EXPLICIT) else stored
-        if _can_make(stored, syntax):
+            return EXPLICIT if _can_make(instance, EXPLICIT) else stored
+        if _can_make(instance, syntax):
             return syntax
     return None
 
 
-def _can_make(stored: str, target: str) -> bool:
-    return target == stored or (stored in DECODABLE and target in ENCODABLE)
+def _can_make(instance: Instance, target: str) -> bool:
+    stored = instance.facts.transfer_syntax_uid
+    if target == stored:
+        return True
+    return stored in DECODABLE and target in (ENCODABLE if instance.facts.frames else ENCODABLE & NATIVE)
 
 
 def _askable(instances: Sequence[Instance]) -> list[str]:
@@ -82,29 +93,48 @@ def _askable(instances: Sequence[Instance]) -> list[str]:
     ]
 
 
-def _part(archive: Archive, instance: Instance, syntax: str, base: str) -> Part:
-    content_type = f"{DICOM}; transfer-syntax={syntax}"
+def _part(archive: Archive, instance: Instance, syntax: str, base: str, *, strict: bool) -> Part:
     location = instance_url(base, instance.key)
-    as_it_is = syntax == instance.facts.transfer_syntax_uid and _file_of(archive, instance) is not None
-    size = instance.stored.size if as_it_is else None
-    return Part(content_type, lambda: blocks(archive.transcoded(instance, (syntax,))[0]), size, location)
+    if syntax != instance.facts.transfer_syntax_uid:
+        made, pieces = _transcoded(archive, instance, syntax, strict=strict)
+        return Part(_content_type(made), lambda: pieces, None, location)
+    size = instance.stored.size if _file_of(archive, instance) is not None else None
+    return Part(_content_type(syntax), lambda: blocks(archive.transcoded(instance, (syntax,))[0]), size, location)
 
 
-def _single(archive: Archive, instance: Instance, syntax: str, content_type: str, etag: str) -> Response:
+def _single(archive: Archive, instance: Instance, syntax: str, etag: str, *, strict: bool) -> Response:
     path = _file_of(archive, instance)
     if syntax == instance.facts.transfer_syntax_uid and path is not None:
-        response = send_file(path, content_type, conditional=True, etag=etag)
-        response.headers["Content-Type"] = content_type
+        name = f"{instance.key.sop_instance_uid}.dcm"
+        response = send_file(path, DICOM, conditional=True, etag=etag, download_name=name)
+        response.headers["Content-Type"] = _content_type(syntax)
         response.headers["Cache-Control"] = IMMUTABLE
         return response
-    body = begun(blocks(archive.transcoded(instance, (syntax,))[0]))
-    return validated(Response(body, content_type=content_type, direct_passthrough=True), etag, IMMUTABLE)
+    made, pieces = _transcoded(archive, instance, syntax, strict=strict)
+    return validated(Response(pieces, content_type=_content_type(made), direct_passthrough=True), etag, IMMUTABLE)
 
 
-def begun(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _transcoded(archive: Archive, instance: Instance, syntax: str, *, strict: bool) -> tuple[str, Iterator[bytes]]:
+    """The instance in a transfer syntax, its first frame already decoded. When that fails and nobody has asked for
+    this syntax by name, it is sent as it is stored: PS3.18 8.7.3.4 would rather have that than nothing."""
+    try:
+        return syntax, begun(blocks(archive.transcoded(instance, (syntax,))[0]))
+    except (UndecodablePixels, UnsupportedTransferSyntax):
+        if strict:
+            raise
+    stored = instance.facts.transfer_syntax_uid
+    log.info("%s cannot be decoded and is sent as stored", instance.key.sop_instance_uid)
+    return stored, begun(blocks(archive.transcoded(instance, (stored,))[0]))
+
+
+def _content_type(syntax: str) -> str:
+    return f"{DICOM}; transfer-syntax={syntax}"
+
+
+def begun(pieces: Iterator[Piece]) -> Iterator[Piece]:
     """The same pieces, the first already made: what fails at once can still be answered by a problem."""
-    first = next(pieces, b"")
-    return chain((first,), pieces)
+    first = list(islice(pieces, 1))
+    return chain(first, pieces)
 
 
 def _file_of(archive: Archive, instance: Instance) -> Path | None:

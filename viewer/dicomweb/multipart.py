@@ -12,6 +12,7 @@ from flask import Response
 from viewer.errors import InvalidRequest
 
 BLOCK = 1 << 18
+_PIECE = 1 << 20
 MOST_PARTS = 20_000
 MOST_HEADER_BYTES = 16 << 10
 MOST_PREAMBLE_BYTES = 64 << 10
@@ -36,7 +37,8 @@ def multipart_response(type: str, parts: Iterable[Part], etag: str = "") -> Resp
     """
     boundary = f"hc-{hashlib.sha256((etag or os.urandom(16).hex()).encode()).hexdigest()[:40]}"
     known = list(parts) if isinstance(parts, list | tuple) else None
-    response = Response(_written(boundary, parts if known is None else known), direct_passthrough=True)
+    written = _written(boundary, parts if known is None else known)
+    response = Response(_in_large_pieces(written), direct_passthrough=True)
     response.headers["Content-Type"] = f'multipart/related; type="{type}"; boundary={boundary}'
     if known is not None and all(part.size is not None for part in known):
         framing = sum(len(_head(boundary, part)) + 2 for part in known)
@@ -57,6 +59,20 @@ def _written(boundary: str, parts: Iterable[Part]) -> Iterator[bytes]:
         yield from part.body()
         yield b"\r\n"
     yield _tail(boundary)
+
+
+def _in_large_pieces(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes in fewer pieces: every piece is a system call and may be a packet of its own."""
+    gathered: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        gathered.append(piece)
+        size += len(piece)
+        if size >= _PIECE:
+            yield b"".join(gathered)
+            gathered, size = [], 0
+    if gathered:
+        yield b"".join(gathered)
 
 
 def _head(boundary: str, part: Part) -> bytes:

@@ -144,3 +144,37 @@ def test_the_accept_parameter_goes_before_the_header(shelf: Shelf) -> None:
         url, query_string={"accept": "application/dicom; transfer-syntax=*"}, headers={"Accept": "text/html"}
     )
     assert response.get_data() == path.read_bytes()
+
+
+def broken(folder: Path) -> Path:
+    """A JPEG-LS image nobody can decode."""
+    data = images("transfer-syntaxes/small-mr/MR_small_jpeg_ls_lossless.dcm")[0].read_bytes()
+    start = data.rindex(b"\xff\xd8\xff\xf7")
+    path = folder / "broken.dcm"
+    path.write_bytes(data[: start + 40] + bytes(len(data) - start - 48) + data[-8:])
+    return path
+
+
+def test_what_cannot_be_decoded_is_sent_as_it_is_unless_asked_otherwise(shelf: Shelf, tmp_path: Path) -> None:
+    path = broken(tmp_path)
+    url = url_of(shelf.put(path))
+    for accept in ("*/*", 'multipart/related; type="application/dicom"'):
+        [(head, data)] = parts_of(shelf.client.get(url, headers={"Accept": accept}))
+        assert (head["content-type"], data) == (f"application/dicom; transfer-syntax={JLS}", path.read_bytes())
+    assert shelf.client.get(url, headers={"Accept": "application/dicom"}).get_data() == path.read_bytes()
+    for accept in (f"application/dicom; transfer-syntax={EXPLICIT}", ANY_SYNTAX.replace("*", EXPLICIT)):
+        assert shelf.client.get(url, headers={"Accept": accept}).status_code == 422
+
+
+def test_a_study_gives_what_it_can_in_the_syntax_asked_for(shelf: Shelf, tmp_path: Path) -> None:
+    image = pydicom.dcmread(images("transfer-syntaxes/small-mr/MR_small.dcm")[0])
+    report = pydicom.dcmread(images("derived-objects/rt/rtplan.dcm")[0])
+    for number, dataset in enumerate((image, report)):
+        dataset.StudyInstanceUID, dataset.SeriesInstanceUID = "1.2.3", f"1.2.3.{number}"
+        dataset.save_as(tmp_path / str(number))
+        shelf.put(tmp_path / str(number))
+    response = shelf.client.get("/dicom-web/studies/1.2.3", headers={"Accept": ANY_SYNTAX.replace("*", JLS)})
+    [(head, _)] = parts_of(response, 206)
+    assert head["content-type"] == f"application/dicom; transfer-syntax={JLS}"
+    everything = parts_of(shelf.client.get("/dicom-web/studies/1.2.3"))
+    assert [head["content-type"] for head, _ in everything] == [f"application/dicom; transfer-syntax={EXPLICIT}"] * 2
