@@ -48,7 +48,7 @@ class DicomConfig:
     max_associations: int = setting(100, "Associations at once, per process.", low=1, high=10000)
     max_pdu: int = setting(131072, "Largest PDU we take, in bytes.", low=4096, high=1048576)
     idle_seconds: int = setting(60, "An association that says nothing is closed after this.", low=5, high=86400)
-    message_seconds: int = setting(600, "A message must be complete within this time.", low=5, high=86400)
+    message_seconds: int = setting(600, "A message must be complete within this time, or go on bringing at least 1 kB a second.", low=5, high=86400)
     max_object_mb: int = setting(4096, "Largest object we take, in MB.", low=1, high=1048576)
 
 
@@ -174,7 +174,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     if not isinstance(document, dict):
         raise ConfigError(f"{chosen}: must be settings in sections, like 'dicom:' with 'port: 11112' under it")
     _apply_environment(document, os.environ if environ is None else environ, mistakes)
-    config = _build(Config, document, str(chosen), "", mistakes)
+    config: Config | None = _build(Config, document, str(chosen), "", mistakes)
     if config is not None:
         _check_meaning(config, str(chosen), mistakes)
     if mistakes or config is None:
@@ -202,7 +202,7 @@ def _apply_environment(document: dict[str, Any], environ: Mapping[str, str], mis
         names = [f"{PREFIX}{f.name}".upper() for f in fields(Config) if not is_dataclass(hints[f.name])]
         for f in fields(Config):
             if is_dataclass(hints[f.name]):
-                names += [f"{PREFIX}{f.name}__{g.name}".upper() for g in fields(hints[f.name])]  # type: ignore[arg-type]
+                names += [f"{PREFIX}{f.name}__{g.name}".upper() for g in fields(hints[f.name])]
         mistakes.append(f"environment: {name}: unknown setting{_suggest(name, names)}")
 
 

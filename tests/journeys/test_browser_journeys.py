@@ -194,9 +194,7 @@ def test_every_screen_in_both_languages(
     page.goto(running.base_url)
     for language in ("vi", "en"):
         watched.find(f"language-{language}").click()
-        watched.until(
-            "the language", lambda language=language: page.evaluate("document.documentElement.lang") == language
-        )  # type: ignore[misc]
+        _speaks(watched, language)
         _fits(watched)
         shot(watched, f"sign-in-{language}-{width}", tmp_path)
     sign_in(watched, running)
@@ -214,13 +212,15 @@ def test_every_screen_in_both_languages(
             )
             page.goto("about:blank")
             page.goto(running.base_url + place)
-            watched.until(
-                "the language", lambda language=language: page.evaluate("document.documentElement.lang") == language
-            )  # type: ignore[misc]
+            _speaks(watched, language)
             page.wait_for_timeout(700)
             _fits(watched)
             shot(watched, f"screen{place.replace('/', '-')[:12]}-{language}-{width}", tmp_path)
     assert not watched.wrong, watched.wrong
+
+
+def _speaks(watched: Watched, language: str) -> None:
+    watched.until("the language", lambda: watched.page.evaluate("document.documentElement.lang") == language)
 
 
 def _fits(watched: Watched) -> None:

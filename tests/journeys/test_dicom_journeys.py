@@ -142,17 +142,17 @@ def test_getscu_brings_the_same_bytes(running: Running, sent: list[Path], tmp_pa
 
 def test_movescu_sends_to_a_configured_peer_only(running: Running, sent: list[Path], tmp_path: Path) -> None:
     study = pydicom.dcmread(sent[0], stop_before_pixels=True).StudyInstanceUID
-    move = [
-        "movescu", "-v", "-S", "-aec", "HOICHAN", HOST, running.dicom_port,
+    move: list[str | int] = [
+        "-v", "-S", "-aec", "HOICHAN", HOST, running.dicom_port,
         "-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyInstanceUID={study}", "-aem",
     ]  # fmt: skip
-    unknown = dcmtk(move[0], *move[1:], "NOWHERE", check=False)
+    unknown = dcmtk("movescu", *move, "NOWHERE", check=False)
     assert "Refused: MoveDestinationUnknown" in unknown
     port = free_port()
     running.peer("ARCHIVE2", allow="store", port=port)
     of_study = [p for p in sent if pydicom.dcmread(p, stop_before_pixels=True).StudyInstanceUID == study]
     with receiver(tmp_path / "in", port) as folder:
-        dcmtk(move[0], *move[1:], "ARCHIVE2")
+        dcmtk("movescu", *move, "ARCHIVE2")
         time.sleep(0.3)
     direct = free_port()
     with receiver(tmp_path / "direct", direct) as reference:
