@@ -8,12 +8,14 @@ import json
 import logging
 import sys
 import time
+import warnings
 from contextvars import ContextVar
 
 activity: ContextVar[str] = ContextVar("activity", default="-")
 """The id of what is being done: ``r-…`` a request, ``a-…`` an association, ``t-…`` a task."""
 
-_QUIET = ("pynetdicom", "pydicom", "sqlalchemy", "alembic", "urllib3", "PIL", "gunicorn.access")
+_TELLING = ("pynetdicom", "pydicom")  # their messages and warnings quote values of elements
+_QUIET = ("sqlalchemy", "alembic", "urllib3", "PIL", "gunicorn.access")
 
 
 class _Activity(logging.Filter):
@@ -61,6 +63,9 @@ def configure_logging(level: str, form: str) -> None:
     root.setLevel(level.upper())
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
+    for name in _TELLING:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    warnings.simplefilter("ignore")
 
 
 def _clean(text: str) -> str:
