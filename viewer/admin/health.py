@@ -41,7 +41,7 @@ def blueprint(archive: Archive, guard: Guard, config: Config, doors: Callable[[]
     @guard.needs(ADMIN_HEALTH)
     def health() -> Response:
         scope = guard.caller().scope
-        checks = [*pulse.checks(), _codecs(archive), _disk(config), _backup()]
+        checks = [*pulse.checks(), _codecs(archive), _disk(config)]
         return jsonify(checks=checks, counts=_counts(archive, scope), doors=doors(), versions=_versions())
 
     return routes
@@ -111,9 +111,6 @@ def _disk(config: Config) -> dict[str, Any]:
     detail = f"{usage.free / 1024**3:,.1f} GiB free of {usage.total / 1024**3:,.1f} GiB"
     return {"name": "disk", "ok": usage.free >= LOW_DISK, "detail": detail, "free": usage.free, "total": usage.total}
 
-
-def _backup() -> dict[str, Any]:
-    return {"name": "last backup", "ok": False, "detail": "none: this version makes no backups itself"}
 
 
 def _counts(archive: Archive, scope: Scope) -> dict[str, Any]:

@@ -65,7 +65,6 @@ function detailOf(check: Check): string {
   if (check.free !== undefined && check.total !== undefined) return words('health.disk', { free: bytes(check.free), total: bytes(check.total) });
   const answers = /^(\S+) answers in (\d+) ms$/.exec(check.detail);
   if (answers) return words('health.answers', { name: answers[1] ?? '', ms: Number(answers[2]) });
-  if (check.name === 'last backup' && check.detail.startsWith('none')) return words('health.noBackup');
   return check.detail;
 }
 
