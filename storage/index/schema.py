@@ -30,14 +30,16 @@ def _count(name: str) -> "Column[int]":
 
 
 hospital = Table(
-    "hospital", metadata,
+    "hospital",
+    metadata,
     Column("id", INT, primary_key=True),
     Column("code", TEXT, nullable=False, unique=True),
     _text("name"),
 )
 
 patient = Table(
-    "patient", metadata,
+    "patient",
+    metadata,
     Column("id", BIG, primary_key=True),
     Column("hospital_id", INT, ForeignKey("hospital.id"), nullable=False),
     # "id:" and the normalised Patient ID; or "study:" and the study's UID when there is no Patient ID
@@ -55,7 +57,8 @@ patient = Table(
 )
 
 name_token = Table(
-    "name_token", metadata,
+    "name_token",
+    metadata,
     Column("token", TEXT, primary_key=True),
     Column("patient_id", BIG, ForeignKey("patient.id", ondelete="CASCADE"), primary_key=True),
     Index("name_token_of_patient", "patient_id", "token"),
@@ -63,7 +66,8 @@ name_token = Table(
 )
 
 study = Table(
-    "study", metadata,
+    "study",
+    metadata,
     Column("id", BIG, primary_key=True),
     Column("hospital_id", INT, ForeignKey("hospital.id"), nullable=False),
     Column("patient_id", BIG, ForeignKey("patient.id"), nullable=False),
@@ -99,7 +103,8 @@ study = Table(
 )
 
 study_token = Table(
-    "study_token", metadata,
+    "study_token",
+    metadata,
     Column("token", TEXT, primary_key=True),
     Column("study_id", BIG, ForeignKey("study.id", ondelete="CASCADE"), primary_key=True),
     Index("study_token_of_study", "study_id", "token"),
@@ -108,14 +113,16 @@ study_token = Table(
 
 # What people set and objects do not say; it survives a rebuild of everything else.
 study_mark = Table(
-    "study_mark", metadata,
+    "study_mark",
+    metadata,
     Column("hospital_id", INT, ForeignKey("hospital.id"), primary_key=True),
     Column("study_instance_uid", TEXT, primary_key=True),
     Column("status", TEXT, nullable=False),
 )
 
 series = Table(
-    "series", metadata,
+    "series",
+    metadata,
     Column("id", BIG, primary_key=True),
     Column("study_id", BIG, ForeignKey("study.id"), nullable=False),
     Column("uid", TEXT, nullable=False),
@@ -138,7 +145,8 @@ series = Table(
 )
 
 instance = Table(
-    "instance", metadata,
+    "instance",
+    metadata,
     Column("series_id", BIG, ForeignKey("series.id"), primary_key=True),
     Column("uid", TEXT, primary_key=True),
     Column("hospital_id", INT, nullable=False),
@@ -164,7 +172,8 @@ instance = Table(
 )
 
 conflict = Table(
-    "conflict", metadata,
+    "conflict",
+    metadata,
     Column("id", BIG, primary_key=True),
     Column("hospital_id", INT, ForeignKey("hospital.id"), nullable=False),
     Column("kind", TEXT, nullable=False),  # "instance": other bytes under its UID; "patient": another patient's study
@@ -189,7 +198,8 @@ conflict = Table(
 )
 
 quarantine = Table(
-    "quarantine", metadata,
+    "quarantine",
+    metadata,
     Column("id", BIG, primary_key=True),
     Column("hospital_id", INT, ForeignKey("hospital.id"), nullable=False),
     Column("sha256", TEXT, nullable=False),
@@ -205,7 +215,8 @@ quarantine = Table(
 )
 
 change = Table(
-    "change", metadata,
+    "change",
+    metadata,
     Column("sequence", BIG, primary_key=True, autoincrement=True),
     Column("hospital_id", INT, nullable=False),
     Column("kind", TEXT, nullable=False),
@@ -218,13 +229,15 @@ change = Table(
 )
 
 cursor = Table(
-    "cursor", metadata,
+    "cursor",
+    metadata,
     Column("name", TEXT, primary_key=True),
     _count("sequence"),
 )
 
 task = Table(
-    "task", metadata,
+    "task",
+    metadata,
     Column("id", BIG, primary_key=True),
     Column("kind", TEXT, nullable=False),
     Column("arguments", TEXT, nullable=False, server_default="{}"),
@@ -245,7 +258,8 @@ task = Table(
 )
 
 user = Table(
-    "user_account", metadata,
+    "user_account",
+    metadata,
     Column("id", INT, primary_key=True),
     Column("name", TEXT, nullable=False),
     Column("name_key", TEXT, nullable=False, unique=True),  # without case, so that two cannot look alike
@@ -259,14 +273,16 @@ user = Table(
 )
 
 role = Table(
-    "user_role", metadata,
+    "user_role",
+    metadata,
     Column("user_id", INT, ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True),
     Column("hospital_id", INT, ForeignKey("hospital.id"), primary_key=True),
     Column("role", TEXT, primary_key=True),
 )
 
 session = Table(
-    "session", metadata,
+    "session",
+    metadata,
     Column("id", TEXT, primary_key=True),  # SHA-256 of the cookie's secret
     Column("user_id", INT, ForeignKey("user_account.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("csrf", TEXT, nullable=False),
@@ -277,7 +293,8 @@ session = Table(
 )
 
 token = Table(
-    "token", metadata,
+    "token",
+    metadata,
     Column("id", INT, primary_key=True),
     Column("name", TEXT, nullable=False),
     Column("scope", TEXT, nullable=False),
@@ -290,7 +307,8 @@ token = Table(
 )
 
 setup_secret = Table(
-    "setup_secret", metadata,
+    "setup_secret",
+    metadata,
     Column("secret_sha256", TEXT, primary_key=True),
     Column("created_at", BIG, nullable=False),
     Column("expires_at", BIG, nullable=False),
@@ -298,7 +316,8 @@ setup_secret = Table(
 )
 
 sign_in_failure = Table(
-    "sign_in_failure", metadata,
+    "sign_in_failure",
+    metadata,
     Column("id", BIG, primary_key=True),
     Column("name_key", TEXT, nullable=False),
     Column("address", TEXT, nullable=False),
@@ -308,7 +327,8 @@ sign_in_failure = Table(
 )
 
 peer = Table(
-    "peer", metadata,
+    "peer",
+    metadata,
     Column("ae_title", TEXT, primary_key=True),
     Column("hospital_id", INT, ForeignKey("hospital.id"), nullable=False),
     _text("host"),
@@ -321,7 +341,8 @@ peer = Table(
 )
 
 refusal = Table(
-    "refusal", metadata,
+    "refusal",
+    metadata,
     Column("ae_title", TEXT, primary_key=True),
     Column("called_ae_title", TEXT, primary_key=True),
     Column("address", TEXT, primary_key=True),

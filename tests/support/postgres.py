@@ -112,11 +112,16 @@ class PostgresServer:
         begun = time.monotonic()
         while time.monotonic() - begun < _READY_S and self._process.poll() is None:
             try:
-                psycopg.connect(f"postgresql://{_OWNER}@127.0.0.1:{port}/postgres", connect_timeout=5).close()
+                with psycopg.connect(
+                    f"postgresql://{_OWNER}@127.0.0.1:{port}/postgres", connect_timeout=5
+                ) as connection:
+                    answered = connection.execute("SHOW data_directory").fetchone()
             except psycopg.OperationalError:
                 time.sleep(0.02)
             else:
-                return True
+                if answered == (str(self._folder / "data"),):
+                    return True
+                break  # another session's server took the port in between
         self.stop()
         return False
 
