@@ -19,7 +19,7 @@ from storage.model.attributes import Attribute, kept_at
 from storage.model.query import Level
 from storage.model.text import fold
 
-UID = re.compile(r"[0-9.]{1,64}")
+UID = re.compile(r"(?=\.*[0-9])[0-9.]{1,64}")  # odd ones are kept; those that are no name at all, as "..", are not
 LONGEST_TEXT = 10_240
 LONGEST_ATTRIBUTES = 65_536
 _INFLATED_STEP = 1 << 20

@@ -4,14 +4,16 @@ import base64
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
+from pydicom import config
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from pacs.dataset.answers import DEFAULTS
 from pacs.dataset.syntaxes import Header
 from pacs.dataset.values import Json, Reader
 from storage.model.archive import Instance
-from storage.model.attributes import BY_TAG, down_to
+from storage.model.attributes import down_to
 from storage.model.query import Found, Level
 
 UTF_8 = "ISO_IR 192"
@@ -92,18 +94,6 @@ def instance_json(instance: Instance, header: Header, root: str) -> dict[str, Js
     return dict(sorted(found.items()))
 
 
-def keyword_of(tag: str) -> str:
-    """The keyword of an eight-digit tag, "" when there is none."""
-    known = BY_TAG.get(tag.upper())
-    return known.keyword if known is not None else keyword_for_tag(int(tag, 16))
-
-
-def display_name(name: str) -> str:
-    """A person name as people write it: Nguyễn^Văn^An → Nguyễn Văn An; prefix before, suffix after."""
-    family, given, middle, prefix, suffix = ((name.split("=")[0]).split("^") + [""] * 5)[:5]
-    return " ".join(part.strip() for part in (prefix, family, middle, given, suffix) if part.strip())
-
-
 def _path(path: tuple[int | str, ...]) -> str:
     """Tags stand at even places, item numbers (from 0) at odd ones."""
     return "/".join(f"{part:08X}" if place % 2 == 0 else str(part) for place, part in enumerate(path))
@@ -111,7 +101,9 @@ def _path(path: tuple[int | str, ...]) -> str:
 
 def _put(answer: Dataset, tag: int, value: dict[str, object] | None) -> None:
     vr = str(value["vr"]) if value is not None else _vr(tag)
-    answer.add_new(tag, vr, _python(vr, value) if value is not None else (None if vr != "SQ" else []))
+    known = _python(vr, value) if value is not None else (None if vr != "SQ" else [])
+    # pydicom would log the values it finds wrong, and they may be patient data
+    answer.add(DataElement(tag, vr, known, validation_mode=config.IGNORE))
 
 
 def _vr(tag: int) -> str:

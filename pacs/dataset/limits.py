@@ -11,7 +11,7 @@ class Limits:
 
     depth: int = 32  # nested sequences
     elements: int = 200_000
-    elements_per_frame: int = 100  # more are allowed when there are frames to describe
+    elements_per_frame: int = 300  # more are allowed when there are frames to describe
     header_bytes: int = 64 * MEBIBYTE  # read before Pixel Data, values of more than `large_value` not counted
     large_value: int = MEBIBYTE
     seconds: float = 5.0

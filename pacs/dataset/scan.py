@@ -272,7 +272,7 @@ class Scanner:
 
     def _check(self) -> None:
         if self._left <= 0:
-            raise LimitExceeded(f"more than {self.limits.elements} data elements")
+            raise LimitExceeded(f"more than {self.limits.elements} data elements, or too many for each frame")
         if time.monotonic() > self._deadline:
             raise LimitExceeded(f"reading the header took more than {self.limits.seconds} s")
 
