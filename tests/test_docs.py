@@ -5,19 +5,27 @@ import subprocess
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 
 
-def test_configuration_page_is_made_from_the_schema() -> None:
+def makers() -> ModuleType:
+    """tools/make_docs.py as a module."""
     spec = spec_from_file_location("make_docs", ROOT / "tools" / "make_docs.py")
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8") == module.configuration(), (
-        "run .venv/bin/python tools/make_docs.py"
-    )
+    return module
+
+
+@pytest.mark.parametrize("page", ["configuration", "conformance"])
+def test_pages_are_made_from_the_code(page: str) -> None:
+    made = getattr(makers(), page)()
+    assert (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8") == made, "run .venv/bin/python tools/make_docs.py"
 
 
 def test_the_readme_begins_with_the_two_commands() -> None:

@@ -1,4 +1,5 @@
-"""Write the pages that are made from the code, so that they cannot differ from it: docs/configuration.md.
+"""Write the pages that are made from the code, so that they cannot differ from it: docs/configuration.md and
+docs/conformance.md (whose prose is tools/conformance.md).
 
 Run it with the project's Python: ``.venv/bin/python tools/make_docs.py``. A test compares the result with the file.
 """
@@ -11,7 +12,12 @@ from typing import Any, get_type_hints
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from pacs import status  # noqa: E402
+from pacs.archive.transcode import IMPLEMENTATION_CLASS_UID  # noqa: E402
 from pacs.config import Config, PeerConfig  # noqa: E402
+from storage.errors import ArchiveError  # noqa: E402
+from storage.model.attributes import ATTRIBUTES, LEVELS  # noqa: E402
+from viewer.problems import PROBLEMS  # noqa: E402
 
 HEAD = """# Configuration
 
@@ -82,5 +88,36 @@ def _limits(f: Any, hints: dict[str, Any]) -> str:
     return ""
 
 
+def conformance() -> str:
+    """The text of docs/conformance.md."""
+    prose = (ROOT / "tools" / "conformance.md").read_text(encoding="utf-8")
+    return (
+        prose.replace("{{implementation}}", IMPLEMENTATION_CLASS_UID)
+        .replace("{{attributes}}", _attributes())
+        .replace("{{errors}}", _errors())
+    )
+
+
+def _attributes() -> str:
+    lines = ["| level | attribute | tag | VR | matching key |", "| --- | --- | --- | --- | --- |"]
+    for level in LEVELS:
+        for a in sorted((a for a in ATTRIBUTES if a.level is level), key=lambda a: a.tag):
+            inside = f" ({', '.join(item.keyword for item in a.items)})" if a.items else ""
+            matched = "yes" if a.matchable else "computed" if a.computed else "no"
+            lines.append(f"| {level} | {a.keyword}{inside} | ({a.tag[:4]},{a.tag[4:]}) | {a.vr} | {matched} |")
+    return "\n".join(lines)
+
+
+def _errors() -> str:
+    lines = []
+    for kind, problem in PROBLEMS.items():
+        if not issubclass(kind, ArchiveError):
+            continue
+        codes = [f"{status.status_of(kind('x'), s):04X}" for s in ("C-STORE", "C-FIND", "C-MOVE")]  # type: ignore[arg-type]
+        lines.append(f"| {kind.__name__}: {problem.title} | {' | '.join(codes)} | {problem.status} |")
+    return "\n".join(lines)
+
+
 if __name__ == "__main__":
     (ROOT / "docs" / "configuration.md").write_text(configuration(), encoding="utf-8")
+    (ROOT / "docs" / "conformance.md").write_text(conformance(), encoding="utf-8")
