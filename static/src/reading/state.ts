@@ -57,6 +57,10 @@ function viewport(index: number): unknown {
     columns: view?.picture?.columns ?? null,
     unit: view?.frame?.instance.valueUnit ?? '',
     waiting: view?.waiting ?? false,
-    error: view?.error ? String(view.error as Error) : null,
+    error: view?.error ? message(view.error) : null,
   };
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : 'unknown';
 }

@@ -52,14 +52,14 @@ function sized(amount: number, unit: string, power: 1 | 2, frame: Frame): string
   return `${number(amount, digits(amount >= 1000 ? 0 : 1))} mm${square}${source}`;
 }
 
-/** Small values keep three significant digits, large ones one decimal. */
+/** Small values keep three significant digits, large ones one decimal; never grouped, as a dot means another thing next door. */
 export function value(amount: number): string {
   const size = Math.abs(amount);
-  return number(amount, size > 0 && size < 1 ? { maximumSignificantDigits: 3 } : { maximumFractionDigits: size < 1e5 ? 1 : 0 });
+  return number(amount, size > 0 && size < 1 ? { maximumSignificantDigits: 3 } : { maximumFractionDigits: size < 1e5 ? 1 : 0, useGrouping: false });
 }
 
 function digits(count: number): Intl.NumberFormatOptions {
-  return { minimumFractionDigits: count, maximumFractionDigits: count };
+  return { minimumFractionDigits: count, maximumFractionDigits: count, useGrouping: false };
 }
 
 function finite(amount: unknown): amount is number {

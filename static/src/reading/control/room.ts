@@ -2,9 +2,9 @@
 import { batch, signal } from '@preact/signals';
 import { get, loadSession } from '../../common/api';
 import type { Frame } from '../dicom/instance';
-import { ordered, stackOf, type Series, type Stack } from '../dicom/series';
+import { ordered, PICTURELESS, stackOf, type Series, type Stack } from '../dicom/series';
 import { metadata, ROOT } from '../dicom/transport';
-import type { Viewer, View } from '../viewport';
+import type { Screen, Viewer, View } from '../viewport';
 import type { Command, Tool } from './keyboard';
 import { presetsFor } from './presets';
 import { Prefetch } from './prefetch';
@@ -117,7 +117,7 @@ const begun = (): Promise<Viewer> => (ready ??= startViewer());
 
 async function startViewer(): Promise<Viewer> {
   const { start } = await import('../viewport');
-  viewer = await start({ view: onView, frame: onFrame, annotated: () => (annotated.value += 1) });
+  viewer = start({ view: onView, frame: onFrame, annotated: () => (annotated.value += 1) });
   viewer.choose(tool.value);
   prefetch = new Prefetch(viewer, wanted, (frame) => loaded.has(frame.id) || failed.has(frame.id));
   return viewer;
@@ -179,7 +179,7 @@ export function unmount(index: number): void {
   viewer?.disable(idOf(index));
 }
 
-export function screen(index = active.value): import('../viewport').Screen | null {
+export function screen(index = active.value): Screen | null {
   return viewer?.screens.get(idOf(index)) ?? null;
 }
 
@@ -190,7 +190,7 @@ export function setLayout(next: Layout): void {
     if (active.value >= PANES[next]) active.value = 0;
   });
   const shown = new Set(panes.map((pane) => pane.value.series));
-  const free = series.value.filter((one) => !shown.has(one.uid));
+  const free = series.value.filter((one) => !shown.has(one.uid) && !PICTURELESS.has(one.modality));
   for (let index = 0; index < PANES[next]; index++) {
     if (panes[index]?.value.state !== 'empty') continue;
     const uid = free.shift()?.uid;

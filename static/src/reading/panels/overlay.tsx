@@ -91,7 +91,12 @@ export function windowText(view: View): string {
   const name = view.name ? ` · ${presetLabel(view.name)}` : '';
   if (voi.kind === 'table') return `${reading('lut')}${name}`;
   const { width, center, fn } = voi.window;
-  return reading('windowOf', { width: value(width), center: value(center) }) + (fn === 'SIGMOID' ? ` ${reading('sigmoid')}` : '') + name;
+  return reading('windowOf', { width: windowValue(width), center: windowValue(center) }) + (fn === 'SIGMOID' ? ` ${reading('sigmoid')}` : '') + name;
+}
+
+/** Nobody sets a wide window to a tenth. */
+function windowValue(amount: number): string {
+  return value(Math.abs(amount) >= 20 ? Math.round(amount) : amount);
 }
 
 function placeText(frame: Frame): string {

@@ -20,6 +20,8 @@ export interface Annotation {
   tool: string;
   frame: string;
   lines: string[];
+  /** The handles, in pixels of the frame: column and row. */
+  points: [number, number][];
   stats: Stats;
 }
 
@@ -40,7 +42,7 @@ export class Viewer {
     if (known) return known;
     this.engine.enableElement({ viewportId: id, type: Enums.ViewportType.STACK, element, defaultOptions: { background: [0, 0, 0] } });
     addToGroup(id, ENGINE);
-    const screen = new Screen(this.engine.getViewport(id) as StackViewport, element, (view) => this.told.view(id, view));
+    const screen = new Screen(this.engine.getViewport<StackViewport>(id), element, (view) => this.told.view(id, view));
     this.screens.set(id, screen);
     return screen;
   }
@@ -126,6 +128,7 @@ export class Viewer {
         tool: one.metadata?.toolName ?? '',
         frame: frameOf(imageId)?.id ?? '',
         lines: linesOf(data),
+        points: (one.data.handles?.points ?? []).map((point) => onFrame(point, frameOf(imageId))),
         stats: plain(Object.values(data.cachedStats ?? {})[0] ?? {}),
       };
     });
@@ -148,13 +151,13 @@ export class Viewer {
 }
 
 /** Starts Cornerstone once. Without WebGL it draws in software, with the same greys. */
-export async function start(told: Told): Promise<Viewer> {
+export function start(told: Told): Viewer {
   const software = !hasWebGl() || new URLSearchParams(location.search).get('render') === 'cpu';
-  await initCore();
+  initCore();
   if (software) setUseCPURendering(true);
   const cores = navigator.hardwareConcurrency || 2;
   initLoader({ maxWebWorkers: Math.max(1, Math.min(4, cores - 1)) });
-  await initTools();
+  initTools();
   for (const type of [Enums.RequestType.Interaction, Enums.RequestType.Thumbnail, Enums.RequestType.Prefetch]) {
     imageRetrievalPoolManager.setMaxSimultaneousRequests(type, 6);
     imageLoadPoolManager.setMaxSimultaneousRequests(type, 6);
@@ -187,6 +190,14 @@ function memory(): number {
 
 function hasWebGl(): boolean {
   return Boolean(document.createElement('canvas').getContext('webgl2'));
+}
+
+function onFrame(point: readonly number[], frame: Frame | undefined): [number, number] {
+  const orientation = frame?.orientation ?? [1, 0, 0, 0, 1, 0];
+  const from = frame?.position ?? [0, 0, 0];
+  const along = (start: number): number =>
+    [0, 1, 2].reduce((sum, i) => sum + ((point[i] ?? 0) - (from[i] ?? 0)) * (orientation[start + i] ?? 0), 0);
+  return [along(0) / (frame?.spacing[1] ?? 1), along(3) / (frame?.spacing[0] ?? 1)];
 }
 
 function plain(stats: Stats): Stats {

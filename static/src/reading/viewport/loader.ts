@@ -5,6 +5,7 @@ import type { Shape } from '../pixels/native';
 import { pictureOf, type Picture } from '../pixels/picture';
 import { toGreys, type Values, type Voi } from '../pixels/grey';
 import { frameOf, SCHEME } from './provider';
+import type { Region } from '../dicom/instance';
 
 export interface HoichanImage extends Types.IImage {
   picture: Picture;
@@ -81,9 +82,12 @@ function imageOf(imageId: string, picture: Picture): HoichanImage {
   const { rows, columns, grid, rgb, frame } = picture;
   const components = rgb ? 3 : 1;
   const voxelManager = utilities.VoxelManager.createImageVoxelManager({
-    scalarData: (grid?.values ?? rgb ?? new Uint8Array(rows * columns)) as Types.PixelDataTypedArray,
+    scalarData: (grid?.values ?? rgb ?? new Uint8Array(rows * columns)),
     width: columns, height: rows, numberOfComponents: components,
   });
+  // The probe asks with the place in the stack as third index; there is only one frame here.
+  const manager = voxelManager as { getAtIJKPoint: (point: readonly number[]) => unknown };
+  manager.getAtIJKPoint = ([i = 0, j = 0]) => voxelManager.getAtIJK(i, j, 0);
   // Measurements read values through the manager's own index access; what is drawn is the painted buffer.
   const painted = (): Uint8Array => scratch(rows * columns * components);
   (voxelManager as { getScalarData: () => unknown }).getScalarData = painted;
@@ -106,7 +110,7 @@ function imageOf(imageId: string, picture: Picture): HoichanImage {
   } as unknown as HoichanImage;
 }
 
-function calibrationRegion(region: import('../dicom/instance').Region): Record<string, number> {
+function calibrationRegion(region: Region): Record<string, number> {
   return {
     regionLocationMinX0: region.x0, regionLocationMinY0: region.y0, regionLocationMaxX1: region.x1, regionLocationMaxY1: region.y1,
     physicalUnitsXDirection: region.unitX, physicalUnitsYDirection: region.unitY,
@@ -132,7 +136,7 @@ function canvasOf(rows: number, columns: number, components: number, data: Uint8
 
 /** Compressed frames go through the decode worker; its post-processing only narrows the type, values stay exact. */
 async function decode(shape: Shape, photometric: string, planar: boolean, transferSyntax: string, data: Uint8Array): Promise<Values> {
-  const decoded = (await getWebWorkerManager().executeTask('dicomImageLoader', 'decodeTask', {
+  const decoded = (await getWebWorkerManager().executeTask<unknown>('dicomImageLoader', 'decodeTask', {
     imageFrame: {
       samplesPerPixel: shape.samples, photometricInterpretation: photometric, planarConfiguration: planar ? 1 : 0,
       rows: shape.rows, columns: shape.columns, bitsAllocated: shape.bitsAllocated, bitsStored: shape.bitsStored,

@@ -68,10 +68,10 @@ export class Screen {
   ) {
     const inside = this.inside;
     for (const method of ['_updateActorToDisplayImageId', '_updateToDisplayImageCPU'] as const) {
-      const original = inside[method].bind(viewport) as (image: Types.IImage) => void;
+      const original = inside[method] as (this: unknown, image: Types.IImage) => void;
       inside[method] = (image) => {
         paint(image as HoichanImage, this.voi, this.invert);
-        original(image);
+        original.call(viewport, image);
       };
     }
     element.addEventListener(Events.PRE_STACK_NEW_IMAGE, (event) => this.onWanted((event as CustomEvent<{ imageId: string }>).detail.imageId));

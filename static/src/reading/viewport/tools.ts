@@ -32,9 +32,8 @@ class WindowTool extends BaseTool {
 }
 
 const NAMES: Record<Tool, string> = {
-  window: WindowTool.toolName, pan: PanTool.toolName, zoom: ZoomTool.toolName, scroll: StackScrollTool.toolName,
-  length: LengthTool.toolName, angle: AngleTool.toolName, ellipse: EllipticalROITool.toolName,
-  rectangle: RectangleROITool.toolName, probe: ProbeTool.toolName,
+  window: nameOf(WindowTool), pan: nameOf(PanTool), zoom: nameOf(ZoomTool), scroll: nameOf(StackScrollTool), length: nameOf(LengthTool),
+  angle: nameOf(AngleTool), ellipse: nameOf(EllipticalROITool), rectangle: nameOf(RectangleROITool), probe: nameOf(ProbeTool),
 };
 
 export function installTools(windowDrag: Drag): void {
@@ -55,6 +54,10 @@ export function installTools(windowDrag: Drag): void {
       textBoxLinkLineWidth: '1', textBoxLinkLineDash: '2,3', textBoxBackground: 'rgba(0, 0, 0, 0.55)',
     },
   });
+}
+
+function nameOf(one: { toolName: unknown }): string {
+  return String(one.toolName);
 }
 
 export function addToGroup(viewportId: string, engineId: string): void {
