@@ -43,7 +43,8 @@ def _decode_beyond_ascii(raw: bytes, terms: tuple[str, ...], name: bool) -> str:
         try:
             return raw.decode("utf-8")
         except UnicodeDecodeError:
-            pass
+            if terms == ("ISO_IR 192",):
+                return raw.decode("latin-1")
     delimiters = NAME_DELIMITERS if name else TEXT_DELIMITERS
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
