@@ -165,8 +165,8 @@ class Running:
         self.cli("user", "add", ADMIN, "--role", "admin", "--password-stdin", stdin=PASSWORD + "\n")
         return self.client()
 
-    def client(self) -> Browserless:
-        return Browserless(self.base_url).sign_in()
+    def client(self, name: str = ADMIN) -> Browserless:
+        return Browserless(self.base_url).sign_in(name)
 
     def peer(self, ae_title: str, allow: str = "store,query,retrieve", port: int | None = None) -> None:
         """Make a caller on this machine known."""
