@@ -86,7 +86,7 @@ function imageOf(imageId: string, picture: Picture): HoichanImage {
     width: columns, height: rows, numberOfComponents: components,
   });
   // The probe asks with the place in the stack as third index; there is only one frame here.
-  const manager = voxelManager as { getAtIJKPoint: (point: readonly number[]) => unknown };
+  const manager = voxelManager as unknown as { getAtIJKPoint: (point: readonly number[]) => unknown };
   manager.getAtIJKPoint = ([i = 0, j = 0]) => voxelManager.getAtIJK(i, j, 0);
   // Measurements read values through the manager's own index access; what is drawn is the painted buffer.
   const painted = (): Uint8Array => scratch(rows * columns * components);

@@ -38,8 +38,8 @@ export interface Cursor {
 
 /** What Cornerstone does not declare but this module builds on; the version is pinned exactly. */
 interface Inside {
-  _updateActorToDisplayImageId(image: Types.IImage): void;
-  _updateToDisplayImageCPU(image: Types.IImage): void;
+  _updateActorToDisplayImageId: (this: unknown, image: Types.IImage) => void;
+  _updateToDisplayImageCPU: (this: unknown, image: Types.IImage) => void;
   _updateVTKImageDataFromCornerstoneImage(image: Types.IImage): void;
   _cpuFallbackEnabledElement?: { renderingTools: object };
   cpuRenderingInvalidated: boolean;
@@ -68,7 +68,7 @@ export class Screen {
   ) {
     const inside = this.inside;
     for (const method of ['_updateActorToDisplayImageId', '_updateToDisplayImageCPU'] as const) {
-      const original = inside[method] as (this: unknown, image: Types.IImage) => void;
+      const original = inside[method];
       inside[method] = (image) => {
         paint(image as HoichanImage, this.voi, this.invert);
         original.call(viewport, image);
