@@ -10,6 +10,7 @@ import os
 import queue
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -72,11 +73,16 @@ class Committer:
         self._database = database
         self._objects = objects
         self._same_content = same_content
+        self._begin()
+        this = weakref.ref(self)
+        os.register_at_fork(after_in_child=lambda: _begin_anew(this()))
+
+    def _begin(self) -> None:
+        """No thread yet. A forked process begins so too: threads and held locks stay behind in the parent."""
         self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._comparing: ThreadPoolExecutor | None = None
-        self._pid = 0
 
     def submit(self, waiting: Waiting) -> "Future[Outcome]":
         """Queue it; the future is resolved when it is durable or cannot become so."""
@@ -87,7 +93,7 @@ class Committer:
 
     def close(self) -> None:
         """Finish what is queued and stop."""
-        if self._thread is None or self._pid != os.getpid():
+        if self._thread is None:
             return
         self._queue.put(None)
         self._thread.join()
@@ -98,14 +104,7 @@ class Committer:
         self._thread = None
 
     def _running(self) -> None:
-        """The thread of this process; made on first use, also after a fork."""
-        if self._pid != os.getpid():
-            self._lock = threading.Lock()
-            self._queue = queue.SimpleQueue()
-            self._thread = self._comparing = None
-            self._pid = os.getpid()
-        if self._thread is not None:
-            return
+        """The thread of this process; made on first use."""
         with self._lock:
             if self._thread is None:
                 self._comparing = ThreadPoolExecutor(1, thread_name_prefix="compare")
@@ -213,6 +212,11 @@ class Committer:
             log.warning("an alternate encoding stays in the store: %s", stored.key)
 
 
+def _begin_anew(committer: Committer | None) -> None:
+    if committer is not None:
+        committer._begin()
+
+
 def _gather(waiting: "queue.SimpleQueue[Waiting | None]") -> list[Waiting] | None:
     """The next group: at least one, at most GROUP, nothing waited for beyond the first. None means stop."""
     first = waiting.get()
@@ -273,7 +277,7 @@ def _outcome(kind: str, waiting: Waiting, stored: StoredObject, reason: str = ""
 
 def _finish(waiting: Waiting, outcome: Outcome) -> None:
     waiting.finished = True
-    waiting.incoming.discard()
+    _let_go(waiting)
     waiting.future.set_result(outcome)
 
 
@@ -281,5 +285,13 @@ def _fail(group: Sequence[Waiting], error: Exception) -> None:
     for waiting in group:
         if not waiting.finished:
             waiting.finished = True
-            waiting.incoming.discard()
+            _let_go(waiting)
             waiting.future.set_exception(error)
+
+
+def _let_go(waiting: Waiting) -> None:
+    """Whoever waits is answered, also when the spool file cannot be removed; sweeping removes it later."""
+    try:
+        waiting.incoming.discard()
+    except OSError as error:
+        log.warning("a spool file stays: %s", error.strerror)
