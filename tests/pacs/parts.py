@@ -162,9 +162,9 @@ class House:
         return [path.name for path in (self.folder / "spool").glob("*")]
 
 
-def house(folder: Path, codecs: Codecs | None = None, objects: ObjectStore | None = None) -> House:
-    """An archive on SQLite and files below `folder`; opened again when it is there."""
-    database = Database(f"sqlite:///{folder / 'index.sqlite'}")
+def house(folder: Path, codecs: Codecs | None = None, objects: ObjectStore | None = None, index_url: str = "") -> House:
+    """An archive on SQLite and files below `folder` unless told otherwise; opened again when it is there."""
+    database = Database(index_url or f"sqlite:///{folder / 'index.sqlite'}")
     database.migrate()
     with database.writing() as db:
         hospital = hospitals.ensure(db, "main", "Bệnh viện")
