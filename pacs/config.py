@@ -48,7 +48,9 @@ class DicomConfig:
     max_associations: int = setting(100, "Associations at once, per process.", low=1, high=10000)
     max_pdu: int = setting(131072, "Largest PDU we take, in bytes.", low=4096, high=1048576)
     idle_seconds: int = setting(60, "An association that says nothing is closed after this.", low=5, high=86400)
-    message_seconds: int = setting(600, "A message must be complete within this time, or go on bringing at least 1 kB a second.", low=5, high=86400)
+    message_seconds: int = setting(
+        600, "A message must be complete within this time, or go on bringing at least 1 kB a second.", low=5, high=86400
+    )
     max_object_mb: int = setting(4096, "Largest object we take, in MB.", low=1, high=1048576)
 
 

@@ -13,7 +13,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("storage.errors",),
     ("storage.model",),
     ("storage.objects", "storage.index"),
-    ("pacs.errors", "pacs.logs"),
+    ("pacs.errors", "pacs.logs", "pacs.identity"),
     ("pacs.config",),
     ("pacs.pixels", "pacs.dataset"),
     ("pacs.describe", "pacs.query", "pacs.present", "pacs.status"),

@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from pacs import status  # noqa: E402
-from pacs.archive.transcode import IMPLEMENTATION_CLASS_UID  # noqa: E402
 from pacs.config import Config, PeerConfig  # noqa: E402
+from pacs.identity import IMPLEMENTATION_CLASS_UID  # noqa: E402
 from storage.errors import ArchiveError  # noqa: E402
 from storage.model.attributes import ATTRIBUTES, LEVELS  # noqa: E402
 from viewer.problems import PROBLEMS  # noqa: E402

@@ -8,14 +8,11 @@ from typing import Any, BinaryIO
 
 from pacs.archive.frames import frame_of, header_of
 from pacs.errors import UnsupportedTransferSyntax
+from pacs.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from pacs.pixels.pool import Codecs
 from pacs.pixels.transcode import part10
 from storage.model.archive import Instance
 from storage.objects.base import ObjectStore
-
-# Our implementation, in the File Meta Information we write ourselves (PS3.7 D.3.3.2); a UID made of a UUID (PS3.5 B.2).
-IMPLEMENTATION_CLASS_UID = "2.25.181126358443829203735207129226170372517"
-IMPLEMENTATION_VERSION_NAME = "HOICHAN"
 
 # What we make when several are accepted: nothing is lost in any of them, the first are read everywhere.
 PREFERRED = (

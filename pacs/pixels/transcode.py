@@ -11,15 +11,13 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
 from pacs.errors import UndecodablePixels, UnsupportedTransferSyntax
+from pacs.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from pacs.pixels import syntaxes
 from pacs.pixels.encoding import encoded, turned
 from pacs.pixels.header import PixelFacts, read_header, read_plain
 from pacs.pixels.photometric import decoded_photometric, encoded_photometric
 from pacs.pixels.pool import Codecs
 from storage.model.archive import InstanceFacts
-
-IMPLEMENTATION_CLASS_UID = "2.25.181126358443829203735207129226170372517"
-IMPLEMENTATION_VERSION_NAME = "HOICHAN"
 
 _LAST_OFFSET = 0xFFFFFFFF  # the Basic Offset Table counts in 32 bits
 _KEPT_IN_MEMORY = 16 << 20

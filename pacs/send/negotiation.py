@@ -13,12 +13,12 @@ from pynetdicom.pdu_primitives import (
 )
 from pynetdicom.presentation import PresentationContext
 
-from pacs.archive.transcode import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from pacs.association.contexts import (
     APPLICATION_CONTEXT,
     Context,
 )
 from pacs.association.endings import INVALID_PARAMETER, ProtocolError
+from pacs.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 
 @dataclass(frozen=True, slots=True)
