@@ -2,8 +2,8 @@
 
 Dates are integers yyyymmdd, times are text as in DICOM TM, instants are UTC milliseconds.
 """
-from dataclasses import dataclass, field
 
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

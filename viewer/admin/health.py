@@ -112,7 +112,6 @@ def _disk(config: Config) -> dict[str, Any]:
     return {"name": "disk", "ok": usage.free >= LOW_DISK, "detail": detail, "free": usage.free, "total": usage.total}
 
 
-
 def _counts(archive: Archive, scope: Scope) -> dict[str, Any]:
     with archive.database.reading() as db:
         return {
