@@ -88,6 +88,11 @@ export class Screen {
     return this.count ? ((this.viewport.getCornerstoneImage() as HoichanImage | undefined) ?? null) : null;
   }
 
+  /** The software path counts from the corner of the first pixel, the other from its centre. */
+  private get corner(): number {
+    return this.inside.useCPURendering ? 0.5 : 0;
+  }
+
   get count(): number {
     return this.viewport.getImageIds()?.length ?? 0;
   }
@@ -227,7 +232,7 @@ export class Screen {
     const data = this.viewport.getImageData()?.imageData as { worldToIndex(point: Types.Point3): number[] } | undefined;
     if (!data || !world) return null;
     const [i = -1, j = -1] = data.worldToIndex(world);
-    const [x, y] = [Math.round(i), Math.round(j)];
+    const [x, y] = [Math.round(i - this.corner), Math.round(j - this.corner)];
     const { rows, columns, grid, rgb, source } = image.picture;
     if (x < 0 || y < 0 || x >= columns || y >= rows) return null;
     const at = y * columns + x;
@@ -313,8 +318,9 @@ export class Screen {
     const data = this.image && (this.viewport.getImageData()?.imageData as { indexToWorld(point: Types.Point3): Types.Point3 } | undefined);
     if (!data) return { zoom: 1, onScreen: null, origin: null, pixel: [1, 1] };
     const step = 100;
+    const c = this.corner;
     const on = (point: Types.Point3): Types.Point2 => this.viewport.worldToCanvas([...data.indexToWorld(point)] as Types.Point3);
-    const [origin, row, column] = [on([0, 0, 0]), on([step, 0, 0]), on([0, step, 0])];
+    const [origin, row, column] = [on([c, c, 0]), on([step + c, c, 0]), on([c, step + c, 0])];
     const vector = (to: Types.Point2): [number, number] => [(to[0] - origin[0]) / step, (to[1] - origin[1]) / step];
     const across = vector(row);
     const down = vector(column);
