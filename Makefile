@@ -61,9 +61,12 @@ $(STAMPS)/python-dev: requirements-dev.lock $(STAMPS)/python
 
 $(STAMPS)/web: $(WEB_SOURCES) tools/node-run | $(STAMPS)/python
 	@echo "[3/3] Building the front end"
-	@tools/node-run npm --prefix static ci --no-audit --no-fund --loglevel=error
-	@tools/node-run npm --prefix static run --silent build
-	@mkdir -p $(STAMPS) && touch $@
+	@mkdir -p $(STAMPS)
+	@tools/node-run npm --prefix static ci --no-audit --no-fund --loglevel=error >$(STAMPS)/web.log 2>&1 \
+	    || { cat $(STAMPS)/web.log >&2; echo "The front end's packages could not be installed. Is the npm registry reachable?" >&2; exit 1; }
+	@tools/node-run npm --prefix static run --silent build >$(STAMPS)/web.log 2>&1 \
+	    || { cat $(STAMPS)/web.log >&2; echo "The front end could not be built; the reason stands above." >&2; exit 1; }
+	@touch $@
 
 lock: | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet pip-tools
