@@ -23,7 +23,7 @@ ARGUMENTS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--ena
 
 # One file for each way from stored values to what is shown.
 FILES = {
-    "CT, window": "transfer-syntaxes/ct-one-slice-16-syntaxes/CTImage.dcm_LittleEndianExplicitTransferSyntax_1.2.840.10008.1.2.1.dcm",
+    "CT, window": "modalities/ct",
     "CT, JPEG Lossless": "transfer-syntaxes/nema-wg04/CT1_JPLL",
     "CT, sign of JPEG 2000 against the header": "odd-and-broken/J2K_pixelrep_mismatch.dcm",
     "MR, JPEG-LS": "transfer-syntaxes/nema-wg04/MR1_JLSL",
@@ -125,14 +125,16 @@ def test_a_rectangle_is_measured_as_numpy_measures_it(server: Running, page: Pag
     box = page.get_by_test_id("viewport-0").bounding_box()
     assert box is not None
     page.keyboard.press("Shift+E")
+    places = [(0.35 * view["columns"], 0.4 * view["rows"]), (0.6 * view["columns"], 0.62 * view["rows"])]
     corners = [
-        [box[k] + view["origin"][i] + at[i] * view["pixel"][i] for i, k in enumerate(("x", "y"))]
-        for at in ((200, 200), (260, 240))
+        [corner + view["origin"][i] + at[i] * view["pixel"][i] for i, corner in enumerate((box["x"], box["y"]))]
+        for at in places
     ]
     page.mouse.move(*corners[0])
     page.mouse.down()
     page.mouse.move(*corners[1], steps=5)
     page.mouse.up()
+    time.sleep(0.6)  # statistics follow the hand at ten times a second
     measured = until(page, "annotations", lambda found: bool(found) and found[0]["stats"].get("mean") is not None)[0]
     dataset = pydicom.dcmread(path)
     values = dataset.pixel_array * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
@@ -175,8 +177,8 @@ def opened(server: Running, page: Page, path: Path) -> dict[str, Any]:
         time.sleep(0.2)
     assert view["SOPInstanceUID"] == dataset.SOPInstanceUID
     time.sleep(0.3)
-    view = until(page, "viewports", settled)[0]
-    return view
+    settled_view: dict[str, Any] = until(page, "viewports", settled)[0]
+    return settled_view
 
 
 def settled(viewports: Any) -> bool:
