@@ -28,7 +28,7 @@ from storage.index.parents import (
     teller,
 )
 from storage.index.rows import INSTANCE_COLUMNS, INSTANCE_TABLES, instance_of, instance_values, joined
-from storage.index.types import clean, inserted, now_ms
+from storage.index.types import among, clean, inserted, now_ms
 from storage.model.archive import ALREADY_STORED, STORED, Description, Instance, Origin, StoredObject
 from storage.model.work import ChangeKind
 
@@ -68,13 +68,8 @@ def add(db: Connection, items: Sequence[Item]) -> list[Added]:
 
 def known_instances(db: Connection, hospital_ids: Iterable[int], uids: Iterable[str]) -> dict[StudyIdentity, Instance]:
     """The instances of these hospitals that have one of these SOP Instance UIDs."""
-    statement = (
-        sa.select(*INSTANCE_COLUMNS)
-        .select_from(INSTANCE_TABLES)
-        .where(schema.instance.c.uid.in_(sorted(set(uids))))
-        .where(schema.instance.c.hospital_id.in_(sorted(set(hospital_ids))))
-    )
-    found = (instance_of(row) for row in db.execute(statement))
+    given = {"uids": sorted(set(uids)), "hospitals": sorted(set(hospital_ids))}
+    found = (instance_of(row) for row in db.execute(_KNOWN_INSTANCES, given))
     return {(instance.hospital_id, instance.key.sop_instance_uid): instance for instance in found}
 
 
@@ -221,6 +216,12 @@ def bytes_of(stored: StoredObject, origin: Origin) -> dict[str, Any]:
     }
 
 
+# Made once: making a statement costs more than running it for a single instance.
+_KNOWN_INSTANCES = (
+    sa.select(*INSTANCE_COLUMNS)
+    .select_from(INSTANCE_TABLES)
+    .where(among(schema.instance.c.uid, "uids"), among(schema.instance.c.hospital_id, "hospitals"))
+)
 _GROW_SERIES = (
     schema.series.update()
     .where(schema.series.c.id == sa.bindparam("b_id"))

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
+from sqlalchemy.sql.dml import ReturningInsert
 
 from storage.index.types import POSTGRESQL
 
@@ -23,16 +24,26 @@ def insert_many(db: Connection, table: sa.Table, rows: Sequence[dict[str, Any]],
     if db.dialect.name == POSTGRESQL:
         db.execute(_from_json(table, tuple(rows[0]), ignore), _document(rows))
     else:
-        db.execute(sqlite.insert(table).on_conflict_do_nothing() if ignore else sqlite.insert(table), rows)
+        db.execute(_row_by_row(table, ignore), rows)
 
 
 def insert_new_instances(db: Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> set[tuple[int, str]]:
     """Insert these rows; the (hospital, UID) of those that were new. On SQLite, where writers are alone, all are."""
     if db.dialect.name != POSTGRESQL:
-        db.execute(sqlite.insert(table), rows)
+        db.execute(_row_by_row(table, False), rows)
         return {(row["hospital_id"], row["uid"]) for row in rows}
-    statement = _from_json(table, tuple(rows[0]), True).returning(table.c.hospital_id, table.c.uid)
+    statement = _new_from_json(table, tuple(rows[0]))
     return {(row.hospital_id, row.uid) for row in db.execute(statement, _document(rows))}
+
+
+@lru_cache(maxsize=64)
+def _row_by_row(table: sa.Table, ignore: bool) -> sqlite.Insert:
+    return sqlite.insert(table).on_conflict_do_nothing() if ignore else sqlite.insert(table)
+
+
+@lru_cache(maxsize=64)
+def _new_from_json(table: sa.Table, names: tuple[str, ...]) -> ReturningInsert[tuple[int, str]]:
+    return _from_json(table, names, True).returning(table.c.hospital_id, table.c.uid)
 
 
 @lru_cache(maxsize=64)

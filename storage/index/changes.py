@@ -18,6 +18,7 @@ from storage.model.work import Change, ChangeKind
 
 _PENDING = "hoichan_changes"
 _LOCK = 0x486F6943  # any number; the same in every process
+_TAKE_LOCK = sa.select(sa.func.pg_advisory_xact_lock(_LOCK))
 
 
 def append(
@@ -55,7 +56,7 @@ def flush(db: Connection) -> None:
     lines = _pending(db)
     if lines:
         if db.dialect.name == POSTGRESQL:
-            db.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+            db.execute(_TAKE_LOCK)
         insert_many(db, schema.change, lines)
         db.info[_PENDING] = []
 

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from storage.index import schema
 from storage.index.bulk import insert_many
 from storage.index.rows import patient_key, patient_values, series_values, split, study_values
-from storage.index.types import POSTGRESQL, clean
+from storage.index.types import among, clean
 from storage.model.archive import Description, Origin, StoredObject
 from storage.model.text import tokens
 
@@ -124,20 +124,7 @@ def _make_studies(db: Connection, first: dict[StudyIdentity, Item], now: int) ->
 
 def _lock_studies(db: Connection, identities: Iterable[StudyIdentity]) -> dict[StudyIdentity, HeldStudy]:
     wanted = set(identities)
-    study, patient = schema.study.c, schema.patient.c
-    statement = (
-        sa.select(
-            study.id, study.hospital_id, study.uid, study.modalities, study.sop_classes, study.received_at,
-            study.told_at, study.told_by, study.patient_id, patient.patient_key, patient.issuer,
-            patient.told_at.label("patient_told_at"), patient.told_by.label("patient_told_by"),
-        )
-        .select_from(schema.study.join(schema.patient, study.patient_id == patient.id))
-        .where(study.uid.in_(sorted({uid for _, uid in wanted})))
-        .where(study.hospital_id.in_(sorted({hospital for hospital, _ in wanted})))
-        .order_by(study.uid, study.hospital_id)
-    )  # fmt: skip
-    if db.dialect.name == POSTGRESQL:
-        statement = statement.with_for_update(of=schema.study)
+    given = {"uids": sorted({uid for _, uid in wanted}), "hospitals": sorted({hospital for hospital, _ in wanted})}
     return {
         (row.hospital_id, row.uid): HeldStudy(
             id=row.id,
@@ -149,14 +136,13 @@ def _lock_studies(db: Connection, identities: Iterable[StudyIdentity]) -> dict[S
             sop_classes=set(split(row.sop_classes)),
             received_at=row.received_at,
         )
-        for row in db.execute(statement)
+        for row in db.execute(_LOCK_STUDIES, given)
         if (row.hospital_id, row.uid) in wanted
     }
 
 
 def _marks(db: Connection, identities: Iterable[StudyIdentity]) -> dict[StudyIdentity, str]:
-    mark = schema.study_mark.c
-    rows = db.execute(sa.select(schema.study_mark).where(mark.study_instance_uid.in_([uid for _, uid in identities])))
+    rows = db.execute(_MARKS, {"uids": sorted({uid for _, uid in identities})})
     return {(row.hospital_id, row.study_instance_uid): row.status for row in rows}
 
 
@@ -186,24 +172,19 @@ def _ensure_patients(db: Connection, items: Sequence[Item]) -> dict[PatientIdent
 
 def _find_patients(db: Connection, identities: Iterable[PatientIdentity]) -> dict[PatientIdentity, tuple[int, Teller]]:
     wanted = set(identities)
-    table = schema.patient.c
-    rows = db.execute(
-        sa.select(table.id, table.patient_key, table.hospital_id, table.issuer, table.told_at, table.told_by)
-        .where(table.patient_key.in_(sorted({key for key, _, _ in wanted})))
-        .where(table.hospital_id.in_(sorted({hospital for _, hospital, _ in wanted})))
-    )
+    given = {
+        "keys": sorted({key for key, _, _ in wanted}),
+        "hospitals": sorted({hospital for _, hospital, _ in wanted}),
+    }
+    rows = db.execute(_FIND_PATIENTS, given)
     found = {(row.patient_key, row.hospital_id, row.issuer): (int(row.id), (row.told_at, row.told_by)) for row in rows}
     return {identity: value for identity, value in found.items() if identity in wanted}
 
 
 def _find_series(db: Connection, identities: Iterable[SeriesIdentity]) -> dict[SeriesIdentity, tuple[int, Teller]]:
     wanted = set(identities)
-    table = schema.series.c
-    rows = db.execute(
-        sa.select(table.id, table.study_id, table.uid, table.told_at, table.told_by)
-        .where(table.study_id.in_(sorted({study for study, _ in wanted})))
-        .where(table.uid.in_(sorted({uid for _, uid in wanted})))
-    )
+    given = {"studies": sorted({study for study, _ in wanted}), "uids": sorted({uid for _, uid in wanted})}
+    rows = db.execute(_FIND_SERIES, given)
     found = {(row.study_id, row.uid): (int(row.id), (row.told_at, row.told_by)) for row in rows}
     return {identity: value for identity, value in found.items() if identity in wanted}
 
@@ -255,3 +236,26 @@ def _add_tokens(db: Connection, studies: Iterable[tuple[int, Description]]) -> N
 
 def _told(told: Teller) -> dict[str, Any]:
     return {"told_at": told[0], "told_by": told[1]}
+
+
+# Made once: making a statement costs more than running it for a single instance. SQLite has no FOR UPDATE and needs
+# none; SQLAlchemy leaves it out there.
+_STUDY, _PATIENT, _SERIES = schema.study.c, schema.patient.c, schema.series.c
+_LOCK_STUDIES = (
+    sa.select(
+        _STUDY.id, _STUDY.hospital_id, _STUDY.uid, _STUDY.modalities, _STUDY.sop_classes, _STUDY.received_at,
+        _STUDY.told_at, _STUDY.told_by, _STUDY.patient_id, _PATIENT.patient_key, _PATIENT.issuer,
+        _PATIENT.told_at.label("patient_told_at"), _PATIENT.told_by.label("patient_told_by"),
+    )
+    .select_from(schema.study.join(schema.patient, _STUDY.patient_id == _PATIENT.id))
+    .where(among(_STUDY.uid, "uids"), among(_STUDY.hospital_id, "hospitals"))
+    .order_by(_STUDY.uid, _STUDY.hospital_id)
+    .with_for_update(of=schema.study)
+)  # fmt: skip
+_MARKS = sa.select(schema.study_mark).where(among(schema.study_mark.c.study_instance_uid, "uids"))
+_FIND_PATIENTS = sa.select(
+    _PATIENT.id, _PATIENT.patient_key, _PATIENT.hospital_id, _PATIENT.issuer, _PATIENT.told_at, _PATIENT.told_by
+).where(among(_PATIENT.patient_key, "keys"), among(_PATIENT.hospital_id, "hospitals"))
+_FIND_SERIES = sa.select(_SERIES.id, _SERIES.study_id, _SERIES.uid, _SERIES.told_at, _SERIES.told_by).where(
+    among(_SERIES.study_id, "studies"), among(_SERIES.uid, "uids")
+)

@@ -31,6 +31,11 @@ def clean(text: str) -> str:
     return nfc(text).strip(" ")
 
 
+def among(column: "sa.Column[Any]", name: str) -> "sa.ColumnElement[bool]":
+    """The rows whose column has one of the values given as the parameter `name`; for statements that are made once."""
+    return column.in_(sa.bindparam(name, expanding=True))
+
+
 def upper_bound(prefix: str) -> str:
     """The text that sorts after everything that starts with `prefix`."""
     return prefix + _LAST
