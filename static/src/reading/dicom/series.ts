@@ -53,9 +53,12 @@ export function kindOf(instance: Instance): Kind {
 /** Modalities whose objects hold no pixels: no picture needs to be asked for. */
 export const PICTURELESS: ReadonlySet<string> = new Set(['SR', 'PR', 'KO', 'DOC', 'RTSTRUCT', 'RTPLAN', 'ANN', 'RWV', 'ECG', 'REG', 'FID', 'AU']);
 
-/** In the order of Series Number; those that have images before those that cannot have any. */
+/** Made from other images, so never what is opened first. */
+const DERIVED: ReadonlySet<string> = new Set(['SEG', 'RTDOSE']);
+
+/** In the order of Series Number; acquired images first, then derived ones, then what has no images. */
 export function ordered(series: readonly Series[]): Series[] {
-  const rank = (one: Series): number => (PICTURELESS.has(one.modality) ? 1 : 0);
+  const rank = (one: Series): number => (PICTURELESS.has(one.modality) ? 2 : DERIVED.has(one.modality) ? 1 : 0);
   return [...series].sort(
     (a, b) => rank(a) - rank(b) || (a.number ?? 1e9) - (b.number ?? 1e9) || (a.uid < b.uid ? -1 : 1),
   );

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { letters, markers, orientationFromLetters } from '../dicom/orientation';
+import { ordered } from '../dicom/series';
 import { sorted } from '../dicom/sorting';
 import { dataset, framesOf, slice, value } from './frames';
 
@@ -84,5 +85,12 @@ describe('orientation letters', () => {
   it('come from Patient Orientation for projections', () => {
     expect(orientationFromLetters('L', 'F')).toEqual([1, 0, 0, 0, 0, -1]);
     expect(orientationFromLetters('', 'F')).toBeNull();
+  });
+});
+
+describe('the order of series', () => {
+  it('puts acquired images first, then derived ones, then what has no images', () => {
+    const one = (modality: string, number: number) => ({ uid: `${modality}${number}`, modality, number, description: '', bodyPart: '', instances: 1 });
+    expect(ordered([one('SR', 1), one('SEG', 1), one('CT', 3), one('CT', 2)]).map((found) => found.uid)).toEqual(['CT2', 'CT3', 'SEG1', 'SR1']);
   });
 });
