@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,7 +35,7 @@ class FilesystemStore:
     def __init__(self, root: Path, *, sync_threads: int = 8) -> None:
         self._root = root.absolute()
         self._half_done = self._root / _HALF_DONE
-        self._durable_folders: set[Path] = set()
+        self._durable_folders: set[str] = set()
         self._threads = Threads(sync_threads, "fsync")
 
     def put(self, key: str, source: Path, sha256: str, *, consume: bool = False) -> StoredObject:
@@ -44,21 +44,20 @@ class FilesystemStore:
     def put_many(self, items: list[tuple[str, Path, str]], *, consume: bool = False) -> list[StoredObject]:
         """One round: synchronise all files, link them, synchronise each folder once, then let go of the sources."""
         with _said(self._root):
-            self._make_durable(self._root)
-            targets = [self._path(key) for key, _, _ in items]
-            ready = self._threads.over(lambda item: self._ready(item[1], item[2], consume=consume), items)
+            self._make_durable(str(self._root))
+            targets = [f"{self._root}/{checked_key(key)}" for key, _, _ in items]
+            device = os.stat(self._root).st_dev if consume else None
+            ready = self._threads.over(lambda item: self._ready(item[1], item[2], device), items)
             try:
-                for (key, _, _), target, file in zip(items, targets, ready, strict=True):
-                    self._link(file, target, key)
-                self._threads.over(_synchronise, sorted({target.parent for target in targets}))
+                stored = [
+                    _stored(key, sha256, self._link(file, status, target, key))
+                    for (key, _, sha256), (file, status), target in zip(items, ready, targets, strict=True)
+                ]
+                self._threads.over(_synchronise, sorted({_folder(target) for target in targets}))
             except BaseException:
-                _unlink(file for file in ready if file.parent == self._half_done)
+                _unlink(file for file, _ in ready if _folder(file) == str(self._half_done))
                 raise
-            stored = [
-                _stored(key, sha256, target.stat()) for (key, _, sha256), target in zip(items, targets, strict=True)
-            ]
-            _unlink(ready)
-            _unlink(source for _, source, _ in items if consume)
+            _unlink({file for file, _ in ready} | {str(source) for _, source, _ in items if consume})
             return stored
 
     def put_bytes(self, key: str, data: bytes) -> StoredObject:
@@ -130,22 +129,22 @@ class FilesystemStore:
     def _path(self, key: str) -> Path:
         return self._root / checked_key(key)
 
-    def _ready(self, source: Path, sha256: str, *, consume: bool) -> Path:
-        """A durable file on our file system with the bytes of `source`: itself when it may be taken, else a copy."""
-        if consume and self._same_file_system(source):
-            descriptor = os.open(source, os.O_RDONLY)
+    def _ready(self, source: Path, sha256: str, device: int | None) -> tuple[str, os.stat_result]:
+        """A durable file on our file system with the bytes of `source`: itself when it may be taken because it is on
+        our `device`, else a copy."""
+        if device is not None:
+            descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
             try:
-                os.fchmod(descriptor, 0o444)
-                os.fsync(descriptor)
+                status = os.fstat(descriptor)
+                if status.st_dev == device:
+                    os.fchmod(descriptor, 0o444)
+                    os.fsync(descriptor)
+                    return str(source), status
             finally:
                 os.close(descriptor)
-            return source
         return self._copied(source, sha256)
 
-    def _same_file_system(self, source: Path) -> bool:
-        return source.stat().st_dev == self._root.stat().st_dev
-
-    def _copied(self, source: Path, sha256: str) -> Path:
+    def _copied(self, source: Path, sha256: str) -> tuple[str, os.stat_result]:
         digest = hashlib.sha256()
         descriptor, name = self._new_file()
         try:
@@ -159,40 +158,44 @@ class FilesystemStore:
                     raise ObjectCorrupt(f"{source.name} does not have the SHA-256 {sha256}")
                 os.fchmod(copy.fileno(), 0o444)
                 os.fsync(copy.fileno())
+                return name, os.fstat(copy.fileno())
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-        return Path(name)
 
     def _new_file(self) -> tuple[int, str]:
-        self._make_durable(self._root)
+        self._make_durable(str(self._root))
         self._half_done.mkdir(exist_ok=True)
         return tempfile.mkstemp(dir=self._half_done)
 
-    def _link(self, file: Path, target: Path, key: str) -> None:
-        """`file` also under `target`. What is there already stays, and must have the same size."""
-        self._make_durable(target.parent)
+    def _link(self, file: str, status: os.stat_result, target: str, key: str) -> os.stat_result:
+        """`file` also under `target`. What is there already stays, and must have the same size. The status of what is
+        there now."""
+        self._make_durable(_folder(target))
         try:
             _link_or_rename(file, target)
         except FileNotFoundError:  # the folder went away after we made it
             self._durable_folders.clear()
-            self._make_durable(target.parent)
+            self._make_durable(_folder(target))
             _link_or_rename(file, target)
         except FileExistsError:
-            size, kept = file.stat().st_size, target.stat().st_size
-            if size != kept:
-                raise ObjectCorrupt(f"{key} has {kept} bytes, the same content has {size}") from None
+            kept = os.stat(target)
+            if status.st_size != kept.st_size:
+                raise ObjectCorrupt(f"{key} has {kept.st_size} bytes, the same content has {status.st_size}") from None
+            return kept
+        return status
 
-    def _make_durable(self, folder: Path) -> None:
+    def _make_durable(self, name: str) -> None:
         """The folder exists, and so it will after a power cut."""
-        if folder in self._durable_folders:
+        if name in self._durable_folders:
             return
+        folder = Path(name)
         entries = [path for path in (folder, *folder.parents) if path.is_relative_to(self._root) and path != self._root]
         entries += [path for path in (self._root, *self._root.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         for path in entries:  # also those that another process made: it may not have come to this line yet
             _synchronise(path.parent)
-        self._durable_folders.add(folder)
+        self._durable_folders.add(name)
 
     @contextmanager
     def _opened(self, key: str) -> Iterator[int]:
@@ -248,23 +251,28 @@ def _said(root: Path) -> Iterator[None]:
         raise StorageUnavailable(f"{root} cannot be used: {error.strerror or type(error).__name__}") from error
 
 
-def _link_or_rename(file: Path, target: Path) -> None:
+def _link_or_rename(file: str, target: str) -> None:
     try:
         os.link(file, target)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        if target.exists():  # a file system without hard links: rename, which never leaves half a file either
+        if os.path.exists(target):  # a file system without hard links: rename, which never leaves half a file either
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target) from None
         os.rename(file, target)
 
 
-def _unlink(files: Iterable[Path]) -> None:
+def _unlink(files: Iterable[str]) -> None:
     for file in files:
-        file.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(file)
 
 
-def _synchronise(folder: Path) -> None:
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _synchronise(folder: Path | str) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
