@@ -190,11 +190,13 @@ class FilesystemStore:
         if name in self._durable_folders:
             return
         folder = Path(name)
-        entries = [path for path in (folder, *folder.parents) if path.is_relative_to(self._root) and path != self._root]
+        ours = [path for path in (folder, *folder.parents) if path.is_relative_to(self._root) and path != self._root]
+        entries = [path for path in ours if str(path) not in self._durable_folders]
         entries += [path for path in (self._root, *self._root.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         for path in entries:  # also those that another process made: it may not have come to this line yet
             _synchronise(path.parent)
+        self._durable_folders.update(str(path) for path in ours)
         self._durable_folders.add(name)
 
     @contextmanager
