@@ -1,7 +1,11 @@
 import '../common/theme.css';
 import '../common/ui.css';
 import './shell.css';
-import './worklist/worklist.css';
+import './worklist/list.css';
+import './worklist/toolbar.css';
+import './worklist/preview.css';
+import './worklist/empty.css';
+import './import/import.css';
 import { render } from 'preact';
 import { App } from './app';
 import '../common/theme';

@@ -32,7 +32,7 @@ export function ImportDialog() {
         {files > 0 && <Summary />}
         {queue.problems.value.length > 0 && <Problems />}
         {!running && <Hospital />}
-        {!running && <DropBox />}
+        {!running && <DropBox compact={files > 0} />}
       </div>
     </Dialog>
   );

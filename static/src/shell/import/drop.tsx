@@ -10,7 +10,8 @@ import { words } from './strings';
 
 const over = signal(false);
 
-export function DropBox() {
+/** `compact`: in one line, below what an import has brought. */
+export function DropBox({ compact }: { compact?: boolean }) {
   const files = useRef<HTMLInputElement>(null);
   const folder = useRef<HTMLInputElement>(null);
   const take = (input: HTMLInputElement): void => {
@@ -18,10 +19,12 @@ export function DropBox() {
     input.value = '';
   };
   return (
-    <div class="drop-box" data-testid="drop-box">
+    <div class={compact ? 'drop-box drop-compact' : 'drop-box'} data-testid="drop-box">
       <Icon name="upload" size={24} />
-      <p class="drop-title">{words('drop')}</p>
-      <p class="muted">{words('drop.text')}</p>
+      <div class="drop-text">
+        <p class="drop-title">{words(compact ? 'again' : 'drop')}</p>
+        <p class="muted">{words(compact ? 'drop' : 'drop.text')}</p>
+      </div>
       <div class="drop-buttons">
         <Button kind="primary" icon="file" onClick={() => files.current?.click()}>{words('files')}</Button>
         <Button icon="folder" onClick={() => folder.current?.click()}>{words('folder')}</Button>

@@ -184,9 +184,14 @@ function settle(one: Found & { id: number }, answer: Answer): void {
     remove(one.id);
     summary.value = counted(summary.value, answer, one.file.size);
     problemCount.value += found.length;
-    problems.value = [...problems.value, ...found.map((problem) => ({ ...problem, name: problem.name || one.name }))].slice(0, PROBLEMS);
+    problems.value = [...problems.value, ...found.map((problem) => ({ ...problem, name: nameOf(problem.name, one.name) }))].slice(0, PROBLEMS);
   });
   pump();
+}
+
+/** What the trouble is with: a member of an archive, or the file itself, which the server knows by a name of its own. */
+function nameOf(said: string, file: string): string {
+  return said === '' || said.endsWith('.part') ? file : said;
 }
 
 /** The summary after one more file. */

@@ -6,6 +6,7 @@ const VIETNAMESE: readonly [RegExp, string][] = [
   [/^the (.+) is not a UID$/, '$1 không phải là UID'],
   [/^this is not a DICOM dataset$/, 'Không phải tệp DICOM'],
   [/^the same attributes and pixels in another encoding$/, 'Cùng thông tin và điểm ảnh, chỉ khác cách mã hóa'],
+  [/^another content is stored under this SOP Instance UID$/, 'SOP Instance UID này đã có với nội dung khác'],
   [/^the dataset ends inside (.+)$/, 'Tệp bị cắt ngang tại $1'],
   [/^(.+) claims (\d+) bytes, (\d+) are left$/, '$1 khai $2 byte nhưng chỉ còn $3 byte'],
   [/^a frame of (\d+) bytes$/, 'Một khung hình khai $1 byte, vượt giới hạn'],

@@ -12,6 +12,26 @@ import { receiving, setStatus } from './store';
 import { keyOf } from './model';
 import { words } from './strings';
 
+/** What is stored beside images and has none of its own to show. */
+const WITHOUT_IMAGES = ['SR', 'KO', 'PR', 'ECG', 'EPS', 'HD', 'AU', 'DOC', 'PLAN', 'REG', 'RTSTRUCT', 'RTPLAN', 'RTRECORD'] as const;
+type WithoutImages = (typeof WITHOUT_IMAGES)[number];
+
+/** What a series of this modality is when it has no images ("structured report"); null for images. */
+export function documentKind(modality: string): string | null {
+  const known = WITHOUT_IMAGES.find((one) => one === modality);
+  return known ? words(`kind.${KINDS[known]}`) : null;
+}
+
+const KINDS = {
+  SR: 'report', KO: 'keyImages', PR: 'presentation', ECG: 'waveform', EPS: 'waveform', HD: 'waveform', AU: 'audio', DOC: 'document',
+  PLAN: 'plan', REG: 'registration', RTSTRUCT: 'plan', RTPLAN: 'plan', RTRECORD: 'plan',
+} as const satisfies Record<WithoutImages, string>;
+
+/** So many images, or objects where there are no images among them. */
+export function countText(count: number, modalities: readonly string[]): string {
+  return words(modalities.length > 0 && modalities.every((one) => documentKind(one) !== null) ? 'objects' : 'images', { count });
+}
+
 export function sexText(sex: string): string {
   return sex === 'M' || sex === 'F' || sex === 'O' ? words(`sex.${sex}`) : '';
 }
@@ -83,9 +103,9 @@ export function Modalities({ study }: { study: Study }) {
 export function ImageCount({ study, unit }: { study: Study; unit?: boolean }) {
   const growing = receiving.value.has(keyOf(study));
   return (
-    <span class={growing ? 'image-count growing' : 'image-count'} title={`${words('images', { count: study.instances })}, ${words('seriesCount', { count: study.series })}`} data-testid="row-images">
+    <span class={growing ? 'image-count growing' : 'image-count'} title={`${countText(study.instances, study.modalities)}, ${words('seriesCount', { count: study.series })}`} data-testid="row-images">
       {growing && <span class="receiving-dot" role="img" aria-label={words('receiving')} />}
-      {unit ? words('images', { count: study.instances }) : number(study.instances)}
+      {unit ? countText(study.instances, study.modalities) : number(study.instances)}
     </span>
   );
 }

@@ -12,7 +12,7 @@ import { keyOf, narrowed } from './model';
 import { Preview } from './preview';
 import * as store from './store';
 import { words } from './strings';
-import { hovered, move, pageRows, statusOfActive, Table } from './table';
+import { hovered, move, pageRows, pointed, statusOfActive, Table } from './table';
 import { Toolbar } from './toolbar';
 
 export const helpShown = signal(false);
@@ -26,6 +26,7 @@ export function Worklist() {
       document.removeEventListener('keydown', key);
       store.leave();
       hovered.value = null;
+      pointed.value = null;
     };
   }, []);
   const { state, rows, filters, failure } = store;

@@ -5,17 +5,17 @@ import { get } from '../../common/api';
 import { dicomDate } from '../../common/dicom-text';
 import { bytes, dateTime } from '../../common/i18n';
 import { Icon } from '../../common/icons';
-import { Modalities, sexAge, studyDate } from './cells';
+import { countText, documentKind, Modalities, sexAge, studyDate } from './cells';
 import { keyOf, type Series, type Study, type StudyDetail } from './model';
 import * as store from './store';
 import { words } from './strings';
-import { hovered } from './table';
+import { pointed } from './table';
 
 const REST_MS = 220;
 const shown = signal<string | null>(null);
 
 export function Preview() {
-  const wanted = hovered.value ?? store.active.value;
+  const wanted = pointed.value ?? store.active.value;
   useEffect(() => {
     if (wanted === null) return; // What was seen last stays.
     const timer = setTimeout(() => (shown.value = wanted), shown.value === null ? 60 : REST_MS);
@@ -46,7 +46,7 @@ function Sheet({ study }: { study: Study }) {
     [words('preview.referring'), study.ReferringPhysicianName],
     [words('preview.institution'), study.InstitutionName],
     [words('preview.received'), dateTime(study.received_at)],
-    [words('preview.size'), `${words('images', { count: study.instances })} · ${bytes(study.bytes)}`],
+    [words('preview.size'), `${countText(study.instances, study.modalities)} · ${bytes(study.bytes)}`],
   ];
   return (
     <>
@@ -76,12 +76,13 @@ function Sheet({ study }: { study: Study }) {
 function Thumb({ study, series }: { study: Study; series: Series }) {
   const [missing, setMissing] = useState(false);
   const address = `/dicom-web/studies/${study.StudyInstanceUID}/series/${series.SeriesInstanceUID}/thumbnail`;
-  const name = series.SeriesDescription || (series.SeriesNumber === null ? words('preview.series') : words('preview.series.text', { number: String(series.SeriesNumber) }));
+  const kind = documentKind(series.Modality);
+  const name = series.SeriesDescription || kind || (series.SeriesNumber === null ? words('preview.series') : words('preview.series.text', { number: String(series.SeriesNumber) }));
   return (
     <a class="thumb" href={`/read/${study.StudyInstanceUID}?series=${series.SeriesInstanceUID}`} title={name}>
       <span class="thumb-frame">
-        {missing
-          ? <span class="thumb-none">{words('preview.noThumbnail')}</span>
+        {kind !== null || missing
+          ? <span class="thumb-none"><Icon name="file" size={24} />{kind === null ? words('preview.noThumbnail') : words('preview.noImages')}</span>
           : <img src={address} alt="" loading="lazy" decoding="async" onError={() => setMissing(true)} />}
         <span class="thumb-count">{series.instances}</span>
       </span>

@@ -7,7 +7,8 @@ import { append, insert, overlay } from './merge';
 import { asStudy, keyOf, narrowed, NO_FILTERS, queryOf, restore, type Facets, type Filters, type Page, type Status, type Study, type StudyDetail } from './model';
 
 const KEPT = 'hoichan.worklist';
-const PAGE = 60;
+/** Studies in one answer. */
+export const PAGE = 60;
 const FLASH_MS = 1600;
 const CALM_MS = 700; // at most one look at the first page in this time, however fast images arrive
 const RECEIVING_MS = 6000;

@@ -10,7 +10,7 @@ import { chooseStatus, Conflict, ImageCount, Modalities, Received, sexAge, Statu
 import { keyOf, type Sort, type Study } from './model';
 import * as store from './store';
 import { words } from './strings';
-import { layout, ROW_HEIGHTS } from './layout';
+import { layout, rowHeight } from './layout';
 
 const OVERSCAN = 8;
 const AHEAD = 24;
@@ -21,9 +21,11 @@ const viewWidth = signal(1200);
 const columns = computed(() => (viewWidth.value >= 1560 ? 'wide' : viewWidth.value >= 1180 ? 'medium' : viewWidth.value >= 980 ? 'narrow' : 'tight'));
 /** The row under the pointer; it must not be moved away. */
 export const hovered = signal<string | null>(null);
+/** The row the mouse was moved to; a row that scrolls under a resting mouse is not pointed at. */
+export const pointed = signal<string | null>(null);
 
 const windowOf = computed(() => {
-  const height = ROW_HEIGHTS[layout.value];
+  const height = rowHeight.value;
   const first = Math.max(0, Math.floor(viewTop.value / height) - OVERSCAN);
   const last = Math.min(store.rows.value.length, Math.ceil((viewTop.value + viewHeight.value) / height) + OVERSCAN);
   return { first, last, height };
@@ -76,6 +78,7 @@ export function Table() {
         onScroll={(event) => (viewTop.value = event.currentTarget.scrollTop)}
         onPointerLeave={(event) => {
           hovered.value = null;
+          pointed.value = null;
           if (event.relatedTarget instanceof Element && event.relatedTarget.closest('.pill')) return; // It is about to be pressed.
           if ((scroller.current?.scrollTop ?? 0) < 4 && store.active.value === null) store.showNew();
         }}
@@ -145,7 +148,7 @@ function NewPill({ onShow }: { onShow: () => void }) {
       {count > 0 && (
         <button type="button" class="pill" data-testid="new-studies" onClick={onShow}>
           <Icon name="up" size={14} />
-          {words('new', { count })}
+          {count >= store.PAGE ? words('new.more', { count: store.PAGE - 1 }) : words('new', { count })}
         </button>
       )}
     </div>
@@ -170,6 +173,9 @@ function Row({ study, index, top }: { study: Study; index: number; top: number }
       data-uid={study.StudyInstanceUID}
       onPointerEnter={(event) => {
         if (event.pointerType === 'mouse') hovered.value = key;
+      }}
+      onPointerMove={(event) => {
+        if (event.pointerType === 'mouse') pointed.value = key;
       }}
     >
       {layout.value === 'cards' ? <Card study={study} first={index === 0} /> : <Cells study={study} first={index === 0} />}
@@ -249,7 +255,7 @@ function SkeletonRow({ top, seed }: { top: number; seed: number }) {
 
 /** Scrolls just as far as the row needs to be in sight. */
 function reveal(box: HTMLElement, index: number): void {
-  const height = ROW_HEIGHTS[layout.value];
+  const height = rowHeight.value;
   const top = index * height;
   if (top < box.scrollTop) box.scrollTop = top;
   else if (top + height > box.scrollTop + box.clientHeight) box.scrollTop = top + height - box.clientHeight;
@@ -262,10 +268,12 @@ export function move(by: number | 'first' | 'last'): void {
   const at = rows.findIndex((row) => keyOf(row) === store.active.value);
   const wanted = by === 'first' ? 0 : by === 'last' ? rows.length - 1 : at === -1 ? 0 : at + by;
   const row = rows[Math.min(rows.length - 1, Math.max(0, wanted))];
-  if (row) store.active.value = keyOf(row);
+  if (!row) return;
+  pointed.value = null;
+  store.active.value = keyOf(row);
 }
 
-export const pageRows = (): number => Math.max(1, Math.floor(viewHeight.value / ROW_HEIGHTS[layout.value]) - 1);
+export const pageRows = (): number => Math.max(1, Math.floor(viewHeight.value / rowHeight.value) - 1);
 
 /** The status menu of the chosen row, from the keyboard. */
 export function statusOfActive(): void {

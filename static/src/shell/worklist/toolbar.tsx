@@ -184,7 +184,7 @@ function Live() {
   return (
     <span class={`live live-${live}`} title={words(`live.${live}.title`)} data-testid="live">
       <span class="live-dot" />
-      {words(`live.${live}`)}
+      <span class="live-text">{words(`live.${live}`)}</span>
     </span>
   );
 }
