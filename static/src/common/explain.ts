@@ -1,6 +1,5 @@
 /** Any failure as one sentence in the user's language. */
 import { Problem } from './api';
-import { language } from './i18n';
 import { common } from './strings';
 
 export function explain(error: unknown): string {
@@ -16,9 +15,6 @@ export function explain(error: unknown): string {
     case 503: return common('busy');
     default:
       // What the server says about a 4xx is about this very request; it says it in English.
-      if (error.status < 500 && error.message && language.value === 'en') return error.message;
-      return error.status < 500 && error.message
-        ? `${common('serverError', { status: error.status })} (${error.message})`
-        : common('serverError', { status: error.status });
+      return error.status < 500 && error.message ? common('rejected', { detail: error.message }) : common('serverError', { status: error.status });
   }
 }

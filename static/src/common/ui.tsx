@@ -80,7 +80,11 @@ export function Dialog({ title, onClose, children, footer, wide, testid }: Dialo
   const id = useId();
   useEffect(() => {
     const dialog = ref.current;
-    if (dialog && !dialog.open) dialog.showModal();
+    if (dialog && !dialog.open) {
+      dialog.showModal();
+      // To the first thing to fill in; where there is none, to the dialog itself, not to its close button.
+      (dialog.querySelector<HTMLElement>('.dialog-body :is(input, textarea):not([hidden], [type="date"], :disabled)') ?? dialog).focus();
+    }
     return () => dialog?.close();
   }, []);
   return (
@@ -88,6 +92,7 @@ export function Dialog({ title, onClose, children, footer, wide, testid }: Dialo
       ref={ref}
       class={wide ? 'dialog dialog-wide' : 'dialog'}
       aria-labelledby={id}
+      tabIndex={-1}
       data-testid={testid}
       onCancel={(event) => {
         event.preventDefault();

@@ -12,6 +12,7 @@ import { Mark } from '../common/logo';
 import { About, Header } from './header';
 import { ImportDialog } from './import/dialog';
 import { DropAnywhere } from './import/drop';
+import { OwnPassword } from './own-password';
 import { go, route } from './route';
 import { SetUp } from './set-up';
 import { SignIn } from './sign-in';
@@ -58,6 +59,7 @@ function Page() {
       {first === '' || first === 'sign-in' ? <><Worklist /><DropAnywhere /></> : first === 'admin' ? <Admin page={second} /> : <Missing />}
       <ImportDialog />
       <About />
+      <OwnPassword />
     </div>
   );
 }

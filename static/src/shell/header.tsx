@@ -11,6 +11,7 @@ import { setTheme, theme } from '../common/theme';
 import { Button, Dialog, toast } from '../common/ui';
 import { openImport, running, summary } from './import/queue';
 import { words as importWords } from './import/strings';
+import { openOwnPassword } from './own-password';
 import { route } from './route';
 import { shell } from './strings';
 import { refusedNews } from './worklist/store';
@@ -80,7 +81,8 @@ function items(): MenuItem[] {
     { id: 'en', text: 'English', icon: 'globe', checked: language.value === 'en', onSelect: () => say(chooseLanguage('en')) },
     { id: 'dark', text: shell('menu.dark'), icon: 'moon', checked: theme.value === 'dark', separate: true, onSelect: () => setTheme('dark') },
     { id: 'light', text: shell('menu.light'), icon: 'sun', checked: theme.value === 'light', onSelect: () => setTheme('light') },
-    { id: 'help', text: shell('menu.help'), icon: 'help', separate: true, onSelect: () => { location.hash = '#/'; helpShown.value = true; } },
+    { id: 'password', text: shell('own.title'), icon: 'key', separate: true, onSelect: openOwnPassword },
+    { id: 'help', text: shell('menu.help'), icon: 'help', onSelect: () => { location.hash = '#/'; helpShown.value = true; } },
     { id: 'about', text: shell('menu.about'), icon: 'info', onSelect: () => (aboutShown.value = true) },
     { id: 'sign-out', text: shell('menu.signOut'), icon: 'logout', separate: true, onSelect: () => say(signOut()) },
   ];

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { get, Problem, safeNext, signIn } from '../common/api';
 import { explain } from '../common/explain';
 import { Button, Field, IconButton, Notice, useAutofocus } from '../common/ui';
@@ -16,6 +16,7 @@ export function SignIn({ expired }: { expired: boolean }) {
   const [wait, setWait] = useState(0);
   const [setupNeeded, setSetupNeeded] = useState(false);
   const first = useAutofocus<HTMLInputElement>();
+  const second = useRef<HTMLInputElement>(null);
 
   useEffect(() => {
     get<{ needed: boolean }>('/api/setup').then(
@@ -42,6 +43,7 @@ export function SignIn({ expired }: { expired: boolean }) {
       if (route.value.parts[0] === 'sign-in') leave();
     } catch (error) {
       setPassword('');
+      second.current?.focus(); // To try again without reaching for the mouse.
       if (error instanceof Problem && error.status === 429) setWait(error.retryAfter ?? 30);
       else setFailure(error instanceof Problem && error.status === 401 ? shell('signIn.wrong') : explain(error));
     } finally {
@@ -65,7 +67,7 @@ export function SignIn({ expired }: { expired: boolean }) {
         <Field label={shell('signIn.password')}>
           {(control) => (
             <div class="with-button">
-              <input {...control} {...(shown ? { type: 'text' } : { type: 'password' })} class="input" name="password"
+              <input {...control} ref={second} {...(shown ? { type: 'text' } : { type: 'password' })} class="input" name="password"
                 autocomplete="current-password" value={password} data-testid="sign-in-password"
                 onInput={(event) => setPassword(event.currentTarget.value)} />
               <IconButton icon={shown ? 'eyeOff' : 'eye'} label={shell(shown ? 'signIn.hide' : 'signIn.show')} onClick={() => setShown(!shown)} />

@@ -65,6 +65,8 @@ function detailOf(check: Check): string {
   if (check.free !== undefined && check.total !== undefined) return words('health.disk', { free: bytes(check.free), total: bytes(check.total) });
   const answers = /^(\S+) answers in (\d+) ms$/.exec(check.detail);
   if (answers) return words('health.answers', { name: answers[1] ?? '', ms: Number(answers[2]) });
+  const tried = /^(.+): wrote, read back and deleted an object in (\d+) ms(?:; ([\d.]+) GB free)?$/.exec(check.detail);
+  if (tried) return words('health.tried', { place: tried[1] ?? '', ms: Number(tried[2]) });
   return check.detail;
 }
 

@@ -77,16 +77,19 @@ export function Rows<T>({ heads, rows, keyOf, cells, none, testid, rowTestid }: 
   return (
     <div class="admin-table">
       <table data-testid={testid}>
-        <thead><tr>{heads.map((head) => <th key={head} scope="col">{head}</th>)}</tr></thead>
+        <thead><tr>{heads.map((head) => <th key={head} scope="col" class={classOf(head)}>{head}</th>)}</tr></thead>
         <tbody>
           {rows === null
             ? [0, 1, 2].map((row) => <tr key={row} aria-hidden="true">{heads.map((head) => <td key={head}><span class="skeleton skeleton-cell" /></td>)}</tr>)
-            : rows.map((row) => <tr key={keyOf(row)} data-testid={rowTestid}>{cells(row).map((cell, at) => <td key={at} data-head={heads[at]}>{cell}</td>)}</tr>)}
+            : rows.map((row) => <tr key={keyOf(row)} data-testid={rowTestid}>{cells(row).map((cell, at) => <td key={at} class={classOf(heads[at])} data-head={heads[at]}>{cell}</td>)}</tr>)}
         </tbody>
       </table>
     </div>
   );
 }
+
+/** What one can do stands at the right, under its heading. */
+const classOf = (head: string | undefined): string | undefined => (head === words('actions') ? 'cell-actions' : undefined);
 
 export function When({ at }: { at: number | null | undefined }) {
   return at ? <span title={dateTime(at)}>{relative(at)}</span> : <span class="col-none">{words('never')}</span>;
@@ -114,7 +117,16 @@ export function Confirm({ title, text, action, onDo, onClose }: { title: string;
   );
 }
 
+const KNOWN = [
+  [/already a user/, 'users.taken'],
+  [/already a peer/, 'peers.taken'],
+  [/last administrator/, 'users.last'],
+  [/^the password|^this password/, 'users.easy'],
+] as const;
+
 /** What a 4xx says is about what was typed, so it is shown. */
 export function refusal(error: unknown): string {
-  return error instanceof Problem && [400, 409, 422].includes(error.status) ? words('confirm.bad', { detail: error.message }) : explain(error);
+  if (!(error instanceof Problem) || ![400, 409, 422].includes(error.status)) return explain(error);
+  const known = KNOWN.find(([pattern]) => pattern.test(error.message));
+  return known ? words(known[1]) : words('confirm.bad', { detail: error.message });
 }

@@ -55,6 +55,11 @@ export function Peers() {
   const forget = (one: Refusal): void => {
     del(`/api/admin/refusals/${encodeURIComponent(one.ae_title)}`, { address: one.address }).then(refused.reload, (error: unknown) => toast(explain(error), 'bad'));
   };
+  /** Who is known now is no longer refused. */
+  const saved = (ae: string): void => {
+    const over = (refused.data?.refusals ?? []).filter((one) => one.ae_title === ae && UNKNOWN.test(one.reason));
+    void Promise.allSettled(over.map((one) => del(`/api/admin/refusals/${encodeURIComponent(one.ae_title)}`, { address: one.address }))).then(reload);
+  };
   return (
     <>
       <Section title={words('peers')} text={words('peers.text')} failure={list.failure} reload={list.reload}
@@ -102,7 +107,7 @@ export function Peers() {
           />
         </Section>
       )}
-      {draft && <PeerDialog draft={draft} onClose={() => setDraft(null)} onSaved={reload} />}
+      {draft && <PeerDialog draft={draft} onClose={() => setDraft(null)} onSaved={saved} />}
       {leaving && (
         <Confirm title={words('peers.remove.title', { ae: leaving.ae_title })} text={words('peers.remove.text')} action={words('peers.remove')}
           onClose={() => setLeaving(null)}
@@ -139,12 +144,12 @@ function EchoButton({ peer, onDone }: { peer: Peer; onDone: () => void }) {
           {echo.ok ? words('peers.echo.ok', { ms: number(echo.ms ?? 0, { maximumFractionDigits: 0 }) }) : words('peers.echo.bad')}
         </span>
       )}</span>
-      <Button busy={busy} disabled={peer.port === null} onClick={() => void ask()} data-testid="peer-echo">{words('peers.echo')}</Button>
+      <Button busy={busy} disabled={peer.port === null} title={peer.port === null ? words('peers.echo.noPort') : undefined} onClick={() => void ask()} data-testid="peer-echo">{words('peers.echo')}</Button>
     </span>
   );
 }
 
-function PeerDialog({ draft, onClose, onSaved }: { draft: Draft; onClose: () => void; onSaved: () => void }) {
+function PeerDialog({ draft, onClose, onSaved }: { draft: Draft; onClose: () => void; onSaved: (ae: string) => void }) {
   const [peer, setPeer] = useState(draft);
   const [tried, setTried] = useState(false);
   const [busy, setBusy] = useState(false);
@@ -167,7 +172,7 @@ function PeerDialog({ draft, onClose, onSaved }: { draft: Draft; onClose: () => 
       if (peer.known) await patch(`/api/admin/peers/${encodeURIComponent(ae)}`, json);
       else await post('/api/admin/peers', { ae_title: ae, ...json });
       toast(words('peers.saved', { ae }));
-      onSaved();
+      onSaved(ae);
       onClose();
     } catch (error) {
       setFailure(refusal(error));
@@ -217,10 +222,12 @@ function blank(): Draft {
   return { ae_title: '', hospital: session.value?.hospitals[0]?.code ?? '', host: '', port: '', allow: ['store'], description: '', known: false };
 }
 
+const UNKNOWN = /calling|unknown|not known|not registered/i;
+
 /** The reasons the listener gives, in the language of the page; one it does not know is shown as given. */
 function reasonText({ reason }: Refusal): string {
   const known: [RegExp, string][] = [
-    [/calling|unknown|not known|not registered/i, words('reason.unknown')],
+    [UNKNOWN, words('reason.unknown')],
     [/address|network|host/i, words('reason.address')],
     [/called/i, words('reason.called')],
     [/limit|many|busy/i, words('reason.busy')],

@@ -29,8 +29,13 @@ interface Quarantined extends Arrival {
 }
 
 const from = (one: Arrival) => (
-  <div><span class="mono">{one.source || one.door}</span><div class="muted">{[one.door, one.address].filter(Boolean).join(' · ')}</div></div>
+  <div><span class="mono">{one.source || doorName(one.door)}</span><div class="muted">{[doorName(one.door), one.address].filter(Boolean).join(' · ')}</div></div>
 );
+
+function doorName(door: string): string {
+  const key = `door.${door}`;
+  return key in words.vi ? words(key as keyof typeof words.vi & `door.${string}`) : door;
+}
 
 export function Conflicts() {
   const list = useLoaded<{ conflicts: Conflict[] }>('/api/admin/conflicts');

@@ -1,9 +1,9 @@
 /** People and what they may do. */
 import { useState } from 'preact/hooks';
 import { patch, post, session, type Role } from '../../common/api';
-import { explain } from '../../common/explain';
 import { common } from '../../common/strings';
-import { Button, CopyLine, Dialog, Field, IconButton, Notice, toast } from '../../common/ui';
+import { Button, CopyLine, Dialog, Field, Notice, toast } from '../../common/ui';
+import { openOwnPassword } from '../own-password';
 import { good, rules } from '../password';
 import { RuleList } from '../password-rules';
 import { shell } from '../strings';
@@ -32,7 +32,7 @@ export function Users() {
     list.reload();
   };
   const attempt = (promise: Promise<void>): void => void promise.catch((error: unknown) => {
-    toast(explain(error), 'bad');
+    toast(refusal(error), 'bad');
     list.reload();
   });
   return (
@@ -56,7 +56,7 @@ export function Users() {
             user.disabled ? <span class="state state-off">{words('users.disabled')}</span> : <span class="state state-on">{words('users.active')}</span>,
             <When at={user.last_sign_in_at} />,
             <div class="row-actions">
-              <IconButton icon="key" label={words('users.reset')} data-testid="user-reset" onClick={() => setResetting(user)} />
+              <Button icon="key" data-testid="user-reset" onClick={() => (me ? openOwnPassword() : setResetting(user))}>{me ? shell('own.title') : words('users.reset')}</Button>
               {!me && <Button onClick={() => (user.disabled ? attempt(change(user, { disabled: false })) : setDisabling(user))} data-testid="user-disable">{words(user.disabled ? 'users.enable' : 'users.disable')}</Button>}
             </div>,
           ];
