@@ -19,6 +19,7 @@ SUFFIX = ".part"
 ABANDONED_SECONDS = 3600
 _DEAD_SECONDS = 60
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
 
 
 class Incoming:
@@ -34,8 +35,11 @@ class Incoming:
         self.handed_over = False
         self._digest = hashlib.sha256()
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
+            try:
+                self._file = os.open(self.path, _NEW, 0o600)
+            except FileNotFoundError:
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._file = os.open(self.path, _NEW, 0o600)
         except OSError as error:
             raise said(error) from error
         self._open = True
