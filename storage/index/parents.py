@@ -1,7 +1,7 @@
 """Patients, studies and series that new instances need: found, made or told better, and held until the commit."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -33,6 +33,7 @@ class HeldStudy:
     modalities: set[str]
     sop_classes: set[str]
     received_at: int
+    known_series: dict[str, tuple[int, Teller]] = field(default_factory=dict)  # those asked for: row, who told
     new_series: int = 0
     new_instances: int = 0
     new_bytes: int = 0
@@ -66,7 +67,7 @@ def ensure_studies(db: Connection, items: Sequence[Item], now: int) -> dict[Stud
     first: dict[StudyIdentity, Item] = {}
     for item in items:
         first.setdefault(study_identity(item), item)
-    studies = _lock_studies(db, first)
+    studies = _lock_studies(db, first, {clean(item[0].series.series_instance_uid) for item in items})
     for identity, study in studies.items():
         _retell(db, study, first[identity])
     missing = sorted(identity for identity in first if identity not in studies)
@@ -82,7 +83,10 @@ def ensure_series(
     first: dict[SeriesIdentity, Item] = {}
     for item in items:
         first.setdefault(series_identity(item, studies), item)
-    known = _find_series(db, first)
+    held = {study.id: study.known_series for study in studies.values()}
+    known = {identity: held[identity[0]][identity[1]] for identity in first if identity[1] in held[identity[0]]}
+    if len(known) < len(first):  # new; or made by another process while we waited for the study
+        known |= _find_series(db, [identity for identity in first if identity not in known])
     for identity, (series_id, told) in known.items():
         if teller(first[identity]) < told:
             _update(db, schema.series, series_id, series_values(first[identity][0].series), teller(first[identity]))
@@ -122,23 +126,37 @@ def _make_studies(db: Connection, first: dict[StudyIdentity, Item], now: int) ->
     return made
 
 
-def _lock_studies(db: Connection, identities: Iterable[StudyIdentity]) -> dict[StudyIdentity, HeldStudy]:
+def _lock_studies(
+    db: Connection, identities: Iterable[StudyIdentity], series: Iterable[str] = ()
+) -> dict[StudyIdentity, HeldStudy]:
+    """The studies that are there, locked; with those of the series asked for that were there when the question was
+    put. A series keeps its row and its study, so what is found here is true after waiting for the lock as well."""
     wanted = set(identities)
-    given = {"uids": sorted({uid for _, uid in wanted}), "hospitals": sorted({hospital for hospital, _ in wanted})}
-    return {
-        (row.hospital_id, row.uid): HeldStudy(
-            id=row.id,
-            patient_id=row.patient_id,
-            patient=(row.patient_key, row.hospital_id, row.issuer),
-            patient_teller=(row.patient_told_at, row.patient_told_by),
-            teller=(row.told_at, row.told_by),
-            modalities=set(split(row.modalities)),
-            sop_classes=set(split(row.sop_classes)),
-            received_at=row.received_at,
-        )
-        for row in db.execute(_LOCK_STUDIES, given)
-        if (row.hospital_id, row.uid) in wanted
+    given = {
+        "uids": sorted({uid for _, uid in wanted}),
+        "hospitals": sorted({hospital for hospital, _ in wanted}),
+        "series": sorted(series),
     }
+    studies: dict[StudyIdentity, HeldStudy] = {}
+    for row in db.execute(_LOCK_STUDIES, given):
+        identity = row.hospital_id, row.uid
+        if identity not in wanted:
+            continue
+        study = studies.get(identity)
+        if study is None:
+            study = studies[identity] = HeldStudy(
+                id=row.id,
+                patient_id=row.patient_id,
+                patient=(row.patient_key, row.hospital_id, row.issuer),
+                patient_teller=(row.patient_told_at, row.patient_told_by),
+                teller=(row.told_at, row.told_by),
+                modalities=set(split(row.modalities)),
+                sop_classes=set(split(row.sop_classes)),
+                received_at=row.received_at,
+            )
+        if row.series_id is not None:
+            study.known_series[row.series_uid] = row.series_id, (row.series_told_at, row.series_told_by)
+    return studies
 
 
 def _marks(db: Connection, identities: Iterable[StudyIdentity]) -> dict[StudyIdentity, str]:
@@ -246,8 +264,13 @@ _LOCK_STUDIES = (
         _STUDY.id, _STUDY.hospital_id, _STUDY.uid, _STUDY.modalities, _STUDY.sop_classes, _STUDY.received_at,
         _STUDY.told_at, _STUDY.told_by, _STUDY.patient_id, _PATIENT.patient_key, _PATIENT.issuer,
         _PATIENT.told_at.label("patient_told_at"), _PATIENT.told_by.label("patient_told_by"),
+        _SERIES.id.label("series_id"), _SERIES.uid.label("series_uid"),
+        _SERIES.told_at.label("series_told_at"), _SERIES.told_by.label("series_told_by"),
     )
-    .select_from(schema.study.join(schema.patient, _STUDY.patient_id == _PATIENT.id))
+    .select_from(
+        schema.study.join(schema.patient, _STUDY.patient_id == _PATIENT.id)
+        .outerjoin(schema.series, (_SERIES.study_id == _STUDY.id) & among(_SERIES.uid, "series"))
+    )
     .where(among(_STUDY.uid, "uids"), among(_STUDY.hospital_id, "hospitals"))
     .order_by(_STUDY.uid, _STUDY.hospital_id)
     .with_for_update(of=schema.study)
