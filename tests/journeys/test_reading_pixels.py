@@ -55,9 +55,9 @@ def found(name: str) -> Path | None:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     if not Path(CHROMIUM).exists():
-        pytest.skip("no Chromium here")
+        pytest.fail("chromium is missing. Install it with: apt-get install chromium")
     if not (DIST / "reading.html").is_file():
-        pytest.skip("the pages have not been built")
+        pytest.fail("the pages have not been built. Build them with: make web")
     paths = [str(path) for name in FILES.values() if (path := found(name))]
     if not paths:
         pytest.skip("the shared corpus is not here")

@@ -1,6 +1,7 @@
 """An archive made of the real parts and the DICOMweb rooms before it, with a guard that only says whose rows to see."""
 
 import functools
+import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -135,13 +136,14 @@ def any_shelf(request: pytest.FixtureRequest, tmp_path: Path, codecs: Codecs) ->
     made.archive.close()
 
 
-def _is_indexed(path: Path) -> bool:
+def is_indexed(path: Path) -> bool:
     """Whether it has the UIDs that name it; others are kept in quarantine and cannot be retrieved."""
     found = pydicom.dcmread(path, force=True, specific_tags=["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"])
-    return all(found.get(name) for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"))
+    names = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+    return all(re.fullmatch(r"[0-9.]{1,64}", str(found.get(name, ""))) for name in names)
 
 
-SYNTAXES = [path for path in images("transfer-syntaxes/**/*") if _is_indexed(path)]
+SYNTAXES = [path for path in images("transfer-syntaxes/**/*") if is_indexed(path)]
 
 
 @pytest.fixture(scope="session")

@@ -54,10 +54,12 @@ def test_walks_through_everything(client: DICOMwebClient) -> None:
         assert client.retrieve_series_rendered(study, series, media_types=(type,))
 
 
-@pytest.mark.parametrize("path", images("multiframe/emri_small*.dcm", "multiframe/CT0012*"), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [path for path in images("multiframe/emri_small*.dcm", "multiframe/CT0012*") if "too_short" not in path.name],
+    ids=lambda path: path.name,
+)
 def test_frames_of_compressed_images(client: DICOMwebClient, served: tuple[Shelf, str], path: Path) -> None:
-    if "too_short" in path.name:
-        pytest.skip("has no frames to compare")
     key = served[0].put(path)
     study, series, sop = key.study_instance_uid, key.series_instance_uid, key.sop_instance_uid
     pixels = pydicom.dcmread(path).pixel_array

@@ -32,12 +32,12 @@ def stored_frames(path: Path) -> tuple[str, list[bytes]]:
     return syntax, list(generate_frames(dataset.PixelData, number_of_frames=count))
 
 
-@pytest.mark.parametrize("path", SYNTAXES, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [path for path in SYNTAXES if stored_frames(path)[0] != BIG_ENDIAN], ids=lambda path: path.name
+)
 def test_any_syntax_means_as_stored(syntaxes: Shelf, path: Path) -> None:
     url, headers = syntaxes.address(path)
     syntax, frames = stored_frames(path)
-    if syntax == BIG_ENDIAN:
-        pytest.skip("is turned round, see below")
     numbers = ",".join(str(number + 1) for number in range(len(frames)))
     parts = parts_of(syntaxes.client.get(f"{url}/frames/{numbers}", headers={**headers, "Accept": AS_STORED}))
     said = EXPLICIT if syntax in NATIVE else syntax
