@@ -80,12 +80,16 @@ export function Dialog({ title, onClose, children, footer, wide, testid }: Dialo
   const id = useId();
   useEffect(() => {
     const dialog = ref.current;
+    const before = document.activeElement;
     if (dialog && !dialog.open) {
       dialog.showModal();
       // To the first thing to fill in; where there is none, to the dialog itself, not to its close button.
       (dialog.querySelector<HTMLElement>('.dialog-body :is(input, textarea):not([hidden], [type="date"], :disabled)') ?? dialog).focus();
     }
-    return () => dialog?.close();
+    return () => {
+      dialog?.close();
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+    };
   }, []);
   return (
     <dialog
