@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pacs.archive.spool import Incoming
-from storage.errors import ArchiveError, StorageFull, StorageUnavailable
+from storage.errors import ArchiveError, ObjectMissing, StorageFull, StorageUnavailable
 from storage.index import instances, noted
 from storage.index.database import Database
 from storage.model.archive import (
@@ -170,9 +170,11 @@ class Committer:
     def _transaction(self, group: list[Waiting]) -> list[tuple[Waiting, Outcome | None]]:
         outcomes: list[tuple[Waiting, Outcome | None]] = []
         plain = [waiting for waiting in group if waiting.description is not None and waiting.existing is None]
+        conflicting = [waiting for waiting in group if waiting.existing is not None]
         with self._database.writing() as db:
+            self._hold(conflicting, db)
             outcomes.extend((w, _quarantined(w, db)) for w in group if w.description is None)
-            outcomes.extend((w, _conflicting(w, db)) for w in group if w.existing is not None)
+            outcomes.extend((w, _conflicting(w, db)) for w in conflicting)
             added = instances.add(db, [(_described(w), _kept(w), w.origin) for w in plain]) if plain else []
         outcomes.extend((waiting, _added(waiting, one)) for waiting, one in zip(plain, added, strict=True))
         return outcomes
@@ -189,7 +191,7 @@ class Committer:
             if self._noted(waiting):
                 _finish(waiting, _conflict(waiting))
             elif self._same_content(description, stored, existing):
-                self._forget(stored)
+                self._forget(waiting)
                 reason = "the same attributes and pixels in another encoding"
                 _finish(waiting, _outcome(ALREADY_STORED, waiting, existing.stored, reason))
             else:
@@ -204,12 +206,25 @@ class Committer:
         with self._database.reading() as db:
             return noted.conflict(db, waiting.origin.hospital_id, uid, waiting.sha256)
 
-    def _forget(self, stored: StoredObject) -> None:
-        """Bytes that say what the canonical ones say, and that nothing points to, are not kept twice."""
+    def _forget(self, waiting: Waiting) -> None:
+        """Bytes that say what the canonical ones say, and that nothing points to, are not kept twice. While they are
+        held nobody can note them as a conflict: another process may have come to another result."""
+        hospital_id, key = waiting.origin.hospital_id, _kept(waiting).key
+        uid = _described(waiting).instance.sop_instance_uid
         try:
-            self._objects.delete(stored.key)
+            with self._database.writing() as db:
+                noted.hold(db, [key])
+                if not noted.conflict(db, hospital_id, uid, waiting.sha256):
+                    self._objects.delete(key)
         except ArchiveError:
-            log.warning("an alternate encoding stays in the store: %s", stored.key)
+            log.warning("an alternate encoding stays in the store: %s", key)
+
+    def _hold(self, conflicting: list[Waiting], db: "Connection") -> None:
+        """Nothing may be noted that is not kept: the same bytes, sent twice, may have been forgotten meanwhile."""
+        noted.hold(db, [_kept(waiting).key for waiting in conflicting])
+        for waiting in conflicting:
+            if self._objects.stat(_kept(waiting).key) is None:
+                raise ObjectMissing("the same bytes were just found to be another encoding; send them again")
 
 
 def _begin_anew(committer: Committer | None) -> None:

@@ -1,10 +1,15 @@
 """Whether something out of the ordinary was written down before."""
 
+import zlib
+from collections.abc import Iterable
+
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from storage.index import schema
-from storage.index.types import clean
+from storage.index.types import POSTGRESQL, clean
+
+_HOLD = 0x486F6944  # the lock class of held objects; the same in every process
 
 
 def conflict(db: Connection, hospital_id: int, sop_instance_uid: str, sha256: str) -> bool:
@@ -15,3 +20,11 @@ def conflict(db: Connection, hospital_id: int, sop_instance_uid: str, sha256: st
         table.hospital_id == hospital_id, table.kind == "instance", table.identity == identity
     )
     return db.execute(found.limit(1)).first() is not None
+
+
+def hold(db: Connection, object_keys: Iterable[str]) -> None:
+    """Until the transaction ends nobody else holds one of these objects. SQLite writers are alone anyway."""
+    if db.dialect.name != POSTGRESQL:
+        return
+    for number in sorted({zlib.crc32(key.encode()) - (1 << 31) for key in object_keys}):
+        db.execute(sa.select(sa.func.pg_advisory_xact_lock(_HOLD, number)))
