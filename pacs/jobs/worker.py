@@ -16,7 +16,7 @@ from pacs.archive import Archive
 from pacs.jobs.plan import SAMPLES, SUMMARISE, SWEEP, plan
 from pacs.samples import load_samples
 from storage.errors import ArchiveError, NotFound, StorageUnavailable
-from storage.index import changes, tasks
+from storage.index import accounts, changes, maintenance, tasks
 from storage.model.archive import Origin
 from storage.model.work import Task
 
@@ -28,8 +28,10 @@ LEASE_SECONDS = 60.0
 SWEEP_SECONDS = 3600.0
 PROGRESS_SECONDS = 0.5
 AT_ONCE = 1000
-KEPT_CHANGES = 1_000_000
-KEPT_TASK_MS = 7 * 24 * 3600 * 1000
+KEPT_MS = 7 * 24 * 3600 * 1000  # how long lines of the change log and tasks that are over are kept
+KEPT_CHANGES = 100_000  # the newest lines stay however old they are: more than a browser may be behind
+FORGOTTEN_AT_ONCE = 20_000  # lines of the change log in one transaction: who stores must not wait long
+KEPT_FAILURES_MS = 24 * 3600 * 1000
 
 
 class Stopping(ArchiveError):
@@ -45,6 +47,7 @@ class Worker:
         self._lease = lease
         self._stop = threading.Event()
         self._next_sweep = 0.0
+        self._folded = False
         self._done_by_kind: Mapping[str, Callable[[Task, dict[str, Any]], None]] = {
             SUMMARISE: self._summarise,
             SAMPLES: self._samples,
@@ -161,9 +164,36 @@ class Worker:
     def _sweep(self, task: Task, arguments: dict[str, Any]) -> None:
         """What crashed processes left behind, and lines nobody will read any more."""
         files = self._archive.sweep_spool()
+        lines = self._trim_changes()
         with self._archive.database.writing() as db:
+            old = tasks.sweep(db, self._archive.clock() - KEPT_MS)
+            accounts.sweep_sign_in_failures(db, self._archive.clock() - KEPT_FAILURES_MS)
+        folded = self._refold()
+        if files or lines or old or folded:
+            log.info("swept %d spool files, %d changes, %d tasks; folded %d again", files, lines, old, folded)
+
+    def _trim_changes(self) -> int:
+        """Lines that everybody has followed, that are old and that are far behind, a part in each transaction."""
+        database = self._archive.database
+        with database.reading() as db:
             followed = min(changes.cursors(db).values(), default=0)
-            lines = changes.trim(db, min(followed, changes.last(db) - KEPT_CHANGES))
-            old = tasks.sweep(db, self._archive.clock() - KEPT_TASK_MS)
-        if files or lines or old:
-            log.info("swept %d spool files, %d changes, %d tasks", files, lines, old)
+            young = changes.since(db, self._archive.clock() - KEPT_MS)
+            before = min(followed, young, changes.last(db) - KEPT_CHANGES)
+        gone = 0
+        while not self._stop.is_set():
+            with database.writing() as db:
+                went = changes.trim(db, before, FORGOTTEN_AT_ONCE)
+            gone += went
+            if went == 0:
+                break
+        return gone
+
+    def _refold(self) -> int:
+        """What an older version folded is folded as this one does; looked for once in the life of a worker."""
+        folded = 0
+        while not self._folded and not self._stop.is_set():
+            with self._archive.database.writing() as db:
+                some = maintenance.refold(db)
+            folded += some
+            self._folded = some == 0
+        return folded

@@ -75,11 +75,21 @@ def last(db: Connection) -> int:
     return int(db.execute(sa.select(sa.func.max(schema.change.c.sequence))).scalar() or 0)
 
 
-def trim(db: Connection, before: int) -> int:
-    """Forget the lines before this sequence; the newest line always stays. How many went."""
-    newest = last(db)
-    done = db.execute(schema.change.delete().where(schema.change.c.sequence < min(before, newest)))
-    return done.rowcount
+def since(db: Connection, at: int) -> int:
+    """The sequence of the oldest line that is not older than this instant; after all of them when every line is."""
+    table = schema.change
+    found = db.execute(sa.select(table.c.sequence).where(table.c.at >= at).order_by(table.c.sequence).limit(1)).scalar()
+    return last(db) + 1 if found is None else int(found)
+
+
+def trim(db: Connection, before: int, most: int | None = None) -> int:
+    """Forget the lines before this sequence, the oldest `most` of them; the newest line always stays. How many went."""
+    sequence = schema.change.c.sequence
+    end = min(before, last(db))
+    if most is not None:
+        oldest = db.execute(sa.select(sa.func.min(sequence))).scalar() or 0
+        end = min(end, int(oldest) + most)
+    return db.execute(schema.change.delete().where(sequence < end)).rowcount
 
 
 def cursor(db: Connection, name: str) -> int:

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from pacs.jobs import worker as room
-from pacs.jobs.plan import BUSY_SECONDS, QUIET_SECONDS, SAMPLES, SUMMARISE, plan
+from pacs.jobs.plan import BUSY_SECONDS, QUIET_SECONDS, SAMPLES, SUMMARISE, SWEEP, plan
 from pacs.jobs.worker import Worker
 from storage.errors import StorageUnavailable
-from storage.index import changes, instances, tasks
+from storage.index import changes, instances, schema, tasks
 from storage.model.work import Change, ChangeKind
 from tests.pacs.parts import House, Made, house
 
@@ -161,6 +162,48 @@ def test_sweeps_what_was_left(here: House) -> None:
     os.utime(old, (time.time() - 7200, time.time() - 7200))
     with Running(here):
         until(lambda: not old.exists())
+
+
+def test_the_change_log_is_kept_for_a_week_and_for_the_slowest(here: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "KEPT_CHANGES", 2)
+    monkeypatch.setattr(room, "FORGOTTEN_AT_ONCE", 2)
+    week = 7 * 24 * 3600 * 1000
+    now = here.archive.clock()
+    with here.archive.database.writing() as db:
+        for age in (week + 9, week + 8, week + 7, week + 6, week + 5, week - 60_000, 2, 1, 0):
+            changes.append(db, here.origin.hospital_id, ChangeKind.STUDY_CHANGED, at=now - age)
+    worker = Worker(here.archive)
+    with here.archive.database.writing() as db:
+        changes.set_cursor(db, "slow", 3)
+    assert _steps(worker, here) == [3, 4, 5, 6, 7, 8, 9], "somebody has not read them yet"
+    with here.archive.database.writing() as db:
+        changes.set_cursor(db, "slow", 9)
+        tasks.enqueue(db, SWEEP, {}, key=SWEEP)
+    assert _steps(worker, here) == [6, 7, 8, 9]
+
+
+def test_the_newest_lines_stay_however_old_they_are(here: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "KEPT_CHANGES", 3)
+    with here.archive.database.writing() as db:
+        for _ in range(6):
+            changes.append(db, here.origin.hospital_id, ChangeKind.STUDY_CHANGED, at=1)
+    assert _steps(Worker(here.archive), here) == [3, 4, 5, 6]
+
+
+def test_what_an_older_version_folded_is_folded_again(here: House) -> None:
+    here.put(Made(name="Nguyễn^Văn^Đức").part10())
+    with here.archive.database.writing() as db:
+        db.execute(schema.patient.update().values(fold_version=0, name_fold="old"))
+    Worker(here.archive).step()
+    with here.archive.database.reading() as db:
+        assert db.execute(sa.select(schema.patient.c.name_fold)).scalar() == "nguyen van duc"
+
+
+def _steps(worker: Worker, here: House) -> list[int]:
+    """Follow and sweep; the sequences that are left."""
+    worker.step()
+    with here.archive.database.reading() as db:
+        return [line.sequence for line in changes.after(db, 0)]
 
 
 _WORKER = """
