@@ -188,5 +188,14 @@ def _held(task: Task) -> "sa.Update":
 def _state(row: Any) -> TaskState:
     return TaskState(
         id=int(row.id), kind=row.kind, state=row.state, done=int(row.done), total=int(row.total),
-        tries=int(row.tries), error=row.error, created_at=int(row.created_at),
+        tries=int(row.tries), error=row.error, created_at=int(row.created_at), hospital_id=_hospital_id(row.arguments),
     )  # fmt: skip
+
+
+def _hospital_id(arguments: str) -> int | None:
+    try:
+        found = json.loads(arguments)
+    except ValueError:
+        return None
+    hospital_id = found.get("hospital_id") if isinstance(found, dict) else None
+    return hospital_id if isinstance(hospital_id, int) else None

@@ -53,3 +53,4 @@ class TaskState:
     tries: int
     error: str
     created_at: int
+    hospital_id: int | None = None  # whose work it is, when it is one hospital's

@@ -12,6 +12,7 @@ from pacs.errors import PeerUnreachable
 from pacs.send.dicom import echo
 from storage.errors import NotFound
 from storage.index import peers
+from storage.index.database import Connection
 from storage.model.people import Peer, Refusal
 from viewer import bodies
 from viewer.access.guard import Guard
@@ -32,6 +33,11 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
         if peer.hospital_id not in guard.caller().scope.hospital_ids:
             raise NotFound(f"there is no peer {ae_title!r}")
         return peer
+
+    def foreign(db: Connection) -> set[str]:
+        """AE titles of peers of other hospitals: that they were refused concerns those alone."""
+        mine = guard.caller().scope.hospital_ids
+        return {peer.ae_title for peer in peers.all(db) if peer.hospital_id not in mine}
 
     @routes.get("/peers")
     @guard.needs(ADMIN_PEERS)
@@ -87,12 +93,16 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
     @guard.needs(ADMIN_PEERS)
     def list_refusals() -> Response:
         with database.reading() as db:
-            return jsonify(refusals=[_refusal(refusal) for refusal in peers.refusals(db)])
+            others = foreign(db)
+            found = [refusal for refusal in peers.refusals(db) if refusal.ae_title not in others]
+        return jsonify(refusals=[_refusal(refusal) for refusal in found])
 
     @routes.delete("/refusals/<ae_title>")
     @guard.needs(ADMIN_PEERS)
     def forget_refusals(ae_title: str) -> Response:
         with database.writing() as db:
+            if ae_title in foreign(db):
+                raise NotFound(f"there are no refusals of {ae_title!r}")
             peers.forget_refusals(db, ae_title, request.args.get("address"))
         return Response(status=204)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from flask import Blueprint, Response, jsonify, request
 
 from pacs.archive import Archive
+from storage.errors import NotFound
 from storage.index import tasks
 from viewer.access.guard import Guard
 from viewer.access.rights import ADMIN_PEERS, STUDY_READ, STUDY_STORE
@@ -53,6 +54,8 @@ def blueprint(archive: Archive, guard: Guard, tail: Tail) -> Blueprint:
     def progress(task: int) -> Response:
         with archive.database.reading() as db:
             found = tasks.get(db, task)
+        if found.hospital_id not in guard.caller().scope.hospital_ids:
+            raise NotFound(f"there is no task {task}")
         return jsonify(id=found.id, kind=found.kind, done=found.done, total=found.total, state=found.state)
 
     return routes

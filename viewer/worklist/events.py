@@ -75,11 +75,11 @@ def digest(found: Iterable[Change], listener: Listener, sequence: int) -> Digest
     summary = Digest(sequence)
     for change in found:
         detail = _detail(change)
+        if change.hospital_id not in listener.scope.hospital_ids:
+            continue
         if change.kind is ChangeKind.ASSOCIATION_REFUSED:
             if listener.sees_refusals:
                 summary.refused.append(detail)
-        elif change.hospital_id not in listener.scope.hospital_ids:
-            continue
         elif change.kind is ChangeKind.TASK_PROGRESS:
             if isinstance(detail.get("id"), int):
                 summary.tasks[detail["id"]] = detail

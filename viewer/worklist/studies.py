@@ -84,7 +84,7 @@ def _several(given: Mapping[str, str], name: str) -> tuple[str, ...]:
 
 
 def _limit(text: str) -> int:
-    if text and not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MOST):
+    if text and not (text.isascii() and text.isdigit() and len(text) < 7 and 1 <= int(text) <= MOST):
         raise InvalidRequest(f"limit must be a number from 1 to {MOST}")
     return int(text) if text else 50
 

@@ -80,6 +80,16 @@ def test_refusals_are_seen_and_forgotten(web: Web) -> None:
     assert [entry["address"] for entry in admin.get("/api/admin/refusals").json["refusals"]] == ["10.0.0.2"]
 
 
+def test_refusals_of_another_hospitals_peers_are_not_ours(web: Web) -> None:
+    other, admin = web.person("admin", "other"), web.person("admin")
+    other.post("/api/admin/peers", json=CT)
+    with web.archive.database.writing() as db:
+        peers.refused(db, "CT1", "HOICHAN", "10.0.0.9", "the peer does not call from this address")
+    assert admin.get("/api/admin/refusals").json["refusals"] == []
+    assert admin.delete("/api/admin/refusals/CT1").status_code == 404
+    assert [entry["ae_title"] for entry in other.get("/api/admin/refusals").json["refusals"]] == ["CT1"]
+
+
 def test_an_account_is_made_and_changed(web: Web) -> None:
     admin = web.person("admin")
     given = {"name": "ktv.binh", "display_name": "KTV Bình", "password": PASSWORD, "role": "technologist"}

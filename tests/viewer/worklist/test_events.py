@@ -201,6 +201,13 @@ def test_tasks_and_refusals_are_told(web: Web) -> None:
     assert web.person("clinician").get("/api/changes?after=0").json["refused"] == []
 
 
+def test_refusals_at_another_hospital_are_not_told(web: Web) -> None:
+    other = web.hospital_of("other")
+    with web.archive.database.writing() as db:
+        changes.append(db, other.id, ChangeKind.ASSOCIATION_REFUSED)
+    assert web.person("admin").get("/api/changes?after=0").json["refused"] == []
+
+
 def test_who_is_too_far_behind_reads_everything_anew(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "BACKLOG", 3)
     for _ in range(5):
@@ -249,3 +256,5 @@ def test_samples_are_a_task(web: Web) -> None:
     state = person.get(f"/api/tasks/{answer.json['task']}").json
     assert state == {"id": answer.json["task"], "kind": "samples", "done": 0, "total": 0, "state": "ready"}
     assert Person.get(person, "/api/tasks/999").status_code == 404
+    stranger = web.person("technologist", "other")
+    assert stranger.get(f"/api/tasks/{answer.json['task']}").status_code == 404, "another hospital's work"

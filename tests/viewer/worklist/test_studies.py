@@ -96,6 +96,7 @@ def test_pages_follow_one_another(web: Web) -> None:
     [
         "limit=0",
         "limit=201",
+        "limit=0000019999999999999999",
         "limit=x",
         "from=yesterday",
         "to=2026-01-01",
