@@ -176,7 +176,7 @@ class Archive:
             uid = series.facts.series_instance_uid
             if series_instance_uid in (None, uid):
                 kept = metadata.kept_manifest(self.objects, series)
-                parts.append(kept or self._made_manifest(scope, study_instance_uid, uid))
+                parts.append(kept or self._made_manifest(_of(series), study_instance_uid, uid))
         if not parts:
             raise NotFound(f"there is no series {series_instance_uid}")
         return metadata.joined(parts)
@@ -193,7 +193,7 @@ class Archive:
             if series_instance_uid not in (None, uid):
                 continue
             picture = self._kept_thumbnail(series) or self._made_thumbnail(
-                self.instances(scope, study_instance_uid, uid)
+                self.instances(_of(series), study_instance_uid, uid)
             )
             if picture is not None:
                 return picture
@@ -251,6 +251,11 @@ class Archive:
             except (UndecodablePixels, UnsupportedTransferSyntax, InvalidInstance, ObjectCorrupt):
                 continue
         return None
+
+
+def _of(series: Series) -> Scope:
+    """The hospital of the series alone: another one may have a study of the same UID."""
+    return Scope(frozenset({series.hospital_id}))
 
 
 def _read(path: Path) -> tuple[Description | None, str]:
