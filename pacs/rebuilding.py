@@ -29,7 +29,7 @@ class Rebuilt:
 def rebuild(database: Database, objects: ObjectStore, advance: Callable[[int, int, int], None]) -> Rebuilt:
     """Clear what the index says of objects and read all objects again, oldest first, so that the first stored of two
     contradicting ones is canonical again. `advance(done, total, bytes)` is called as it goes on."""
-    everything = (stored for stored in objects.keys("") if stored.key.split("/")[1] in ("o", "q"))
+    everything = (stored for stored in objects.keys("") if stored.key.split("/")[1:2] in (["o"], ["q"]))
     found = sorted(everything, key=lambda stored: (stored.stored_at, stored.key))
     with database.writing() as db:
         maintenance.clear(db)

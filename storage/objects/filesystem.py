@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from storage.errors import ObjectCorrupt, ObjectMissing, StorageFull, StorageUnavailable
 from storage.model.archive import StoredObject
-from storage.objects.names import checked_key, checked_prefix, sha256_of_key
+from storage.objects.names import checked_key, checked_prefix, is_key, sha256_of_key
 from storage.objects.streams import FileRange
 from storage.objects.threads import Threads
 
@@ -228,7 +228,7 @@ class FilesystemStore:
             if name.endswith("/"):
                 if name.startswith(prefix) or prefix.startswith(name):
                     yield from self._walk(folder / entry.name, name, prefix)
-            elif name.startswith(prefix):
+            elif name.startswith(prefix) and is_key(name):
                 stored = self.stat(name)
                 if stored is not None:
                     yield stored

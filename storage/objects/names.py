@@ -15,6 +15,11 @@ def checked_key(key: str) -> str:
     return key
 
 
+def is_key(name: str) -> bool:
+    """Whether an object of ours can have this name; what else lies in a folder or bucket is none."""
+    return _KEY.fullmatch(name) is not None
+
+
 def checked_prefix(prefix: str) -> str:
     """Like a key, but it may be empty, end in the middle of a name or with ``/``."""
     if not _PREFIX.fullmatch(prefix):

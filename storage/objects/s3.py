@@ -29,7 +29,7 @@ from urllib3.response import BaseHTTPResponse
 
 from storage.errors import ArchiveError, ObjectCorrupt, ObjectMissing, StorageFull, StorageUnavailable
 from storage.model.archive import StoredObject
-from storage.objects.names import checked_key, checked_prefix, sha256_of_key
+from storage.objects.names import checked_key, checked_prefix, is_key, sha256_of_key
 from storage.objects.streams import FetchedRange
 from storage.objects.threads import Threads
 
@@ -169,8 +169,7 @@ class S3Store:
                 continue
             if name.endswith("/"):
                 yield from self._walk(name)
-            else:
-                key = name.removeprefix(self._place.prefix)
+            elif is_key(key := name.removeprefix(self._place.prefix)):
                 yield StoredObject(key, size, sha256_of_key(key), at)
 
     def _put_file(self, key: str, source: Path, sha256: str) -> StoredObject:

@@ -198,3 +198,12 @@ def test_check_says_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(StorageUnavailable):
         FilesystemStore(tmp_path / "file" / "objects").check()
+
+
+def test_what_is_no_object_of_ours_is_not_listed(tmp_path: Path) -> None:
+    store = FilesystemStore(tmp_path / "objects")
+    kept = store.put_bytes("main/o/aa/x", b"ours")
+    (tmp_path / "objects" / "main" / "copy of x.txt").write_bytes(b"somebody's")
+    (tmp_path / "objects" / "lost & found").mkdir()
+    (tmp_path / "objects" / "lost & found" / "x").write_bytes(b"somebody's")
+    assert [found.key for found in store.keys("")] == [kept.key]
