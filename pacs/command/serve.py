@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -20,6 +21,7 @@ from storage.errors import Conflict, StorageUnavailable
 
 log = logging.getLogger(__name__)
 
+END_SECONDS = 7.7  # for doors to close after SIGTERM; the supervisor kills what lasts longer than its grace
 _SHARED = ("pacs.dimse", "pacs.jobs.worker", "viewer.app", "viewer.serve")
 
 
@@ -91,9 +93,12 @@ def only_server(config: Config) -> Iterator[None]:
         yield
 
 
-def stop_on_sigterm() -> threading.Event:
-    """An event that SIGTERM (and Ctrl-C) sets."""
+def stop_on_sigterm(most_seconds: float | None = None) -> threading.Event:
+    """An event that SIGTERM (and Ctrl-C) sets. After `most_seconds` more this process ends whatever it is doing: what
+    was acknowledged is durable by then, and what was not is sent, or done, again."""
     stop = threading.Event()
+    if most_seconds is not None:
+        threading.Thread(target=_leave, args=(stop, most_seconds), name="leave", daemon=True).start()
 
     def _set(number: int, frame: FrameType | None) -> None:
         stop.set()
@@ -101,6 +106,13 @@ def stop_on_sigterm() -> threading.Event:
     signal.signal(signal.SIGTERM, _set)
     signal.signal(signal.SIGINT, _set)
     return stop
+
+
+def _leave(stop: threading.Event, seconds: float) -> None:
+    stop.wait()
+    time.sleep(seconds)
+    log.warning("left in the middle of something after %.1f s", seconds)
+    os._exit(0)
 
 
 Run = Callable[[Callable[[], None]], None]
@@ -120,7 +132,7 @@ def _worker(config: Config) -> Run:
     def run(ready: Callable[[], None]) -> None:
         from pacs.jobs.worker import Worker
 
-        stop = stop_on_sigterm()
+        stop = stop_on_sigterm(END_SECONDS)
         archive = open_archive(config)
         ready()
         Worker(archive).run(stop)
@@ -133,7 +145,7 @@ def _dicom(config: Config) -> Run:
     def run(ready: Callable[[], None]) -> None:
         from pacs.dimse import serve as serve_dicom
 
-        stop = stop_on_sigterm()
+        stop = stop_on_sigterm(END_SECONDS)
         archive = open_archive(config)
         serve_dicom(config.dicom, archive, stop, ready)
         archive.close()

@@ -21,6 +21,7 @@ from pacs.logs import activity
 log = logging.getLogger(__name__)
 
 FINISH_SECONDS = 6.5  # for what is under way when we stop
+REJECTED_AT_ONCE = 32  # of those that are too many, who hear so; each costs a thread for up to two seconds
 CLOSE_SECONDS = 1.0  # for threads to end after their connection was closed under them
 
 
@@ -72,12 +73,16 @@ class _Server:
         self._acceptor = Acceptor(config, archive, self._directory, stop.is_set)
         self._lock = threading.Lock()
         self._open: dict[threading.Thread, socket.socket] = {}
+        self._rejecting = threading.BoundedSemaphore(REJECTED_AT_ONCE)
 
     def welcome(self, connection: socket.socket, address: str, data: bytes) -> None:
         """Start the thread of an association, or reject it when there are too many."""
         with self._lock:
             places = len(self._open)
         if places >= self._config.max_associations:
+            if not self._rejecting.acquire(blocking=False):
+                connection.close()  # a flood: not even a word for each
+                return
             threading.Thread(target=self._reject, args=(connection, address, data), name="reject", daemon=True).start()
             return
         context = copy_context()
@@ -86,7 +91,13 @@ class _Server:
         )
         with self._lock:
             self._open[thread] = connection
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # the machine has no thread for us: this caller goes, those who are served stay
+            log.exception("an association could not begin")
+            with self._lock:
+                self._open.pop(thread, None)
+            connection.close()
 
     def finish(self) -> None:
         """Let associations finish their message, then close what is left."""
@@ -118,8 +129,8 @@ class _Server:
 
     def _reject(self, connection: socket.socket, address: str, data: bytes) -> None:
         calling, called = negotiation.ae_titles(data)
-        connection.settimeout(2)
         try:
+            connection.settimeout(2)
             connection.sendall(pdu.reject(TOO_MANY.result, TOO_MANY.source, TOO_MANY.reason))
             connection.shutdown(socket.SHUT_WR)
             connection.recv(1)
@@ -127,4 +138,5 @@ class _Server:
             pass
         finally:
             connection.close()
+            self._rejecting.release()
         self._directory.refuse(calling, called, address, TOO_MANY.words)
