@@ -33,6 +33,7 @@ _LISTS = frozenset({"UI", "CS"})  # several values mean any of them
 _FUZZY = frozenset({"PN", "LO", "SH", "ST", "LT", "UT", "UC"})
 _WILD = frozenset("*?")
 _MOST_VALUES = 10_000
+_LONGEST = 1024  # characters of one value of a key; no attribute that is matched is longer
 
 _UID = re.compile(r"[0-9.]{1,64}")
 _DATE = r"(?:\d{8}|\d{4}\.\d{2}\.\d{2})"
@@ -168,6 +169,8 @@ def _match(attribute: Attribute, values: Sequence[str], fuzzy: bool) -> Match | 
     values = [value for value in values if value.strip("* ")] if len(values) < 2 else list(values)
     if not values or any(not value.strip("*") for value in values):
         return None
+    if any(len(value) > _LONGEST for value in values):
+        raise InvalidQuery(f"{attribute.keyword} is longer than {_LONGEST} characters")
     keyword, vr = attribute.keyword, attribute.vr
     if vr == "SQ":
         raise InvalidQuery(f"{keyword} is matched by an item, not by a value")

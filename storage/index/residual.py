@@ -88,9 +88,15 @@ def starts_words(key: str, text: str) -> bool:
 
 @lru_cache(maxsize=256)
 def wildcard(pattern: str) -> "re.Pattern[str]":
-    """The DICOM wildcard pattern as a regular expression for `fullmatch`."""
-    parts = {"*": ".*", "?": "."}
-    return re.compile("".join(parts.get(character) or re.escape(character) for character in pattern), re.DOTALL)
+    """The DICOM wildcard pattern as a regular expression for `fullmatch`. What stands between two ``*`` is taken where
+    it first occurs and never looked for again, so that no pattern takes long."""
+    first, *others = [
+        "".join("." if character == "?" else re.escape(character) for character in part)
+        for part in re.split(r"\*+", pattern)
+    ]
+    between = "".join(f"(?>.*?{part})" for part in others[:-1])
+    last = f".*{others[-1]}" if others else ""
+    return re.compile(f"{first}{between}{last}", re.DOTALL)
 
 
 def canonical(vr: str, value: str) -> str:

@@ -54,6 +54,11 @@ def test_universal_matching_selects_everything(value: object) -> None:
     assert set(found.returns) == {"PatientName", "StudyDate", "StudyInstanceUID"}
 
 
+def test_a_key_has_an_end() -> None:
+    with pytest.raises(InvalidQuery, match="longer than"):
+        query.study_query(Scope(frozenset({1})), identifier(PatientName="*a" * 1000))
+
+
 def test_sequence_matching_needs_all_keys_in_one_item() -> None:
     request = Dataset()
     request.RequestedProcedureID = "P1"
