@@ -146,10 +146,18 @@ def _count(
         )
     _note_other_patients(db, kept, studies, now)
     if grown:
-        db.execute(_GROW_SERIES, [{"b_id": id, "b_n": n, "b_bytes": size} for id, (n, size) in sorted(grown.items())])
+        _for_each(
+            db, _GROW_SERIES, [{"b_id": id, "b_n": n, "b_bytes": size} for id, (n, size) in sorted(grown.items())]
+        )
     touched = [study for study in studies.values() if study.new_series or study.new_instances]
     if touched:
-        db.execute(_GROW_STUDY, [_study_growth(study, now) for study in sorted(touched, key=lambda study: study.id)])
+        in_order = sorted(touched, key=lambda study: study.id)
+        _for_each(db, _GROW_STUDY, [_study_growth(study, now) for study in in_order])
+
+
+def _for_each(db: Connection, statement: sa.Update, rows: Sequence[dict[str, Any]]) -> None:
+    """Drivers are quicker with a single row that is not a list of one."""
+    db.execute(statement, rows[0] if len(rows) == 1 else rows)
 
 
 def _study_growth(study: HeldStudy, now: int) -> dict[str, Any]:
