@@ -5,6 +5,7 @@ import { isLitter } from './import/collect';
 import { reasonText } from './import/reasons';
 import { good, rules } from './password';
 import { parse } from './route';
+import { countText, documentKind } from './worklist/cells';
 
 describe('a route', () => {
   it('is read from the fragment', () => {
@@ -44,8 +45,17 @@ describe('a reason', () => {
     expect(reasonText('there is no Study Instance UID')).toBe('Thiếu Study Instance UID');
     expect(reasonText('(0028,0010) claims 12 bytes, 3 are left')).toBe('(0028,0010) khai 12 byte nhưng chỉ còn 3 byte');
     expect(reasonText('members of the ZIP archive overlap')).toBe('Tệp ZIP không hợp lệ (members of the ZIP archive overlap)');
+    expect(reasonText('another content is stored under this SOP Instance UID')).toBe('SOP Instance UID này đã có với nội dung khác');
     expect(reasonText('something else')).toBe('something else');
     setLanguage('en');
     expect(reasonText('there is no Study Instance UID')).toBe('there is no Study Instance UID');
+  });
+});
+
+describe('what has no images', () => {
+  it('is named for what it is and counted as objects', () => {
+    setLanguage('vi');
+    expect([documentKind('SR'), documentKind('ECG'), documentKind('CT')]).toEqual(['Kết quả có cấu trúc', 'Dạng sóng (điện tâm đồ)', null]);
+    expect([countText(1, ['SR']), countText(200, ['CT', 'SR']), countText(3, [])]).toEqual(['1 đối tượng', '200 ảnh', '3 ảnh']);
   });
 });

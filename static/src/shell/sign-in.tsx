@@ -67,7 +67,7 @@ export function SignIn({ expired }: { expired: boolean }) {
         <Field label={shell('signIn.password')}>
           {(control) => (
             <div class="with-button">
-              <input {...control} ref={second} {...(shown ? { type: 'text' } : { type: 'password' })} class="input" name="password"
+              <input {...control} ref={second} readOnly={busy} {...(shown ? { type: 'text' } : { type: 'password' })} class="input" name="password"
                 autocomplete="current-password" value={password} data-testid="sign-in-password"
                 onInput={(event) => setPassword(event.currentTarget.value)} />
               <IconButton icon={shown ? 'eyeOff' : 'eye'} label={shell(shown ? 'signIn.hide' : 'signIn.show')} onClick={() => setShown(!shown)} />
