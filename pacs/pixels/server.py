@@ -24,6 +24,7 @@ from pacs.pixels import protocol
 log = getLogger(__name__)
 
 _REQUESTS_PER_CHILD = 5000
+_END_SECONDS = 5.0  # for what is under way when we are told to stop; the supervisor waits little longer
 _TALK_SECONDS = 15.0  # how long a client may take to send its request or to take its answer
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 
@@ -152,7 +153,7 @@ class _Parent:
         """Ask the children to finish what they are doing, then insist."""
         for pid in self._children:
             os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + self._limits.seconds + 1
+        deadline = time.monotonic() + min(self._limits.seconds + 1, _END_SECONDS)
         while self._children and time.monotonic() < deadline:
             self._reap()
             time.sleep(0.01)

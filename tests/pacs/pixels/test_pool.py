@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -177,6 +178,18 @@ def test_stopping_lets_a_running_request_finish(tmp_path: Path) -> None:
         time.sleep(0.15)
         server.stop()
         assert running.result(30)
+    assert server.process.returncode == 0
+
+
+def test_a_request_that_takes_long_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "c.sock"
+    server = start_codec_server(path, processes=1, seconds=20)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.connect(str(path))  # keeps the only child waiting for a request that never comes
+        time.sleep(0.2)
+        began = time.monotonic()
+        server.stop()
+    assert time.monotonic() - began < 8, "the supervisor would have killed it"
     assert server.process.returncode == 0
 
 
