@@ -1,5 +1,6 @@
 """What the documents say is what the code does."""
 
+import json
 import re
 import subprocess
 import sys
@@ -59,6 +60,13 @@ def test_every_dependency_has_its_reason() -> None:
     page = (ROOT / "docs" / "decisions" / "0005-dependencies.md").read_text(encoding="utf-8").lower()
     for name in re.findall(r"^\s+([A-Za-z0-9_-]+)", block, re.MULTILINE):
         assert f"`{name.lower()}`" in page, f"docs/decisions/0005-dependencies.md does not say why {name}"
+
+
+def test_every_front_end_dependency_has_its_reason() -> None:
+    package = json.loads((ROOT / "static" / "package.json").read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "decisions" / "0006-front-end.md").read_text(encoding="utf-8")
+    for name in {**package["dependencies"], **package["devDependencies"]}:
+        assert f"`{name}`" in page, f"docs/decisions/0006-front-end.md does not say why {name}"
 
 
 def test_no_registry_host_in_lock_files() -> None:

@@ -7,7 +7,7 @@ from flask import Flask, Response, jsonify
 
 from pacs.archive import Archive
 from pacs.config import Config
-from viewer import headers, journal, problems
+from viewer import compression, headers, journal, problems
 from viewer.access import routes as session
 from viewer.access import setup
 from viewer.access.guard import Guard
@@ -41,6 +41,7 @@ def create_app(
     app.extensions["hoichan.stop"] = tail.stop
     journal.install(app)
     headers.install(app)
+    compression.install(app)
     guard.install(app)
     problems.install(app)
     for rooms in (
