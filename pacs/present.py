@@ -120,7 +120,7 @@ def _python(vr: str, value: dict[str, object]) -> Any:
     if vr == "PN":
         values = ["=".join(_groups(person)).rstrip("=") for person in values]
     elif vr in ("DS", "IS"):
-        values = ["" if number is None else _number(number) for number in values]
+        values = ["" if number is None else number_text(number) for number in values]
     else:
         values = ["" if part is None else part for part in values]
     return values[0] if len(values) == 1 else values or None
@@ -132,10 +132,15 @@ def _groups(person: Any) -> tuple[str, ...]:
     return tuple(str(person.get(group, "")) for group in ("Alphabetic", "Ideographic", "Phonetic"))
 
 
-def _number(number: object) -> str:
-    """At most 16 characters, as DS allows (PS3.5 6.2)."""
+def number_text(number: object) -> str:
+    """At most 16 characters, as DS allows (PS3.5 6.2). What devices write there need not be a number."""
     text = str(int(number)) if isinstance(number, float) and number.is_integer() else str(number)
-    return text if len(text) <= 16 else f"{float(text):.10g}"
+    if len(text) <= 16:
+        return text
+    try:
+        return f"{float(text):.10g}"
+    except ValueError:
+        return text[:16]
 
 
 def _item(attributes: dict[str, Json]) -> Dataset:

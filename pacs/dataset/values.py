@@ -21,6 +21,7 @@ _NUMERIC = {
 _BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _WIDTH = {"OW": 2, "OL": 4, "OF": 4, "OD": 8, "OV": 8}
 _GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
+_EXACT = 1 << 53  # the largest integer that every reader of JSON takes as it is
 
 BulkUri = Callable[[tuple[int | str, ...]], str | None]
 
@@ -198,7 +199,9 @@ def _integer(text: str) -> object:
     except ValueError:
         pass
     decimal = _decimal(text)
-    return int(decimal) if isinstance(decimal, float) and decimal.is_integer() else decimal
+    if isinstance(decimal, float) and decimal.is_integer():
+        return int(decimal) if abs(decimal) <= _EXACT else text
+    return decimal
 
 
 def _decimal(text: str) -> object:
