@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
@@ -192,9 +193,10 @@ class Archive:
             uid = series.facts.series_instance_uid
             if series_instance_uid not in (None, uid):
                 continue
-            picture = self._kept_thumbnail(series) or self._made_thumbnail(
-                self.instances(_of(series), study_instance_uid, uid)
-            )
+            picture = self._kept_thumbnail(series)
+            if picture is None:
+                picture = self._made_thumbnail(self.instances(_of(series), study_instance_uid, uid))
+                self._keep_again(series, picture)
             if picture is not None:
                 return picture
         raise NotFound("there is nothing to show")
@@ -239,6 +241,13 @@ class Archive:
             return self.objects.get(series.thumbnail_key)
         except ObjectMissing:
             return None
+
+    def _keep_again(self, series: Series, picture: bytes | None) -> None:
+        """A kept picture goes when another series that had the very same one changes; then it is put back."""
+        key = series.thumbnail_key
+        if key and picture is not None and key.endswith(hashlib.sha256(picture).hexdigest()):
+            with suppress(StorageUnavailable):
+                self.objects.put_bytes(key, picture)
 
     def _made_thumbnail(self, found: list[Instance]) -> bytes | None:
         """Of the middle image; when it cannot be decoded, of another. None when there is nothing to show."""

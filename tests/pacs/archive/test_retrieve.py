@@ -163,6 +163,15 @@ def test_thumbnail_and_rendered(seeing: House) -> None:
     assert png.startswith(b"\x89PNG")
 
 
+def test_a_thumbnail_that_was_lost_is_kept_again(seeing: House) -> None:
+    seeing.put(Made().part10())
+    seeing.archive.summarise(seeing.origin.hospital_id, "1.2.3", "1.2.3.1")
+    (kept,) = seeing.archive.objects.keys("main/d/thumbnail/")
+    seeing.archive.objects.delete(kept.key)  # as when another series with the same picture gets another one
+    assert seeing.archive.thumbnail(seeing.scope, "1.2.3")
+    assert seeing.archive.objects.stat(kept.key) is not None
+
+
 def test_a_series_without_images_has_no_thumbnail(seeing: House) -> None:
     seeing.put(Made(pixels=None).part10())
     seeing.archive.summarise(seeing.origin.hospital_id, "1.2.3", "1.2.3.1")
