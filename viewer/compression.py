@@ -22,7 +22,7 @@ def install(app: Flask) -> None:
         response.vary.add("Accept-Encoding")
         if response.is_streamed or response.headers.get("Content-Encoding") or response.headers.get("ETag"):
             return response
-        if "gzip" not in request.accept_encodings or (response.content_length or 0) < SMALLEST:
+        if request.accept_encodings.quality("gzip") <= 0 or (response.content_length or 0) < SMALLEST:
             return response
         response.set_data(gzip.compress(response.get_data(), 1, mtime=0))
         response.headers["Content-Encoding"] = "gzip"
