@@ -117,6 +117,15 @@ def _submit_all(run: "_Run", pool: ThreadPoolExecutor, paths: Iterable[Path]) ->
         raise
 
 
+def no_instance(head: bytes) -> str:
+    """Why a file that begins with these bytes (HEAD of them, or all) is no instance to keep; "" when it may be one."""
+    if not looks_like_dicom(head):
+        return "this is not a DICOM file"
+    if media_storage_class(head) == MEDIA_DIRECTORY:
+        return "a DICOMDIR is only an index of other files"
+    return ""
+
+
 class _Run:
     """One import: what it has found so far, shared by its threads."""
 
@@ -188,7 +197,7 @@ class _Run:
                 head = stream.read(HEAD)
                 if source.limit is not None and head.startswith(ZIP_MAGIC) and not looks_like_dicom(head):
                     self._failed(source.name, "a ZIP archive inside a ZIP archive")
-                elif not looks_like_dicom(head) or media_storage_class(head) == MEDIA_DIRECTORY:
+                elif no_instance(head):
                     self._count("skipped")
                 else:
                     self._hand_over(source, head, stream)

@@ -60,7 +60,7 @@ def _one(client: Browserless, expected: Expected) -> dict[str, str]:
         return row | {"stored": f"refused: {answer.json()['detail']}", "retrieved": "", "rendered": ""}
     became = answer.json()
     problems = "; ".join(problem["reason"] for problem in became["problems"])
-    kind = next((k for k in ("stored", "already", "conflict", "quarantined") if became[k]), "skipped")
+    kind = next((k for k in ("stored", "already", "conflict", "quarantined") if became[k]), "refused")
     row["stored"] = kind + (f": {problems}" if problems else "")
     if kind not in ("stored", "already"):
         return row | {"retrieved": "", "rendered": ""}

@@ -8,15 +8,14 @@ from flask import Blueprint, Response, jsonify, request
 
 from pacs.archive import Archive
 from pacs.config import Config
-from pacs.importing import import_paths
+from pacs.dataset.envelope import looks_like_dicom
+from pacs.importing import HEAD, ZIP_MAGIC, import_paths, no_instance
 from storage.model.archive import ALREADY_STORED, CONFLICT, QUARANTINED, STORED, Origin
 from viewer import bodies
 from viewer.access.guard import Guard
 from viewer.access.rights import STUDY_STORE
 from viewer.errors import InvalidRequest
 
-ZIP_MAGIC = b"PK\x03\x04"
-DICM_END = 132
 MOST_PROBLEMS = 100
 FIELDS = {STORED: "stored", ALREADY_STORED: "already", CONFLICT: "conflict", QUARANTINED: "quarantined"}
 
@@ -32,12 +31,17 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
         origin = guard.origin("upload", request.args.get("hospital", ""))
         body = bodies.pieces(limit)
         head = b""
-        while len(head) < DICM_END and (piece := next(body, b"")):
+        while len(head) < HEAD and (piece := next(body, b"")):
             head += piece
         if not head:
             raise InvalidRequest("the body is empty")
-        if head.startswith(ZIP_MAGIC) and head[128:DICM_END] != b"DICM":
+        if head.startswith(ZIP_MAGIC) and not looks_like_dicom(head):
             return jsonify(_import_zip(archive, origin, chain((head,), body)))
+        if reason := no_instance(head):
+            for _ in body:  # the sender waits for its answer until it has sent everything
+                pass
+            problem = {"name": bodies.file_name(), "reason": reason}
+            return jsonify({**_answer(), "refused": 1, "problems": [problem]})
         return jsonify(_store(archive, origin, bodies.file_name(), chain((head,), body)))
 
     return routes

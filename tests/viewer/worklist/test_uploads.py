@@ -56,11 +56,19 @@ def test_other_bytes_of_the_same_instance_are_a_conflict(web: Web) -> None:
     assert [entry["sop_instance_uid"] for entry in conflicts] == ["1.2.5"]
 
 
-def test_what_is_not_dicom_is_quarantined_and_the_sender_told(web: Web) -> None:
+@pytest.mark.parametrize("body", [b"not an image at all" * 50, b"x", b"\xff\xd8\xff\xe0" + bytes(100_000)])
+def test_what_is_not_dicom_is_refused_and_the_sender_told(web: Web, body: bytes) -> None:
     person = web.person("technologist")
-    answer = upload(person, b"not an image at all" * 50, "Nguyễn.txt")
+    answer = upload(person, body, "Nguyễn.txt")
+    assert counts(answer) == {"refused": 1}
+    assert answer.json["problems"] == [{"name": "Nguyễn.txt", "reason": "this is not a DICOM file"}]
+    assert person.get("/api/admin/quarantine").json["quarantine"] == []
+
+
+def test_half_an_instance_is_quarantined_and_the_sender_told(web: Web) -> None:
+    person = web.person("technologist")
+    answer = upload(person, instance(Rows=8, Columns=8, BitsAllocated=8, PixelData=bytes(64))[:-20], "half.dcm")
     assert counts(answer) == {"quarantined": 1}
-    assert answer.json["problems"][0]["name"] == "Nguyễn.txt"
     assert answer.json["problems"][0]["reason"]
     assert len(person.get("/api/admin/quarantine").json["quarantine"]) == 1
 

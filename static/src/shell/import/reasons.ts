@@ -4,7 +4,8 @@ import { language } from '../../common/i18n';
 const VIETNAMESE: readonly [RegExp, string][] = [
   [/^there is no (.+)$/, 'Thiếu $1'],
   [/^the (.+) is not a UID$/, '$1 không phải là UID'],
-  [/^this is not a DICOM dataset$/, 'Không phải tệp DICOM'],
+  [/^this is not a DICOM (dataset|file)$/, 'Không phải tệp DICOM'],
+  [/^a DICOMDIR is only an index of other files$/, 'DICOMDIR chỉ là mục lục của các tệp khác'],
   [/^the same attributes and pixels in another encoding$/, 'Cùng thông tin và điểm ảnh, chỉ khác cách mã hóa'],
   [/^another content is stored under this SOP Instance UID$/, 'SOP Instance UID này đã có với nội dung khác'],
   [/^the dataset ends inside (.+)$/, 'Tệp bị cắt ngang tại $1'],
