@@ -1,7 +1,9 @@
 """Config → Archive: stores opened, the index brought up to date. The one place that knows every part."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pacs.archive import Archive
 from pacs.config import Config
@@ -61,13 +63,24 @@ def open_archive(config: Config) -> Archive:
 
 def open_objects(config: Config) -> ObjectStore:
     """The object store of the configuration; raises StorageUnavailable when its secret cannot be read."""
-    secret = config.objects.secret_key
+    url, user, password = _credentials(config.objects_url)
+    access = config.objects.access_key or user or os.environ.get("AWS_ACCESS_KEY_ID", "")
+    secret = config.objects.secret_key or password or os.environ.get("AWS_SECRET_ACCESS_KEY", "")
     if config.objects.secret_key_file:
         try:
             secret = Path(config.objects.secret_key_file).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise StorageUnavailable(f"{config.objects.secret_key_file}: {error.strerror}") from error
     try:
-        return open_store(config.objects_url, config.objects.access_key, secret, config.objects.region)
+        return open_store(url, access, secret, config.objects.region)
     except ValueError as error:
         raise StorageUnavailable(f"objects.url: {error}") from error
+
+
+def _credentials(url: str) -> tuple[str, str, str]:
+    """The URL without the keys it may carry as ``s3://key:secret@host``, and these."""
+    parts = urlsplit(url)
+    if "@" not in parts.netloc:
+        return url, "", ""
+    place = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=place)), unquote(parts.username or ""), unquote(parts.password or "")

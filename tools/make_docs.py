@@ -42,7 +42,9 @@ must exist and be UTF-8; tables are made at the first start. To move from one to
 URL, run `hoichan index rebuild`, and add accounts and peers anew.
 
 **S3 instead of files.** `objects.url: s3://s3.benhvien.vn:9000/hoichan?secure=true`, `objects.access_key`, and
-`objects.secret_key_file: /etc/hoichan/s3-secret`. The bucket is created when it is missing.
+`objects.secret_key_file: /etc/hoichan/s3-secret`. Without these settings the keys are taken from the URL
+(`s3://key:secret@host…`) or from `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`. The bucket is created when it is
+missing.
 """
 
 

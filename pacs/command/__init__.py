@@ -1,6 +1,7 @@
 """The command ``hoichan``: the front door of the house, above every room."""
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,7 +61,7 @@ def _check_config(config: Config) -> int:
     print(f"  web       {config.base_url} (listening on {config.web.host}:{config.web.port})")
     print(f"  DICOM     {config.dicom.ae_title} on {config.dicom.host}:{config.dicom.port}")
     print(f"  index     {config.index_url.split('://')[0]}")
-    print(f"  objects   {config.objects_url}")
+    print(f"  objects   {re.sub('//[^/@]*@', '//', config.objects_url)}")
     return 0
 
 
