@@ -1,6 +1,11 @@
 /** The reading room. The page stands before the viewer's chunk is here. */
 import '../common/theme.css';
-import './reading.css';
+import './styles/room.css';
+import './styles/tools.css';
+import './styles/series.css';
+import './styles/viewports.css';
+import './styles/help.css';
+import './styles/narrow.css';
 import { render } from 'preact';
 import { App } from './app';
 import { exposeState } from './state';
