@@ -9,7 +9,7 @@ from playwright.sync_api import Browser
 
 from tests.journeys.conftest import backends
 from tests.support.browser import Watched, chromium
-from tests.support.corpus import images
+from tests.support.corpus import images, needs_corpus
 from tests.support.dcmtk import dcmtk
 from tests.support.server import PASSWORD, Running, configured, serving
 
@@ -46,6 +46,7 @@ def sign_in(watched: Watched, running: Running, name: str = "an") -> None:
     watched.find("user-menu").wait_for()
 
 
+@needs_corpus
 def test_the_whole_path(browser: Browser, running: Running, tmp_path: Path) -> None:
     """Set-up link, empty worklist, arrival without reload, reading, window, measurement."""
     watched = open_page(browser)

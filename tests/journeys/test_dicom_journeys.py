@@ -12,7 +12,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from tests.support.corpus import images
+from tests.support.corpus import images, needs_corpus
 from tests.support.dcmtk import dcmtk
 from tests.support.server import Running, free_port
 
@@ -100,6 +100,7 @@ def test_dcmsend_finds_all_already_stored(running: Running, sent: list[Path]) ->
     assert sum(int(row["00201208"]) for row in rows) == len({pydicom.dcmread(p).SOPInstanceUID for p in sent})
 
 
+@needs_corpus
 def test_find_at_every_level_and_by_every_kind_of_key(running: Running, sent: list[Path]) -> None:
     first = pydicom.dcmread(sent[0], stop_before_pixels=True)
     studies = {pydicom.dcmread(p, stop_before_pixels=True).StudyInstanceUID for p in sent}
@@ -130,6 +131,7 @@ def test_find_at_every_level_and_by_every_kind_of_key(running: Running, sent: li
     assert find(running, "QueryRetrieveLevel=STUDY", "PatientID=NOBODY-HAS-THIS") == []
 
 
+@needs_corpus
 def test_getscu_brings_the_same_bytes(running: Running, sent: list[Path], tmp_path: Path) -> None:
     study = pydicom.dcmread(sent[0], stop_before_pixels=True).StudyInstanceUID
     dcmtk(

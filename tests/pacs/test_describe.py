@@ -16,7 +16,7 @@ from pacs.describe import describe
 from pacs.errors import LimitExceeded
 from storage.errors import InvalidInstance
 from tests.pacs.parts import BIG, CT, DEFLATED, EXPLICIT, IMPLICIT, J2K, RLE, Made, element, fragments, item
-from tests.support.corpus import images
+from tests.support.corpus import images, needs_corpus
 
 
 @pytest.mark.parametrize("syntax", [IMPLICIT, EXPLICIT, BIG, DEFLATED])
@@ -195,6 +195,7 @@ class TestFrameTable:
         with pytest.raises(InvalidInstance, match="a fragment claims"):
             describe(Made(syntax=J2K, pixels=fragments(bytes(5000))).part10()[:-3000])
 
+    @needs_corpus
     def test_real_fragments(self) -> None:
         for path in images("transfer-syntaxes/fragments/*"):
             facts = describe(path).instance

@@ -4,8 +4,11 @@ import csv
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
+
+import pytest
 
 _BESIDE = Path(__file__).resolve().parents[2].parent / "shared" / "dicom"
 
@@ -49,8 +52,16 @@ def pydicom_files() -> Iterator[Path]:
 
 
 def images(*patterns: str) -> list[Path]:
-    """Files of the corpus whose name matches one of the glob patterns; pydicom's own when there is no corpus."""
+    """Files of the corpus whose name matches one of the glob patterns.
+
+    Without the corpus: pydicom's own files of that name, or two small images when a pattern names a folder only.
+    """
     folder = corpus()
-    if folder is None:
-        return [p for p in pydicom_files() if p.name in ("CT_small.dcm", "MR_small.dcm")]
-    return sorted(path for pattern in patterns for path in folder.glob(pattern) if path.is_file())
+    if folder is not None:
+        return sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
+    names = [pattern.rpartition("/")[2] for pattern in patterns]
+    found = [p for p in pydicom_files() if any(fnmatch(p.name, name) for name in names if not name.startswith("*"))]
+    return found or [p for p in pydicom_files() if p.name in ("CT_small.dcm", "MR_small.dcm")]
+
+
+needs_corpus = pytest.mark.skipif(corpus() is None, reason="needs the shared corpus beside the clone")

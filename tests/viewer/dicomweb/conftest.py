@@ -143,7 +143,11 @@ def is_indexed(path: Path) -> bool:
     return all(re.fullmatch(r"[0-9.]{1,64}", str(found.get(name, ""))) for name in names)
 
 
-SYNTAXES = [path for path in images("transfer-syntaxes/**/*") if is_indexed(path)]
+SYNTAXES = [
+    path
+    for path in images("transfer-syntaxes/**/*", "transfer-syntaxes/small-mr/MR_small*.dcm", "CT_small.dcm")
+    if is_indexed(path)
+]
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pydicom
 import pytest
 from dicomweb_client.api import DICOMwebClient
 
-from tests.support.corpus import images
+from tests.support.corpus import images, needs_corpus
 from tests.viewer.dicomweb.conftest import Shelf
 
 SMALL = images("transfer-syntaxes/small-mr/MR_small.dcm", "MR_small.dcm")[0]
@@ -59,6 +59,7 @@ def test_walks_through_everything(client: DICOMwebClient) -> None:
     [path for path in images("multiframe/emri_small*.dcm", "multiframe/CT0012*") if "too_short" not in path.name],
     ids=lambda path: path.name,
 )
+@needs_corpus
 def test_frames_of_compressed_images(client: DICOMwebClient, served: tuple[Shelf, str], path: Path) -> None:
     key = served[0].put(path)
     study, series, sop = key.study_instance_uid, key.series_instance_uid, key.sop_instance_uid

@@ -8,7 +8,7 @@ import pytest
 from pydicom.encaps import generate_frames
 
 from storage.model.archive import Scope
-from tests.support.corpus import images
+from tests.support.corpus import images, needs_corpus
 from tests.viewer.dicomweb.conftest import SYNTAXES, Shelf, url_of
 from tests.viewer.dicomweb.reading import parts_of
 
@@ -94,6 +94,7 @@ def test_frames_are_encoded_losslessly_when_asked(syntaxes: Shelf, name: str, ty
     assert np.array_equal(np.frombuffer(decoded, pixels.dtype.newbyteorder("<")).reshape(pixels.shape), pixels)
 
 
+@needs_corpus
 def test_several_frames_come_in_the_order_asked(shelf: Shelf) -> None:
     for path in images("multiframe/emri_small*.dcm"):
         if "too_short" in path.name or "big" in path.name:

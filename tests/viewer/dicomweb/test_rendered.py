@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.corpus import images
+from tests.support.corpus import images, needs_corpus
 from tests.viewer.dicomweb.conftest import Shelf, url_of
 from tests.viewer.dicomweb.reading import parts_of
 
@@ -56,6 +56,7 @@ def test_a_window_changes_what_is_seen(shelf: Shelf) -> None:
     assert not np.array_equal(bone, curved)
 
 
+@needs_corpus
 def test_a_viewport_says_how_large_and_which_region(shelf: Shelf) -> None:
     url = f"{url_of(shelf.put(CT))}/rendered"
     small = picture(shelf.client.get(f"{url}?viewport=100,80").get_data())
@@ -105,6 +106,7 @@ def test_what_is_no_picture_is_not_acceptable(shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize("path", MULTI, ids=lambda path: path.name)
+@needs_corpus
 def test_several_frames_are_several_parts(shelf: Shelf, path: Path) -> None:
     url = url_of(shelf.put(path))
     parts = parts_of(shelf.client.get(f"{url}/frames/2,1/rendered", headers={"Accept": "*/*"}))
