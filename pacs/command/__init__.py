@@ -9,6 +9,7 @@ from pathlib import Path
 from pacs.config import Config, load
 from pacs.errors import ConfigError
 from storage.errors import ArchiveError
+from storage.model.people import CHARSETS
 
 ROLES = ("admin", "radiologist", "technologist", "clinician")
 
@@ -117,6 +118,12 @@ def _neighbours(command, group) -> None:  # type: ignore[no-untyped-def]
     add.add_argument("--allow", default="", metavar="RIGHTS", help="comma separated: store,query,retrieve")
     add.add_argument("--hospital", metavar="CODE", help="whose studies it sends and sees")
     add.add_argument("--description", default="")
+    add.add_argument(
+        "--charset",
+        choices=("ISO_IR 192", *CHARSETS),
+        default="ISO_IR 192",
+        help="of the answers it gets: ISO_IR 192 is UTF-8; ISO_IR 6 writes names without diacritics, for old consoles",
+    )
     command("list", "list peers", peers)
     command("remove", "remove a peer", peers).add_argument("ae_title", metavar="AE_TITLE")
     hospitals = group("hospital", "hospitals")

@@ -89,6 +89,7 @@ def _add_peer(database: Database, own: Hospital, arguments: argparse.Namespace) 
         port=arguments.port,
         allow=allow,
         description=arguments.description,
+        charset="" if arguments.charset == "ISO_IR 192" else arguments.charset,
     )
     with database.writing() as db:
         known = any(other.ae_title == peer.ae_title for other in peers.all(db))
@@ -100,8 +101,8 @@ def _list_peers(database: Database, own: Hospital, arguments: argparse.Namespace
     with database.reading() as db:
         for peer in peers.all(db):
             where = f"{peer.host}:{peer.port}" if peer.port else peer.host
-            allow = ",".join(sorted(peer.allow))
-            print(f"{peer.ae_title:17} {where:28} {allow:22} {peer.hospital_code:12} {peer.description}")
+            allow, charset = ",".join(sorted(peer.allow)), peer.charset or "ISO_IR 192"
+            print(f"{peer.ae_title:17} {where:28} {allow:22} {peer.hospital_code:12} {charset:10} {peer.description}")
 
 
 def _remove_peer(database: Database, own: Hospital, arguments: argparse.Namespace) -> None:

@@ -6,9 +6,13 @@ from functools import lru_cache
 
 from pydicom.charset import convert_encodings, decode_bytes
 
+from storage.model.text import ascii_of
+
 ESCAPE = 0x1B
 TEXT_DELIMITERS = frozenset({0x0A, 0x0C, 0x0D, 0x09, 0x5C})
 NAME_DELIMITERS = TEXT_DELIMITERS | {0x5E, 0x3D}
+# How we write them: Python's codec by defined term; anything else is written in UTF-8.
+_WRITTEN = {"ISO_IR 6": "ascii", "ISO_IR 100": "latin-1", "GB18030": "gb18030"}
 DEFAULT: tuple[str, ...] = ()
 # Declared where the text is often UTF-8 in truth: consoles that pass on what a worklist gave them.
 _OFTEN_UTF_8 = frozenset({"", "ISO_IR 6", "ISO_IR 100", "ISO_IR 192", "ISO 2022 IR 6", "ISO 2022 IR 100"})
@@ -52,3 +56,21 @@ def _decode_beyond_ascii(raw: bytes, terms: tuple[str, ...], name: bool) -> str:
             return decode_bytes(raw, encodings(terms), set(delimiters))
         except (LookupError, ValueError):
             return raw.decode("latin-1")
+
+
+def encode(text: str, term: str) -> bytes:
+    """`text` in the character set of the defined term; letters it does not have are written without their marks."""
+    codec = _WRITTEN.get(term, "utf-8")
+    try:
+        return text.encode(codec)
+    except UnicodeEncodeError:
+        if codec == "utf-8":  # half of a surrogate pair
+            return text.encode(codec, "replace")
+        return b"".join(_encoded(character, codec) for character in text)
+
+
+def _encoded(character: str, codec: str) -> bytes:
+    try:
+        return character.encode(codec)
+    except UnicodeEncodeError:
+        return ascii_of(character).encode("ascii")

@@ -10,10 +10,11 @@ from typing import Any
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 from pacs.association.contexts import EXPLICIT_BIG, IMPLICIT_LITTLE
+from pacs.dataset.charsets import encode
 from pacs.present import number_text
 from storage.model.query import Found, Level
 
-UTF_8 = "ISO_IR 192"
+UTF_8, DEFAULT_REPERTOIRE = "ISO_IR 192", "ISO_IR 6"
 
 _UNIQUE: dict[Level, tuple[str, ...]] = {
     Level.PATIENT: ("PatientID",),
@@ -31,12 +32,21 @@ class AnswerWriter:
     """Writes the answers to one query: what was asked for (empty where we know nothing) and the unique keys."""
 
     def __init__(
-        self, level: Level, keywords: Iterable[str], transfer_syntax: str, retrieve_ae_title: str = ""
+        self,
+        level: Level,
+        keywords: Iterable[str],
+        transfer_syntax: str,
+        retrieve_ae_title: str = "",
+        charset: str = "",
     ) -> None:
+        """`charset` is a Specific Character Set; "" is UTF-8."""
+        self._charset = charset or UTF_8
         self._implicit = transfer_syntax == IMPLICIT_LITTLE
         self._order = ">" if transfer_syntax == EXPLICIT_BIG else "<"
         tags = {tag_for_keyword(keyword) for keyword in (*_UNIQUE[level], *keywords)}
-        fixed = {_CHARACTER_SET: UTF_8, _LEVEL: level.value}
+        fixed = {_LEVEL: level.value}
+        if self._charset != DEFAULT_REPERTOIRE:  # which is what no Specific Character Set means
+            fixed[_CHARACTER_SET] = self._charset
         if retrieve_ae_title:
             fixed[_RETRIEVE_AE_TITLE] = retrieve_ae_title
         tags -= {None, _CHARACTER_SET, _LEVEL, _RETRIEVE_AE_TITLE}
@@ -77,7 +87,7 @@ class AnswerWriter:
             text = "\\".join("" if value is None else number_text(value) for value in values)
         else:
             text = "\\".join("" if value is None else str(value) for value in values)
-        data = text.encode("utf-8", "replace")
+        data = encode(text, self._charset)
         if len(data) % 2:
             data += b"\0" if vr == "UI" else b" "
         return data

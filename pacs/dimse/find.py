@@ -59,7 +59,7 @@ def handle_find(session: Session, context: Context, command: Command) -> None:
 def _answers(session: Session, context: Context, command: Command, identifier: Dataset) -> Iterator[bytes]:
     """Pending responses as they go over the wire."""
     asked = _query(session, context, identifier)
-    writer = AnswerWriter(asked.level, asked.returns, context.transfer_syntax, session.own_ae)
+    writer = AnswerWriter(asked.level, asked.returns, context.transfer_syntax, session.own_ae, session.peer.charset)
     status = PENDING_WARNING if _has_unsupported(identifier, asked.level) else PENDING
     pending = commands.response(command, status, dataset=True)
     for found in session.archive.find(asked):

@@ -113,6 +113,7 @@ def _row(peer: Peer) -> dict[str, Any]:
         "port": peer.port,
         "allow": ",".join(sorted(peer.allow)),
         "description": clean(peer.description),
+        "charset": clean(peer.charset),
     }
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Column, ForeignKey, Index, Table
 
 from storage.index.types import BIG, BOOL, BYTES, INT, TEXT
 
-HEAD = "0001"  # the newest revision in migrations/versions
+HEAD = "0002"  # the newest revision in migrations/versions
 
 metadata = sa.MetaData()
 
@@ -338,6 +338,7 @@ peer = Table(
     Column("created_at", BIG, nullable=False),
     Column("last_association_at", BIG),
     Column("last_stored_at", BIG),
+    _text("charset"),
 )
 
 refusal = Table(

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+# Specific Character Sets a peer may want its answers in, when UTF-8 is too much for it. What they cannot write is
+# written without its marks.
+CHARSETS = ("ISO_IR 6", "ISO_IR 100", "GB18030")
+
 
 @dataclass(frozen=True, slots=True)
 class User:
@@ -57,6 +61,7 @@ class Peer:
     created_at: int = 0
     last_association_at: int | None = None
     last_stored_at: int | None = None
+    charset: str = ""  # of its C-FIND answers: "" is UTF-8 (ISO_IR 192); or one of CHARSETS
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,12 @@ FOLD_VERSION = 1
 
 # Letters that Unicode does not decompose but Vietnamese typists take for a plain d.
 _D = str.maketrans({"đ": "d", "Đ": "d", "ð": "d", "Ð": "d", "ɖ": "d", "Ɖ": "d"})
+# What decomposing does not make plain, as a Latin-only console should show it.
+_ASCII = str.maketrans({
+    "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "ß": "ss", "æ": "ae", "Æ": "AE",
+    "œ": "oe", "Œ": "OE", "þ": "th", "Þ": "Th", "ı": "i", "‘": "'", "’": "'", "“": '"', "”": '"', "‐": "-", "–": "-",
+    "—": "-", "−": "-", "…": "...", "≤": "<=", "≥": ">=", "×": "x", "µ": "u", "μ": "u", "\u00a0": " ",
+})  # fmt: skip
 _SEPARATORS = str.maketrans(dict.fromkeys("^=,.-\\/_;:()[]‐‑–—−\x00", " "))
 _WILDCARDS = frozenset("*?")
 
@@ -20,6 +26,15 @@ def fold(text: str) -> str:
         return " ".join(text.translate(_SEPARATORS).casefold().split())
     plain = _without_marks(_without_marks(text.translate(_D)).casefold())
     return " ".join(plain.translate(_SEPARATORS).split())
+
+
+def ascii_of(text: str) -> str:
+    """The text as a console can show it that knows ASCII only: ``NGUYỄN^THỊ^ÁNH`` is ``NGUYEN^THI^ANH``. What has no
+    plain form becomes ``_``, never ``?``, which would be a wildcard when the console asks again."""
+    if text.isascii():
+        return text
+    plain = _without_marks(_without_marks(text.translate(_ASCII)).translate(_ASCII))
+    return "".join(character if character.isascii() else "_" for character in plain)
 
 
 def tokens(text: str) -> tuple[str, ...]:

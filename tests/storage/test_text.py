@@ -1,10 +1,11 @@
 """Folding text."""
 
+import random
 import unicodedata
 
 import pytest
 
-from storage.model.text import FOLD_VERSION, fold, has_wildcards, nfc, tokens
+from storage.model.text import FOLD_VERSION, ascii_of, fold, has_wildcards, nfc, tokens
 
 NAMES = {
     "Nguyễn^Thị^Ánh": "nguyen thi anh",
@@ -57,6 +58,29 @@ def test_composes_and_drops_nul() -> None:
     assert nfc("Nguye\u0302\u0303n\x00") == "Nguyễn"
     assert nfc("abc\x00") == "abc"
     assert nfc("á\udc80") == "á?"
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("NGUYỄN^THỊ^ÁNH", "NGUYEN^THI^ANH"),
+        ("Đặng Đình Ước", "Dang Dinh Uoc"),
+        (unicodedata.normalize("NFD", "Nguyễn^Văn^Đức=阮"), "Nguyen^Van^Duc=_"),
+        ("Müßig^Jürgen", "Mussig^Jurgen"),
+        ("≤ 5 µm – “gấp”", '<= 5 um - "gap"'),
+    ],
+)
+def test_ascii_of_is_what_an_old_console_shows(text: str, plain: str) -> None:
+    assert ascii_of(text) == plain
+
+
+def test_ascii_of_is_always_ascii_and_never_a_wildcard() -> None:
+    drawn = random.Random(3)
+    for _ in range(2000):
+        text = "".join(chr(drawn.choice((drawn.randrange(0x2000), drawn.randrange(0xD800)))) for _ in range(8))
+        plain = ascii_of(text.replace("?", "").replace("*", ""))
+        assert plain.isascii()
+        assert not has_wildcards(plain)
 
 
 def test_the_version_is_the_one_in_the_documents() -> None:

@@ -13,7 +13,7 @@ from pacs.send.dicom import echo
 from storage.errors import NotFound
 from storage.index import peers
 from storage.index.database import Connection
-from storage.model.people import Peer, Refusal
+from storage.model.people import CHARSETS, Peer, Refusal
 from viewer import bodies
 from viewer.access.guard import Guard
 from viewer.access.rights import ADMIN_PEERS
@@ -50,7 +50,7 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
     @guard.needs(ADMIN_PEERS)
     def add_peer() -> tuple[Response, int]:
         given = bodies.optional(
-            ae_title=str, host=str, port=bodies.OPTIONAL_INT, allow=list, hospital=str, description=str
+            ae_title=str, host=str, port=bodies.OPTIONAL_INT, allow=list, hospital=str, description=str, charset=str
         )
         hospital = guard.sessions.hospital_in(guard.caller().scope, given.pop("hospital", ""))
         blank = Peer(check_ae_title(given.pop("ae_title", "")), hospital.id, hospital.code, "", None, frozenset())
@@ -61,7 +61,9 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
     @routes.patch("/peers/<ae_title>")
     @guard.needs(ADMIN_PEERS)
     def change_peer(ae_title: str) -> Response:
-        given = bodies.optional(host=str, port=bodies.OPTIONAL_INT, allow=list, hospital=str, description=str)
+        given = bodies.optional(
+            host=str, port=bodies.OPTIONAL_INT, allow=list, hospital=str, description=str, charset=str
+        )
         peer = own(ae_title)
         if given.get("hospital"):
             hospital = guard.sessions.hospital_in(guard.caller().scope, given["hospital"])
@@ -124,6 +126,10 @@ def _changed(peer: Peer, given: dict[str, Any]) -> Peer:
         peer = replace(peer, allow=allow)
     if "description" in given:
         peer = replace(peer, description=given["description"].strip()[:200])
+    if "charset" in given:
+        if given["charset"] not in ("", *CHARSETS):
+            raise InvalidRequest(f"charset takes {', '.join(CHARSETS)}, or nothing for UTF-8")
+        peer = replace(peer, charset=given["charset"])
     return peer
 
 
@@ -140,6 +146,7 @@ def _peer(peer: Peer) -> dict[str, Any]:
         "port": peer.port,
         "allow": sorted(peer.allow),
         "description": peer.description,
+        "charset": peer.charset,
         "created_at": peer.created_at,
         "last_association_at": peer.last_association_at,
         "last_stored_at": peer.last_stored_at,

@@ -66,10 +66,11 @@ class Door:
         host: str = HOST,
         port: int | None = None,
         hospital: Hospital | None = None,
+        charset: str = "",
     ) -> Peer:
         """Make a peer known."""
         where = hospital or self.hospital
-        peer = Peer(ae_title, where.id, where.code, host, port, frozenset(allow))
+        peer = Peer(ae_title, where.id, where.code, host, port, frozenset(allow), charset=charset)
         with self.archive.database.writing() as db:
             return peers.add(db, peer)
 

@@ -110,6 +110,30 @@ def test_answers_carry_what_was_asked_in_utf_8(filled: Door) -> None:
 
 
 @pytest.mark.parametrize(
+    ("charset", "declared", "name"),
+    [
+        ("ISO_IR 6", None, b"Tran^Thi^Dao"),
+        ("ISO_IR 100", "ISO_IR 100", "Tran^Thi^Đào".replace("Đ", "D").encode("latin-1")),
+        ("GB18030", "GB18030", "Trần^Thị^Đào".encode("gb18030")),
+    ],
+)
+def test_a_peer_gets_its_answers_in_its_character_set(
+    filled: Door, charset: str, declared: str | None, name: bytes
+) -> None:
+    filled.peer("OLD", "query", charset=charset)
+    connection, stream = associate(filled, association_request([(STUDY_ROOT_FIND, [EXPLICIT])], calling="OLD"))
+    stream.send_message(1, find_rq(), encode(keys("STUDY", StudyInstanceUID=f"{ROOT}.3", PatientName=""), EXPLICIT))
+    assert stream.read_command()[1].has_dataset
+    data = stream.read_dataset(1, 1 << 20)
+    assert name in data
+    assert decode(data, EXPLICIT).get("SpecificCharacterSet") == declared
+    connection.close()
+    # and it finds the patient again by what it was told
+    answers, _ = ask(filled, keys("STUDY", StudyInstanceUID="", PatientName="Tran^Thi^Dao"), calling="OLD")
+    assert len(answers) == 1
+
+
+@pytest.mark.parametrize(
     ("wanted", "studies"),
     [
         ({"PatientID": "BN001"}, {1, 2}),

@@ -23,6 +23,9 @@ def test_a_peer_is_added_changed_and_removed(web: Web) -> None:
     assert {key: made.json[key] for key in CT} == CT
     assert made.json["hospital"] == "main"
     assert admin.post("/api/admin/peers", json=CT).status_code == 409
+    assert made.json["charset"] == ""
+    plain = admin.patch("/api/admin/peers/CT1", json={"charset": "ISO_IR 6"})
+    assert plain.json["charset"] == "ISO_IR 6"
     changed = admin.patch("/api/admin/peers/CT1", json={"allow": ["store", "query"], "port": None})
     assert changed.json["allow"] == ["query", "store"]
     assert changed.json["port"] is None
@@ -38,6 +41,7 @@ def test_a_peer_is_added_changed_and_removed(web: Web) -> None:
     [
         {"ae_title": ""}, {"ae_title": "x" * 17}, {"ae_title": "Á"}, {"host": ""}, {"host": "no host"}, {"port": 0},
         {"port": 70000}, {"port": "104"}, {"port": True}, {"allow": ["everything"]}, {"allow": "store"}, {"extra": 1},
+        {"charset": "KOI8-R"},
     ],
 )  # fmt: skip
 def test_a_peer_that_makes_no_sense_is_refused(web: Web, wrong: dict[str, Any]) -> None:

@@ -10,6 +10,8 @@ import { Confirm, refusal, Rows, Section, useLoaded, When } from './parts';
 import { words } from './strings';
 import { refusedNews } from '../worklist/store';
 
+type Charset = '' | 'ISO_IR 6' | 'ISO_IR 100' | 'GB18030';
+const CHARSETS: readonly Charset[] = ['', 'ISO_IR 6', 'ISO_IR 100', 'GB18030'];
 type Allow = 'store' | 'query' | 'retrieve';
 const ALLOWS: readonly Allow[] = ['store', 'query', 'retrieve'];
 
@@ -20,6 +22,7 @@ interface Peer {
   port: number | null;
   allow: Allow[];
   description: string;
+  charset: Charset;
   last_association_at: number | null;
   last_stored_at: number | null;
 }
@@ -39,7 +42,7 @@ interface Echo {
   detail: string;
 }
 
-type Draft = Pick<Peer, 'ae_title' | 'hospital' | 'host' | 'allow' | 'description'> & { port: string; known: boolean };
+type Draft = Pick<Peer, 'ae_title' | 'hospital' | 'host' | 'allow' | 'description' | 'charset'> & { port: string; known: boolean };
 
 export function Peers() {
   const list = useLoaded<{ peers: Peer[] }>('/api/admin/peers');
@@ -167,7 +170,7 @@ function PeerDialog({ draft, onClose, onSaved }: { draft: Draft; onClose: () => 
     if (aeBad ?? hostBad ?? portBad) return;
     setBusy(true);
     try {
-      const json = { host: peer.host.trim(), port, allow: peer.allow, hospital: peer.hospital, description: peer.description.trim() };
+      const json = { host: peer.host.trim(), port, allow: peer.allow, hospital: peer.hospital, description: peer.description.trim(), charset: peer.charset };
       const ae = peer.ae_title.trim();
       if (peer.known) await patch(`/api/admin/peers/${encodeURIComponent(ae)}`, json);
       else await post('/api/admin/peers', { ae_title: ae, ...json });
@@ -210,6 +213,9 @@ function PeerDialog({ draft, onClose, onSaved }: { draft: Draft; onClose: () => 
             {(control) => <select {...control} class="select" value={peer.hospital} onChange={(event) => put({ hospital: event.currentTarget.value })}>{hospitals.map((one) => <option key={one.code} value={one.code}>{one.name}</option>)}</select>}
           </Field>
         )}
+        <Field label={words('charset')} hint={words('charset.hint')}>
+          {(control) => <select {...control} class="select" value={peer.charset} data-testid="peer-charset" onChange={(event) => put({ charset: event.currentTarget.value as Charset })}>{CHARSETS.map((one) => <option key={one} value={one}>{words(`charset.${one || 'utf8'}`)}</option>)}</select>}
+        </Field>
         <Field label={words('description')} hint={words('description.hint')}>
           {(control) => <input {...control} class="input" maxLength={200} value={peer.description} data-testid="peer-description" onInput={(event) => put({ description: event.currentTarget.value })} />}
         </Field>
@@ -219,7 +225,7 @@ function PeerDialog({ draft, onClose, onSaved }: { draft: Draft; onClose: () => 
 }
 
 function blank(): Draft {
-  return { ae_title: '', hospital: session.value?.hospitals[0]?.code ?? '', host: '', port: '', allow: ['store'], description: '', known: false };
+  return { ae_title: '', hospital: session.value?.hospitals[0]?.code ?? '', host: '', port: '', allow: ['store'], description: '', charset: '', known: false };
 }
 
 const UNKNOWN = /calling|unknown|not known|not registered/i;
