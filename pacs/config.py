@@ -48,10 +48,22 @@ class DicomConfig:
     max_associations: int = setting(100, "Associations at once, per process.", low=1, high=10000)
     max_pdu: int = setting(131072, "Largest PDU we take, in bytes.", low=4096, high=1048576)
     idle_seconds: int = setting(60, "An association that says nothing is closed after this.", low=5, high=86400)
-    message_seconds: int = setting(
-        600, "A message must be complete within this time, or go on bringing at least 1 kB a second.", low=5, high=86400
+    request_seconds: int = setting(10, "Time for the TLS handshake and the whole association request.", low=1, high=300)
+    pdu_seconds: int = setting(
+        30, "Every PDU of a message must be complete within this time, or bring min_rate.", low=1, high=3600
     )
-    max_object_mb: int = setting(4096, "Largest object we take, in MB.", low=1, high=1048576)
+    message_seconds: int = setting(
+        600, "A message must be complete within this time, or bring min_rate.", low=5, high=86400
+    )
+    min_rate: int = setting(
+        1000,
+        "Bytes a second below which a message is too slow; a peer on a thin link can have its own.",
+        low=1,
+        high=1_000_000,
+    )
+    max_object_mb: int = setting(
+        8192, "Largest object we take, in MB; a peer can have its own limit.", low=1, high=1048576
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ pynetdicom's reactors are not used here: they poll, read 4 KiB at a time and hol
 import contextlib
 import select
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -30,7 +31,8 @@ from pacs.association.endings import (
 TICK_SECONDS = 0.5  # how often a waiting read looks at its deadline and at `stopping`
 SEND_SECONDS = 30  # a peer that takes nothing for this long is gone
 FINISH_SECONDS = 2  # for the peer to close the connection after the last PDU
-SLOWEST = 1000  # bytes a second that keep a long message alive beyond its deadline
+SLOWEST = 1000  # bytes a second that keep a PDU and a message alive beyond their deadlines
+PDU_SECONDS = 30.0
 
 
 class Pdv(NamedTuple):
@@ -43,7 +45,12 @@ class Pdv(NamedTuple):
 
 
 class PduStream:
-    """PDUs from and to a connected socket. Memory is one buffer of a few PDUs, whatever is sent through it."""
+    """PDUs from and to a connected socket. Memory is one buffer of a few PDUs, whatever is sent through it.
+
+    Three clocks watch who sends to us: nothing may be said for `idle_seconds` between messages; every PDU of a message
+    must be complete `pdu_seconds` after the one before it, or bring `slowest` bytes a second; so must the whole message
+    within `message_seconds`. A message of more than `max_message` bytes (0: any number) ends the association.
+    """
 
     def __init__(
         self,
@@ -52,23 +59,32 @@ class PduStream:
         max_pdu: int,
         idle_seconds: float,
         message_seconds: float,
+        pdu_seconds: float = PDU_SECONDS,
+        slowest: int = SLOWEST,
+        max_message: int = 0,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._socket = connection
         self._longest = max_pdu + 6
         self._idle_seconds = idle_seconds
         self._message_seconds = message_seconds
+        self._pdu_seconds = pdu_seconds
         self._stopping = stopping
         self._buffer = bytearray(max(3 * (max_pdu + 12), 256 * 1024))
         self._view = memoryview(self._buffer)
         self._start = self._end = 0  # what is read and not yet consumed
         self._pdu_end = 0  # end of the P-DATA-TF whose values are being consumed
-        self._deadline = 0.0
+        self._deadline = 0.0  # of the message, or of being idle
+        self._pdu_deadline = 0.0
         self._in_message = False
         self._received = 0  # bytes of the message under way
+        self._received_before = 0  # of these, before the PDU under way
+        self.slowest = slowest
+        self.max_message = max_message
         self._unread: tuple[int, Command] | None = None
         self._poll = select.poll()
         self._poll.register(connection, select.POLLIN)
+        self._tls = connection if isinstance(connection, ssl.SSLSocket) else None
         self.fragment = pdu.fragment_length(0)  # longest fragment the peer takes; set after negotiation
         prepare(connection)
 
@@ -85,8 +101,8 @@ class PduStream:
         self._received = 0
         self._deadline = time.monotonic() + (self._idle_seconds if seconds is None else seconds)
         value = self._next_value()
-        self._in_message = True
-        self._deadline = time.monotonic() + self._message_seconds
+        if not self._in_message:
+            self._begin_message(time.monotonic())
         context_id, parts = value.context_id, bytearray()
         while True:
             if not value.command or value.context_id != context_id:
@@ -127,7 +143,9 @@ class PduStream:
 
     def has_more(self) -> bool:
         """Whether the peer has said something that was not read yet."""
-        return self._unread is not None or self._end > self._start or bool(self._poll.poll(0))
+        if self._unread is not None or self._end > self._start:
+            return True
+        return bool(self._poll.poll(0)) or (self._tls is not None and self._tls.pending() > 0)
 
     def read_pdu(self, seconds: float, first: int, longest: int) -> tuple[int, bytes]:
         """One whole PDU outside of an established association; its type must be `first`, release, reject or abort."""
@@ -159,6 +177,8 @@ class PduStream:
         return Pdv(context_id, bool(control & pdu.COMMAND), bool(control & pdu.LAST), self._view[first:last])
 
     def _next_p_data(self) -> None:
+        if self._in_message:
+            self._begin_pdu(time.monotonic())
         self._need(6)
         kind, length = pdu.HEADER.unpack_from(self._buffer, self._start)
         if kind == pdu.P_DATA:
@@ -192,27 +212,54 @@ class PduStream:
     def _receive(self, strict: bool) -> None:
         try:
             count = self._socket.recv_into(self._view[self._end :])
+        except ssl.SSLWantReadError:
+            count = -1
         except (BlockingIOError, InterruptedError, TimeoutError):
             count = -1
         except OSError as error:
             raise ConnectionLost(str(error.strerror or error)) from error
         if count == 0:
             raise ConnectionLost("closed by the peer")
+        now = time.monotonic()
         if count > 0:
             self._end += count
+            if not self._in_message:
+                self._begin_message(now)
             self._received += count
         elif not self._in_message and self._stopping():
             raise Stopping
-        allowance = 0.0 if strict or not self._in_message else self._received / SLOWEST
-        if time.monotonic() > self._deadline + allowance:
-            raise TimedOut("too slow" if self._in_message else "idle")
+        self._check_time(now, strict)
+
+    def _begin_message(self, now: float) -> None:
+        self._in_message = True
+        self._deadline = now + self._message_seconds
+        self._begin_pdu(now)
+
+    def _begin_pdu(self, now: float) -> None:
+        if self.max_message and self._received > self.max_message:
+            raise ProtocolError(f"a message of more than {self.max_message} bytes")
+        self._pdu_deadline = now + self._pdu_seconds
+        self._received_before = self._received
+
+    def _check_time(self, now: float, strict: bool) -> None:
+        if strict or not self._in_message:
+            if now > self._deadline:
+                raise TimedOut("too slow" if strict else "idle")
+            return
+        of_pdu = self._received - self._received_before
+        if now > self._pdu_deadline + of_pdu / self.slowest or now > self._deadline + self._received / self.slowest:
+            raise TimedOut("too slow")
 
     # --- writing
 
     def send(self, data: bytes | bytearray | memoryview) -> None:
         """All of `data`."""
         try:
+            if self._tls is not None:
+                self._tls.settimeout(SEND_SECONDS)
             self._socket.sendall(data)
+            if self._tls is not None:
+                self._tls.settimeout(TICK_SECONDS)
         except OSError as error:
             raise ConnectionLost(str(error.strerror or error)) from error
 
@@ -227,10 +274,11 @@ class PduStream:
     def finish(self) -> None:
         """After the last PDU: leave it to the peer to close, for a moment (PS3.8 §9.1.5)."""
         with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_WR)
+            if self._tls is None:  # there the end of writing would be the end of reading
+                self._socket.shutdown(socket.SHUT_WR)
             deadline = time.monotonic() + FINISH_SECONDS
             while time.monotonic() < deadline:
-                with contextlib.suppress(BlockingIOError):
+                with contextlib.suppress(BlockingIOError, TimeoutError):
                     if not self._socket.recv(65536):
                         return
 
@@ -251,8 +299,8 @@ def skip(fragments: Iterator[memoryview], limit: int) -> None:
 
 
 def prepare(connection: socket.socket) -> None:
-    """Blocking, without Nagle's algorithm, and waking up every tick."""
-    connection.settimeout(None)
+    """Blocking, without Nagle's algorithm, and waking up every tick. Under TLS Python must wake up, not the kernel."""
+    connection.settimeout(TICK_SECONDS if isinstance(connection, ssl.SSLSocket) else None)
     with contextlib.suppress(OSError):  # not TCP (socketpair in tests)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(TICK_SECONDS))

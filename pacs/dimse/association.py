@@ -30,7 +30,7 @@ from pacs.dimse.directory import Directory
 from pacs.dimse.find import handle_find
 from pacs.dimse.get import handle_get
 from pacs.dimse.move import handle_move
-from pacs.dimse.negotiation import AssociationRequest
+from pacs.dimse.request import AssociationRequest, decode_request
 from pacs.dimse.session import Session
 from pacs.dimse.sop_classes import Service, service_of
 from pacs.dimse.statuses import SOP_CLASS_NOT_SUPPORTED, UNRECOGNISED_OPERATION
@@ -90,6 +90,9 @@ class Acceptor:
             max_pdu=self._config.max_pdu,
             idle_seconds=self._config.idle_seconds,
             message_seconds=self._config.message_seconds,
+            pdu_seconds=self._config.pdu_seconds,
+            slowest=self._config.min_rate,
+            max_message=_longest_message(self._config.max_object_mb * MIB),
             stopping=self._stopping,
         )
         try:
@@ -106,7 +109,7 @@ class Acceptor:
             stream.close()
 
     def _establish(self, stream: PduStream, address: str, data: bytes) -> Session | None:
-        request = negotiation.decode_request(data)
+        request = decode_request(data)
         try:
             answer = self._decide(request, address)
         except ArchiveError as error:
@@ -218,6 +221,11 @@ def _dispatch(session: Session, context: Context, command: Command) -> None:
 def _abort(stream: PduStream, source: int, reason: int) -> None:
     with contextlib.suppress(AssociationEnd):
         stream.send(pdu.abort(source, reason))
+
+
+def _longest_message(max_object: int) -> int:
+    """What may arrive for an object of this size: as much again, and more, when a peer sends it in tiny fragments."""
+    return 2 * max_object + 16 * MIB
 
 
 def _without_values(error: BaseException) -> str:

@@ -11,11 +11,11 @@ from contextvars import copy_context
 from pacs.archive import Archive
 from pacs.association import pdu
 from pacs.config import DicomConfig
-from pacs.dimse import negotiation
 from pacs.dimse.association import TOO_MANY, Acceptor
 from pacs.dimse.directory import Directory
 from pacs.dimse.libraries import quieten
 from pacs.dimse.lobby import Lobby
+from pacs.dimse.request import ae_titles
 from pacs.logs import activity
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def serve(
     """
     quieten()
     server = _Server(config, archive, stop)
-    lobby = Lobby(listener or listen(config), server.welcome)
+    lobby = Lobby(listener or listen(config), server.welcome, config.request_seconds)
     log.info("listening as %s on %s:%d", config.ae_title, config.host, config.port)
     ready()
     try:
@@ -128,7 +128,7 @@ class _Server:
                 self._open.pop(threading.current_thread(), None)
 
     def _reject(self, connection: socket.socket, address: str, data: bytes) -> None:
-        calling, called = negotiation.ae_titles(data)
+        calling, called = ae_titles(data)
         try:
             connection.settimeout(2)
             connection.sendall(pdu.reject(TOO_MANY.result, TOO_MANY.source, TOO_MANY.reason))

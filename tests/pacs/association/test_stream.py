@@ -1,5 +1,6 @@
 """The stream on a real socket pair: fragments, limits, deadlines, and every way an association ends."""
 
+import contextlib
 import resource
 import socket
 import threading
@@ -28,12 +29,13 @@ STORE = commands.encode({commands.COMMAND_FIELD: commands.C_STORE_RQ, commands.D
 class Pair:
     """A stream and the peer's socket."""
 
-    def __init__(self) -> None:
+    def __init__(self, message_seconds: float = 1, pdu_seconds: float = 30, max_message: int = 0) -> None:
         ours, self.peer = socket.socketpair()
         self.stopping = False
         self.stream = PduStream(
-            ours, max_pdu=MAX_PDU, idle_seconds=1, message_seconds=1, stopping=lambda: self.stopping
-        )
+            ours, max_pdu=MAX_PDU, idle_seconds=1, message_seconds=message_seconds, pdu_seconds=pdu_seconds,
+            max_message=max_message, stopping=lambda: self.stopping,
+        )  # fmt: skip
 
     def close(self) -> None:
         self.peer.close()
@@ -166,6 +168,55 @@ def test_a_message_that_stalls_ends_at_its_deadline(pair: Pair) -> None:
     with pytest.raises(TimedOut):
         list(pair.stream.fragments(1))
     assert 0.9 < time.monotonic() - started < 2.5
+
+
+def test_a_pdu_that_trickles_ends_at_its_deadline_unless_the_link_is_known_to_be_thin() -> None:
+    """20 bytes every tenth of a second: too slow for 1,000 bytes a second, not for a peer that may bring 100."""
+    for slowest, lives in ((1000, False), (100, True)):
+        pair = Pair(message_seconds=600, pdu_seconds=0.2)
+        pair.stream.slowest = slowest
+        wire = pdu.p_data(1, 3, STORE) + pdu.p_data(1, 2, bytes(160))
+        stop = threading.Event()
+
+        def trickle(to: socket.socket = pair.peer, data: bytes = wire, stop: threading.Event = stop) -> None:
+            for start in range(0, len(data), 20):
+                if stop.wait(0.1):
+                    return
+                to.sendall(data[start : start + 20])
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+
+        def read(stream: PduStream = pair.stream) -> None:
+            stream.read_command()
+            stream.skip_dataset(1, 1000)
+
+        with contextlib.nullcontext() if lives else pytest.raises(TimedOut, match="too slow"):
+            read()
+        stop.set()
+        thread.join()
+        pair.close()
+
+
+@pytest.mark.parametrize("fragment", [b"", bytes(1000)])
+def test_a_message_without_end_is_refused_also_when_it_brings_nothing(fragment: bytes) -> None:
+    pair = Pair(max_message=1_000_000)
+    pair.peer.settimeout(5)
+
+    def endless() -> None:
+        block = pdu.p_data(1, 0, fragment) * 100
+        with contextlib.suppress(OSError):
+            pair.peer.sendall(pdu.p_data(1, 3, STORE))
+            while True:
+                pair.peer.sendall(block)
+
+    thread = threading.Thread(target=endless)
+    thread.start()
+    pair.stream.read_command()
+    with pytest.raises(ProtocolError, match="message of more than"):
+        pair.stream.skip_dataset(1, 1 << 40)
+    pair.close()
+    thread.join()
 
 
 def test_stopping_ends_between_messages_only(pair: Pair) -> None:
