@@ -51,6 +51,12 @@ def _run(arguments: argparse.Namespace, config: Config) -> int:
         from pacs.command.rebuild import run_rebuild
 
         return run_rebuild(config)
+    if arguments.command == "audit":
+        from pacs.command.audit import run_export, run_verify
+
+        if arguments.action == "verify":
+            return run_verify(config, arguments.file)
+        return run_export(config, arguments.hospital)
     from pacs.command import registry
 
     return registry.run(config, arguments)
@@ -87,6 +93,13 @@ def _parser() -> argparse.ArgumentParser:
     command("check-config", "say everything that is wrong with the configuration")
     command("doctor", "check ports, disk, database, object store, clock and exposure")
     command("rebuild", "build the index anew from the objects", group("index", "the index of what is stored"))
+    auditing = group("audit", "who did what")
+    verify = command(
+        "verify", "check that nothing was altered, removed or added, in the index or in an export", auditing
+    )
+    verify.add_argument("file", nargs="?", type=Path, metavar="FILE", help="an export to check instead of the index")
+    export = command("export", "print the audit log as JSON lines that can be checked anywhere", auditing)
+    export.add_argument("--hospital", metavar="CODE", help="tell only what concerns this hospital")
     _people(command, group)
     _neighbours(command, group)
     return parser

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from pacs import auditing
 from pacs.archive import Archive
 from pacs.jobs.plan import SAMPLES, SUMMARISE, SWEEP, plan
 from pacs.samples import load_samples
@@ -26,6 +27,7 @@ CURSOR = "jobs"
 POLL_SECONDS = 0.75
 LEASE_SECONDS = 60.0
 SWEEP_SECONDS = 3600.0
+ANCHOR_SECONDS = 600.0  # how far back the newest records of the audit log could be cut off unnoticed
 PROGRESS_SECONDS = 0.5
 AT_ONCE = 1000
 KEPT_MS = 7 * 24 * 3600 * 1000  # how long lines of the change log and tasks that are over are kept
@@ -46,7 +48,7 @@ class Worker:
         self._poll = poll
         self._lease = lease
         self._stop = threading.Event()
-        self._next_sweep = 0.0
+        self._next_sweep = self._next_anchor = 0.0
         self._folded = False
         self._done_by_kind: Mapping[str, Callable[[Task, dict[str, Any]], None]] = {
             SUMMARISE: self._summarise,
@@ -76,6 +78,9 @@ class Worker:
             self._next_sweep = time.monotonic() + SWEEP_SECONDS
             with self._archive.database.writing() as db:
                 tasks.enqueue(db, SWEEP, {}, key=SWEEP)
+        if time.monotonic() >= self._next_anchor:
+            self._next_anchor = time.monotonic() + ANCHOR_SECONDS
+            auditing.anchor_quietly(self._archive.database, self._archive.objects)
         claimed = tasks.claim(self._archive.database, self._done_by_kind.keys(), self._lease)
         for task in claimed:
             self._do(task)

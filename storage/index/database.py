@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection as Connection  # the word other rooms u
 from sqlalchemy.engine import Engine
 
 from storage.errors import StorageFull, StorageUnavailable
-from storage.index import changes
+from storage.index import audit, changes
 from storage.index.schema import HEAD
 from storage.index.types import POSTGRESQL
 
@@ -49,8 +49,9 @@ class Database:
     def writing(self) -> Iterator[Connection]:
         """A transaction: all of it is kept, durably, or none of it.
 
-        Lines given to `changes.append` are written last, just before the commit: the lock that orders them is then
-        held for a moment only, and no other lock is ever waited for while holding it.
+        Events given to `audit.append` and lines given to `changes.append` are written last, in this order, just before
+        the commit: the locks that order them are then held for a moment only, and no other lock is ever waited for
+        while holding that of the change log.
         """
         with (
             _translated(),
@@ -58,7 +59,9 @@ class Database:
             connection.begin(),
         ):
             changes.start(connection)
+            audit.start(connection)
             yield connection
+            audit.flush(connection)
             changes.flush(connection)
 
     def migrate(self) -> None:

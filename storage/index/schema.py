@@ -10,7 +10,7 @@ from sqlalchemy import Column, ForeignKey, Index, Table
 
 from storage.index.types import BIG, BOOL, BYTES, INT, TEXT
 
-HEAD = "0002"  # the newest revision in migrations/versions
+HEAD = "0003"  # the newest revision in migrations/versions
 
 metadata = sa.MetaData()
 
@@ -226,6 +226,29 @@ change = Table(
     Column("at", BIG, nullable=False),
     Column("detail", TEXT, nullable=False, server_default="{}"),
     sqlite_autoincrement=True,
+)
+
+# Who did what; triggers refuse to change or delete a row. See storage/model/audit.py for the chain.
+audit = Table(
+    "audit",
+    metadata,
+    Column("sequence", BIG, primary_key=True, autoincrement=False),
+    Column("at", BIG, nullable=False),
+    Column("hospital_id", INT, nullable=False),
+    Column("hospital", TEXT, nullable=False),
+    _text("actor"),
+    _text("role"),
+    _text("address"),
+    Column("action", TEXT, nullable=False),
+    _text("object"),
+    _text("patient"),
+    _text("reason"),
+    Column("result", TEXT, nullable=False),
+    Column("detail", TEXT, nullable=False, server_default="{}"),
+    Column("previous", TEXT, nullable=False),
+    Column("hash", TEXT, nullable=False),
+    Index("audit_object", "object", "sequence"),
+    Index("audit_actor", "actor", "sequence"),
 )
 
 cursor = Table(

@@ -1,0 +1,116 @@
+"""The audit log: who did what to which object, appended in the transaction that does it, chained by hashes.
+
+`append` notes the event; `Database.writing` puts all noted events into the chain just before the commit. On PostgreSQL
+this happens under a lock held until then, on SQLite writers are alone: the chain has no forks and no holes. Triggers
+refuse UPDATE, DELETE and TRUNCATE; who gets around them is found by `storage.model.audit.Chain`.
+"""
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from storage.index import schema
+from storage.index.bulk import insert_many
+from storage.index.rows import mine
+from storage.index.types import POSTGRESQL, now_ms
+from storage.model.archive import Scope
+from storage.model.audit import GENESIS, AuditEvent, AuditFilter, AuditRecord, as_object, hash_of
+from storage.model.text import nfc
+
+_PENDING = "hoichan_audit"
+_LOCK = 0x486F6961  # any number; the same in every process
+_LONGEST = 2000
+_AT_ONCE = 1000
+_TABLE = schema.audit
+_TAKE_LOCK = sa.select(sa.func.pg_advisory_xact_lock(_LOCK))
+_HEAD = sa.select(_TABLE.c.sequence, _TABLE.c.hash).order_by(_TABLE.c.sequence.desc()).limit(1)
+
+
+def append(db: Connection, event: AuditEvent, at: int | None = None) -> None:
+    """Write this event when the transaction commits, or not at all when it does not."""
+    _pending(db).append((event, now_ms() if at is None else at))
+
+
+def start(db: Connection) -> None:
+    """Forget events of an earlier transaction on this connection that was rolled back."""
+    db.info[_PENDING] = []
+
+
+def flush(db: Connection) -> None:
+    """Put the noted events into the chain; called once, before the change log."""
+    events = _pending(db)
+    if not events:
+        return
+    if db.dialect.name == POSTGRESQL:
+        db.execute(_TAKE_LOCK)
+    sequence, last = head(db)
+    rows = []
+    for event, at in events:
+        sequence += 1
+        row = _row(event, at, sequence, last)
+        last = row["hash"]
+        rows.append(row)
+    insert_many(db, _TABLE, rows)
+    db.info[_PENDING] = []
+
+
+def head(db: Connection) -> tuple[int, str]:
+    """Sequence and hash of the newest record; 0 and GENESIS when there is none."""
+    row = db.execute(_HEAD).first()
+    return (0, GENESIS) if row is None else (int(row.sequence), str(row.hash))
+
+
+def records(db: Connection, after: int = 0) -> Iterator[AuditRecord]:
+    """Every record after this one, oldest first, whoever's it is; for checking and exporting."""
+    while True:
+        statement = sa.select(_TABLE).where(_TABLE.c.sequence > after).order_by(_TABLE.c.sequence).limit(_AT_ONCE)
+        rows = db.execute(statement).all()
+        for row in rows:
+            yield AuditRecord(**row._mapping)
+        if len(rows) < _AT_ONCE:
+            return
+        after = rows[-1].sequence
+
+
+def find(db: Connection, scope: Scope, wanted: AuditFilter) -> list[AuditRecord]:
+    """The records of these hospitals that match, newest first, at most `wanted.limit`."""
+    column = _TABLE.c
+    statement = sa.select(_TABLE).where(mine(column.hospital_id, scope.hospital_ids))
+    if wanted.before is not None:
+        statement = statement.where(column.sequence < wanted.before)
+    if wanted.since is not None:
+        statement = statement.where(column.at >= wanted.since)
+    if wanted.until is not None:
+        statement = statement.where(column.at < wanted.until)
+    if wanted.actor:
+        statement = statement.where(column.actor == nfc(wanted.actor))
+    if wanted.action:
+        begins = sa.and_(column.action >= wanted.action + ".", column.action < wanted.action + "/")
+        statement = statement.where(sa.or_(column.action == wanted.action, begins))
+    if wanted.object:
+        text = nfc(wanted.object)
+        statement = statement.where(sa.or_(column.object == text, column.patient == text))
+    rows = db.execute(statement.order_by(column.sequence.desc()).limit(wanted.limit))
+    return [AuditRecord(**row._mapping) for row in rows]
+
+
+def _row(event: AuditEvent, at: int, sequence: int, previous: str) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "sequence": sequence,
+        "at": at,
+        "hospital_id": event.hospital_id,
+        **{
+            name: nfc(str(getattr(event, name)))[:_LONGEST]
+            for name in ("hospital", "actor", "role", "address", "action", "object", "patient", "reason", "result")
+        },
+        "detail": nfc(event.detail),
+        "previous": previous,
+    }
+    row["hash"] = hash_of(as_object(AuditRecord(**row, hash="")))
+    return row
+
+
+def _pending(db: Connection) -> list[tuple[AuditEvent, int]]:
+    return cast("list[tuple[AuditEvent, int]]", db.info.setdefault(_PENDING, []))
