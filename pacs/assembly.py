@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pacs.archive import Archive
-from pacs.config import Config
+from pacs.config import Config, ObjectsConfig
 from pacs.pixels.pool import Codecs
 from storage.errors import StorageUnavailable
 from storage.index import hospitals, peers
@@ -15,6 +15,7 @@ from storage.model.archive import Hospital
 from storage.model.people import Peer
 from storage.objects.base import ObjectStore
 from storage.objects.open import open_store
+from storage.objects.settling import GB, Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,23 @@ def open_objects(config: Config) -> ObjectStore:
         except OSError as error:
             raise StorageUnavailable(f"{config.objects.secret_key_file}: {error.strerror}") from error
     try:
-        return open_store(url, access, secret, config.objects.region)
+        return open_store(
+            url, access, secret, config.objects.region, staging=config.staging, limits=_limits(config.objects)
+        )
     except ValueError as error:
         raise StorageUnavailable(f"objects.url: {error}") from error
+
+
+def _limits(objects: ObjectsConfig) -> Limits:
+    return Limits(
+        strict=objects.strict,
+        waiting_bytes=objects.waiting_gb * GB,
+        keep_seconds=objects.keep_hours * 3600,
+        keep_bytes=objects.keep_gb * GB,
+        threads=objects.upload_threads,
+        bytes_per_second=objects.upload_mbit * 125_000,
+        reserve_bytes=2 * objects.keep_free_mb * 1_000_000,
+    )
 
 
 def _credentials(url: str) -> tuple[str, str, str]:

@@ -96,13 +96,29 @@ class IndexConfig:
 
 @dataclass(frozen=True, slots=True)
 class ObjectsConfig:
-    """Where the objects themselves are kept."""
+    """Where the objects themselves are kept. With S3, what arrives is first durable in the data folder and is then
+    brought to S3 in the background."""
 
     url: str = setting("", "file:/path or s3://host:port/bucket?secure=false. Empty: the data folder.")
     access_key: str = setting("", "S3 access key.")
     secret_key: str = setting("", "S3 secret key; better from the environment or secret_key_file.")
     secret_key_file: str = setting("", "File that holds the S3 secret key.")
     region: str = setting("", "S3 region, when the store wants one.")
+    strict: bool = setting(
+        False, "With S3: a success only after S3 has the object and it was read back. For machines without a good disk."
+    )
+    waiting_gb: int = setting(
+        200, "With S3: so much may wait on this machine while S3 does not answer; then senders hear A700.",
+        low=1, high=1000000,
+    )  # fmt: skip
+    keep_hours: int = setting(24, "With S3: so long a copy stays on this machine for reading.", low=0, high=87600)
+    keep_gb: int = setting(50, "With S3: at most so much of copies for reading.", low=0, high=1000000)
+    upload_threads: int = setting(4, "With S3: objects on their way at once.", low=1, high=64)
+    upload_mbit: int = setting(0, "With S3: at most so many Mbit/s; 0 is as fast as it goes.", low=0, high=1000000)
+    keep_free_mb: int = setting(
+        0, "Nothing more is taken when the disk has less than this free, in MB; 0 is 5 % of it, at most 1 GB.",
+        low=0, high=100000000,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +174,11 @@ class Config:
     @property
     def spool(self) -> Path:
         return self.data / "spool"
+
+    @property
+    def staging(self) -> Path:
+        """Where objects wait until S3 has them, and copies of them stay for reading."""
+        return (self.data / "staging").resolve()
 
     @property
     def codec_socket(self) -> Path:

@@ -44,7 +44,10 @@ URL, run `hoichan index rebuild`, and add accounts and peers anew.
 **S3 instead of files.** `objects.url: s3://s3.benhvien.vn:9000/hoichan?secure=true`, `objects.access_key`, and
 `objects.secret_key_file: /etc/hoichan/s3-secret`. Without these settings the keys are taken from the URL
 (`s3://key:secret@host…`) or from `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`. The bucket is created when it is
-missing.
+missing. What arrives is durable in `data/staging` before a sender hears of success, and goes to S3 in the background,
+oldest first; there it is read back before the copy here may go. While S3 does not answer, receiving goes on until
+`objects.waiting_gb` wait or the disk is short of room. The data folder therefore belongs on a good disk; with
+`objects.strict: true` a success is said only after S3 has the object and it was read back.
 """
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from pacs import auditing
 from pacs.archive import Archive
 from pacs.jobs.plan import SAMPLES, SUMMARISE, SWEEP, plan
+from pacs.jobs.uploads import uploading
 from pacs.samples import load_samples
 from storage.errors import ArchiveError, NotFound, StorageUnavailable
 from storage.index import accounts, changes, maintenance, tasks
@@ -59,6 +60,10 @@ class Worker:
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set. An index that does not answer is asked again a little later."""
         self._stop = stop
+        with uploading(self._archive.objects, stop):
+            self._work(stop)
+
+    def _work(self, stop: threading.Event) -> None:
         troubled = False
         while not stop.is_set():
             try:

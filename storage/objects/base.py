@@ -1,10 +1,31 @@
 """What an object store does, whatever it is made of."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from storage.model.archive import StoredObject
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How a store is doing. `trouble` is "" when nothing has to be mended, else one of
+
+    - "unreachable"   the final store does not answer; what arrives waits on this machine
+    - "waiting-full"  so much waits that nothing more is taken
+    - "sync-failed"   the disk refused to make something durable; nothing is taken until somebody has looked at it
+    - "stuck"         some objects cannot be brought to the final store
+    """
+
+    trouble: str = ""
+    detail: str = ""
+    waiting: int = 0  # objects that are durable here and not yet in the final store
+    waiting_bytes: int = 0
+    oldest_at: int = 0  # when the oldest of them arrived, UTC milliseconds
+    stuck: int = 0  # of them, those that cannot be brought there
+    kept: int = 0  # objects that are in the final store and still on this machine as well
+    kept_bytes: int = 0
 
 
 class ObjectStore(Protocol):
@@ -47,6 +68,20 @@ class ObjectStore(Protocol):
 
     def keys(self, prefix: str = "") -> Iterator[StoredObject]:
         """All objects whose key starts with `prefix`, in key order."""
+        ...
+
+    def verified(self, key: str) -> StoredObject | None:
+        """The object as its *final* store has it, after reading all its bytes back and comparing their SHA-256 with
+        the key; None when it is not there (yet). Raises ObjectCorrupt. This is what storage commitment asks."""
+        ...
+
+    def settle(self, most: int = 16) -> int:
+        """Bring up to `most` objects, oldest first, from where they wait to their final store; how many came there.
+        A background job calls this again and again. Nothing to do where there is only one place."""
+        ...
+
+    def condition(self) -> Condition:
+        """How the store is doing, without asking it anything that takes long."""
         ...
 
     def local_path(self, key: str) -> Path | None:

@@ -1,16 +1,16 @@
 """Objects in an S3 bucket, through minio-py.
 
-An ETag says nothing we rely on (it is not a hash with multipart or encryption). The bytes are hashed before they leave,
-and what the store then has is read back when it is small or `strict` asks for it; else its size and our own metadata
-are looked at.
+An ETag says nothing we rely on (it is not a hash with multipart or encryption), and there are servers that accept a
+wrong ``x-amz-checksum-sha256``. So the bytes are hashed before they leave, and what the store then has is read back and
+hashed before a put returns. An object that is read whole is hashed as well.
 """
 
 import hashlib
 import io
+import logging
 import os
 import random
 import re
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,8 +20,8 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 from urllib.parse import parse_qs, urlsplit
+from xml.etree.ElementTree import ParseError
 
-import urllib3
 from minio import Minio
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 from urllib3.exceptions import HTTPError
@@ -29,19 +29,20 @@ from urllib3.response import BaseHTTPResponse
 
 from storage.errors import ArchiveError, ObjectCorrupt, ObjectMissing, StorageFull, StorageUnavailable
 from storage.model.archive import StoredObject
+from storage.objects.base import Condition
+from storage.objects.breaker import Breaker
 from storage.objects.names import checked_key, checked_prefix, is_key, sha256_of_key
+from storage.objects.requests import patience, pool
 from storage.objects.streams import FetchedRange
 from storage.objects.threads import Threads
 
-_CONNECT_S = 3.0
-_READ_S = 20.0
+log = logging.getLogger(__name__)
+
 _TRIES = 3
-_READ_BACK = 1 << 20
 _CHUNK = 1 << 20
 _MISSING = {"NoSuchKey", "NoSuchObject", "NoSuchVersion"}
 _FULL = {"XMinioStorageFull", "QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "InsufficientCapacity"}
 _FULL_STATUS = 507
-_SHA256_HEADER = "x-amz-meta-sha256"
 _SIZE_HEADER = "x-amz-meta-size"
 
 Answer = TypeVar("Answer")
@@ -49,14 +50,13 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class S3Place:
-    """Where the objects are: ``s3://host:port/bucket[/prefix]?secure=false&region=…&strict=true``."""
+    """Where the objects are: ``s3://host:port/bucket[/prefix]?secure=false&region=…``."""
 
     endpoint: str
     bucket: str
     prefix: str
     secure: bool
     region: str
-    strict: bool
 
     @classmethod
     def of(cls, url: str) -> "S3Place":
@@ -67,7 +67,7 @@ class S3Place:
         if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket):
             raise ValueError(f"{bucket!r} is no name of a bucket: 3 to 63 small letters, digits, dots and hyphens")
         options = parse_qs(parts.query, strict_parsing=bool(parts.query))
-        if unknown := set(options) - {"secure", "region", "strict"}:
+        if unknown := set(options) - {"secure", "region"}:
             raise ValueError(f"unknown setting of an S3 store: {', '.join(sorted(unknown))}")
         return cls(
             endpoint=parts.netloc,
@@ -75,7 +75,6 @@ class S3Place:
             prefix=f"{checked_key(prefix)}/" if prefix else "",
             secure=_flag(options, "secure", default=True),
             region=options.get("region", ["us-east-1"])[-1],
-            strict=_flag(options, "strict", default=False),
         )
 
     def __str__(self) -> str:
@@ -83,14 +82,19 @@ class S3Place:
 
 
 class S3Store:
-    """A bucket, or the part of it below a prefix. The bucket is made when it is missing."""
+    """A bucket, or the part of it below a prefix. The bucket is made when it is missing. Requests that fail are tried
+    `tries` times in all, with jitter; while the server does not answer at all, everybody hears so at once."""
 
-    def __init__(self, url: str, access_key: str, secret_key: str, region: str = "", *, threads: int = 8) -> None:
+    def __init__(
+        self, url: str, access_key: str, secret_key: str, region: str = "", *, threads: int = 8, tries: int = _TRIES
+    ) -> None:
         self._place = S3Place.of(url)
         self._keys = (access_key, secret_key)
         self._region = region or self._place.region
         self._threads = Threads(threads, "s3")
         self._connections = 2 * threads
+        self._tries = tries
+        self._breaker = Breaker()
         self._client: tuple[int, Minio] | None = None
         self._bucket_there = False
 
@@ -108,7 +112,9 @@ class S3Store:
         return self._put(checked_key(key), io.BytesIO(data), len(data), hashlib.sha256(data).hexdigest())
 
     def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
-        if length == 0 or (offset and length is None):
+        if offset == 0 and length is None:
+            return self._again(lambda: self._get_whole(key))
+        if length == 0 or length is None:
             size = self._size(key)
             length = size - offset if length is None else length
             _must_have(key, size, offset, length)
@@ -120,7 +126,7 @@ class S3Store:
         size = self._size(key)
         wanted = size - offset if length is None else length
         _must_have(key, size, offset, wanted)
-        fetched = FetchedRange(lambda at: self._body(key, offset + at, wanted - at), wanted)
+        fetched = FetchedRange(lambda at: self._body(key, offset + at, wanted - at).unhurried(), wanted)
         return io.BufferedReader(fetched, _CHUNK >> 3)
 
     def stat(self, key: str) -> StoredObject | None:
@@ -158,6 +164,20 @@ class S3Store:
         ms = (time.perf_counter() - begun) * 1000
         return f"{self._place}: wrote, read back and deleted an object in {ms:.0f} ms"
 
+    def verified(self, key: str) -> StoredObject | None:
+        try:
+            return self._again(lambda: self._read_back(checked_key(key)))
+        except ObjectMissing:
+            return None
+
+    def settle(self, most: int = 0) -> int:
+        return 0
+
+    def condition(self) -> Condition:
+        if self._breaker.open:
+            return Condition(trouble="unreachable", detail=f"{self._place} does not answer")
+        return Condition()
+
     def _walk(self, prefix: str) -> Iterator[StoredObject]:
         with self._said(prefix):
             listed = [
@@ -184,38 +204,58 @@ class S3Store:
             raise StorageUnavailable(f"the received bytes cannot be read: {error.strerror}") from error
 
     def _put(self, key: str, data: BinaryIO, size: int, sha256: str) -> StoredObject:
-        there = self.stat(key)
-        if there is None:
-            with self._said(key):
-                self._minio().put_object(
-                    self._place.bucket, self._name(key), data, size, metadata={"sha256": sha256, "size": str(size)}
-                )
-            there = self._verified(key, size, sha256)
-        if there.size != size:
-            raise ObjectCorrupt(f"{key} has {there.size} bytes, the same content has {size}")
-        return StoredObject(key, size, sha256, there.stored_at)
+        """Send the bytes unless they are there, and read them back. A damaged copy that is there is replaced: the key
+        says which bytes are right."""
+        if sha256_of_key(key) not in ("", sha256):
+            raise ObjectCorrupt(f"the bytes for {key} have the SHA-256 {sha256}")
+        there = self._there(key, size, sha256)
+        if there is not None:
+            return there
+        with self._said(key):
+            self._minio().put_object(
+                self._place.bucket, self._name(key), data, size, metadata={"sha256": sha256, "size": str(size)}
+            )
+        try:
+            return self._again(lambda: self._read_back(key, size, sha256))
+        except (ObjectMissing, ObjectCorrupt) as error:
+            raise StorageUnavailable(f"{self._place} did not keep the bytes it was given") from error
 
-    def _verified(self, key: str, size: int, sha256: str) -> StoredObject:
-        """What the store says it has, after a put; its bytes too when that is cheap or strict."""
-        if self._place.strict or size <= _READ_BACK:
-            with self._body(key, 0, None) as body:
-                digest = body.sha256()
-            facts = (digest, body.kept_sha256, body.stored_at)
-        else:
-            with self._said(key):
-                found = self._minio().stat_object(self._place.bucket, self._name(key))
-            metadata = {name.lower(): value for name, value in (found.metadata or {}).items()}
-            facts = (sha256 if found.size == size else "", metadata.get(_SHA256_HEADER), _instant(found.last_modified))
-        if facts[0] != sha256 or facts[1] != sha256:
-            self.delete(key)
-            raise StorageUnavailable(f"{self._place} did not keep the bytes and metadata it was given")
-        return StoredObject(key, size, sha256, facts[2])
+    def _there(self, key: str, size: int, sha256: str) -> StoredObject | None:
+        """The object when it is there already and right; None when it has to be sent."""
+        found = self.stat(key)
+        if found is None:
+            return None
+        if not sha256_of_key(key):  # the key does not say which bytes are right, so the first stay
+            if found.size != size:
+                raise ObjectCorrupt(f"{key} has {found.size} bytes, the same content has {size}")
+            return self._again(lambda: self._read_back(key, size, sha256))
+        try:
+            return self._again(lambda: self._read_back(key, size, sha256))
+        except (ObjectMissing, ObjectCorrupt):
+            log.warning("what %s has under %s is damaged; the right bytes replace it", self._place, key)
+            return None
+
+    def _read_back(self, key: str, size: int | None = None, sha256: str = "") -> StoredObject:
+        """The object, after all its bytes were read and have the SHA-256 of the key (or this one)."""
+        with self._body(key, 0, None) as body:
+            count = body.left
+            digest = body.sha256()
+        if (size is not None and count != size) or digest != (sha256 or sha256_of_key(key) or digest):
+            raise ObjectCorrupt(f"{self._place} gives other bytes for {key} than it was given")
+        return StoredObject(key, count, digest, body.stored_at)
 
     def _size(self, key: str) -> int:
         found = self.stat(key)
         if found is None:
             raise ObjectMissing(f"{key} is not in the store")
         return found.size
+
+    def _get_whole(self, key: str) -> bytes:
+        """All bytes, checked against the key; a damaged answer is asked for once more by `_again`."""
+        data = self._get(key, 0, None)
+        if sha256_of_key(key) not in ("", hashlib.sha256(data).hexdigest()):
+            raise ObjectCorrupt(f"{self._place} gives other bytes for {key} than it was given")
+        return data
 
     def _get(self, key: str, offset: int, length: int | None) -> bytes:
         with self._body(checked_key(key), offset, length) as body:
@@ -226,19 +266,25 @@ class S3Store:
             response = self._minio().get_object(self._place.bucket, self._name(key), offset, length or 0)
         body = _Body(self, key, response)
         try:
-            body.must_have(length)
+            body.must_have(offset, length)
         except ArchiveError:
             body.close()
             raise
         return body
 
     def _again(self, attempt: Callable[[], Answer]) -> Answer:
-        """A body that broke off is asked for again; requests themselves are already repeated below."""
-        for wait in range(1, _TRIES):
+        """A body that broke off is asked for again, and a damaged one once more: bytes are also damaged on the way.
+        Requests themselves are already repeated below."""
+        damaged = False
+        for wait in range(1, self._tries):
             try:
                 return attempt()
             except _BrokenOff:
                 time.sleep(random.uniform(0.05, 0.2) * wait)
+            except ObjectCorrupt:
+                if damaged:
+                    raise
+                damaged = True
         return attempt()
 
     def _name(self, key: str) -> str:
@@ -254,7 +300,7 @@ class S3Store:
                 secret_key=self._keys[1],
                 secure=self._place.secure,
                 region=self._region,
-                http_client=_pool(self._connections, secure=self._place.secure),
+                http_client=pool(self._connections, self._tries, secure=self._place.secure),
             )
             client = self._client = (os.getpid(), minio)
         if not self._bucket_there:
@@ -265,6 +311,11 @@ class S3Store:
     @contextmanager
     def _said(self, key: str) -> Iterator[None]:
         """What the server or the way to it reports, in our words."""
+        with self._breaker.guarding(), self._translated(key):
+            yield
+
+    @contextmanager
+    def _translated(self, key: str) -> Iterator[None]:
         try:
             yield
         except S3Error as error:
@@ -284,6 +335,8 @@ class S3Store:
             raise StorageUnavailable(f"{self._place} answered with HTTP status {status}") from error
         except (MinioException, HTTPError, OSError) as error:
             raise StorageUnavailable(f"{self._place} does not answer ({type(error).__name__})") from error
+        except (ParseError, ValueError) as error:  # no XML, or no length, where the client library looks for it
+            raise StorageUnavailable(f"{self._place} does not answer as an S3 store does") from error
 
 
 class _BrokenOff(StorageUnavailable):
@@ -297,9 +350,18 @@ class _Body:
         self._store = store
         self._key = key
         self._response = response
-        self._left = int(response.headers["Content-Length"])
-        self.kept_sha256 = response.headers.get(_SHA256_HEADER)
-        self.stored_at = _instant(parsedate_to_datetime(response.headers["Last-Modified"]))
+        try:
+            self.left = int(response.headers["Content-Length"])
+            self.stored_at = _instant(parsedate_to_datetime(response.headers["Last-Modified"]))
+        except (KeyError, ValueError, TypeError) as error:
+            response.close()
+            raise StorageUnavailable(f"what the store answers for {key} is not an object") from error
+        self._until = time.monotonic() + patience(self.left)
+
+    def unhurried(self) -> "_Body":
+        """For a reader that takes its time: only silence ends it."""
+        self._until = float("inf")
+        return self
 
     def __enter__(self) -> "_Body":
         return self
@@ -307,14 +369,16 @@ class _Body:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def must_have(self, length: int | None) -> None:
-        kept = self._response.headers.get(_SIZE_HEADER)
-        wanted = length if length is not None else int(kept) if kept is not None else self._left
-        if self._left != wanted:
-            raise ObjectCorrupt(f"{self._key} gives {self._left} bytes where {wanted} were expected")
+    def must_have(self, offset: int, length: int | None) -> None:
+        """Raise ObjectCorrupt when the answer announces another range than was asked for."""
+        kept = self._response.headers.get(_SIZE_HEADER, "")
+        wanted = length if length is not None else int(kept) if kept.isdecimal() else self.left
+        given = self._response.headers.get("Content-Range", f"bytes {offset}-")
+        if self.left != wanted or not given.startswith(f"bytes {offset}-"):
+            raise ObjectCorrupt(f"{self._key} gives {self.left} bytes where {wanted} were expected")
 
     def read(self) -> bytes:
-        data = bytearray(self._left)
+        data = bytearray(self.left)
         view = memoryview(data)
         while view:
             view = view[self.readinto(view) :]
@@ -322,41 +386,28 @@ class _Body:
 
     def sha256(self) -> str:
         digest = hashlib.sha256()
-        view = memoryview(bytearray(min(self._left, _CHUNK)))
-        while self._left:
+        view = memoryview(bytearray(min(self.left, _CHUNK)))
+        while self.left:
             digest.update(view[: self.readinto(view)])
         return digest.hexdigest()
 
     def readinto(self, view: memoryview, /) -> int:
+        if time.monotonic() > self._until:
+            raise _BrokenOff(f"{self._key} comes too slowly; {self.left} bytes are missing")
         try:
             data = self._response.read(min(len(view), _CHUNK))
         except (HTTPError, OSError) as error:
-            raise _BrokenOff(f"the connection broke {self._left} bytes before the end of {self._key}") from error
-        if not data and self._left:
-            raise _BrokenOff(f"the connection ended {self._left} bytes before the end of {self._key}")
+            raise _BrokenOff(f"the connection broke {self.left} bytes before the end of {self._key}") from error
+        if not data and self.left:
+            raise _BrokenOff(f"the connection ended {self.left} bytes before the end of {self._key}")
         view[: len(data)] = data
-        self._left -= len(data)
+        self.left -= len(data)
         return len(data)
 
     def close(self) -> None:
-        if self._left:
+        if self.left:
             self._response.close()  # unread bytes: the connection cannot be used again
         self._response.release_conn()
-
-
-def _pool(connections: int, *, secure: bool) -> urllib3.PoolManager:
-    retries = urllib3.Retry(
-        total=_TRIES,
-        backoff_factor=0.1,
-        backoff_jitter=0.2,
-        status_forcelist=(500, 502, 503, 504),
-        allowed_methods=None,  # every request here may be repeated: keys are content-addressed
-        raise_on_status=False,
-        respect_retry_after_header=False,
-    )
-    timeout = urllib3.Timeout(connect=_CONNECT_S, read=_READ_S)
-    context = ssl.create_default_context() if secure else None
-    return urllib3.PoolManager(maxsize=connections, timeout=timeout, retries=retries, ssl_context=context)
 
 
 def _make_bucket(minio: Minio, bucket: str) -> None:

@@ -14,12 +14,14 @@ from storage.objects.base import ObjectStore, derived_key, object_key, quarantin
 from storage.objects.filesystem import FilesystemStore
 from storage.objects.memory import MemoryStore
 from storage.objects.s3 import S3Store
+from storage.objects.settling import Limits
+from storage.objects.staged import StagedStore
 
 Spooled = Callable[[bytes], Path]
 SIZES = [0, 1, 4096, 525_312, 1 << 20, (1 << 20) + 1, 6 << 20]
 
 
-@pytest.fixture(params=["filesystem", "s3", "memory"])
+@pytest.fixture(params=["filesystem", "s3", "memory", "staged", "strict"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
     if request.param == "filesystem":
         return FilesystemStore(tmp_path / "objects")
@@ -27,6 +29,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
         server = request.getfixturevalue("s3_server")
         prefix = f"p{hashlib.sha256(str(tmp_path).encode()).hexdigest()[:12]}"
         return S3Store(server.url("stores", prefix), server.access_key, server.secret_key)
+    if request.param in ("staged", "strict"):
+        return StagedStore(tmp_path / "staging", MemoryStore(), Limits(strict=request.param == "strict"))
     return MemoryStore()
 
 
@@ -172,12 +176,13 @@ def test_forgets_and_forgetting_again_is_harmless(store: ObjectStore) -> None:
 
 def test_lists_keys_in_order(store: ObjectStore) -> None:
     hospitals = ["bv", "bv-a", "bv-a-1", "bv0", "a"]
-    digests = [sha256(str(number).encode()) for number in range(12)]
+    contents = {sha256(str(number).encode() * number): str(number).encode() * number for number in range(1, 13)}
+    digests = list(contents)
     keys = [
         make(hospital, digest) for hospital in hospitals for digest in digests for make in (object_key, quarantine_key)
     ]
     keys += [derived_key("bv", kind, digests[0]) for kind in ("manifest", "thumbnail")]
-    stored = {key: store.put_bytes(key, key.encode()) for key in keys}
+    stored = {key: store.put_bytes(key, contents[key[-64:]]) for key in keys}
     listed = list(store.keys())
     assert [one.key for one in listed] == sorted(keys)
     assert [(one.size, one.stored_at) for one in listed] == [
@@ -200,6 +205,20 @@ def test_refuses_keys_that_could_lead_astray(store: ObjectStore, tmp_path: Path,
             ask(key)
     with pytest.raises(ValueError, match="not a prefix"):
         list(store.keys("../"))
+
+
+def test_verifies_what_is_in_the_final_store(store: ObjectStore, spooled: Spooled) -> None:
+    data = os.urandom(70_000)
+    assert store.verified(key_of(data)) is None
+    store.put(key_of(data), spooled(data), sha256(data))
+    while store.settle():
+        pass
+    verified = store.verified(key_of(data))
+    assert verified is not None
+    assert (verified.key, verified.size, verified.sha256) == (key_of(data), len(data), sha256(data))
+    assert store.get(key_of(data)) == data
+    assert store.condition().trouble == ""
+    assert store.condition().waiting == 0
 
 
 def test_many_at_once_do_not_disturb_each_other(store: ObjectStore, spooled: Spooled) -> None:
@@ -247,8 +266,10 @@ def test_check_says_it_works_in_a_sentence_and_leaves_nothing(store: ObjectStore
 
 def test_only_files_have_a_path(store: ObjectStore) -> None:
     store.put_bytes(key_of(b"x"), b"x")
+    if isinstance(store, StagedStore):
+        assert store.get(key_of(b"x")) == b"x"  # read, if not waiting, and so kept here
     path = store.local_path(key_of(b"x"))
-    if isinstance(store, FilesystemStore):
+    if isinstance(store, FilesystemStore | StagedStore):
         assert path is not None
         assert path.read_bytes() == b"x"
     else:
