@@ -35,6 +35,10 @@ _FACTS = (
     0x00280010, 0x00280011, 0x00280100, 0x00280103, 0x7FE00001, 0x7FE00002,
 )  # fmt: skip
 WANTED = frozenset(_FACTS) | {tag for pairs in _KEPT.values() for tag, _ in pairs}
+_OF_INSTANCE = {0x00080016, 0x00080018, 0x00200013, *(tag for tag in _FACTS if tag >> 16 in (0x0028, 0x7FE0))}
+_SHARED = WANTED - _OF_INSTANCE - {tag for tag, _ in _KEPT[Level.IMAGE]}
+_SERIES_REMEMBERED = 64
+_read_before: dict[tuple[object, ...], tuple[PatientFacts, StudyFacts, SeriesFacts]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +109,26 @@ def _described(envelope: Envelope, scanner: Scanner, found: list[Element], limit
     sop_class_uid = _uid(reader.text(get(0x00080016)) or envelope.sop_class_uid, "SOP Class UID")
     sop_instance_uid = _uid(reader.text(get(0x00080018)) or envelope.sop_instance_uid, "SOP Instance UID")
     return Description(
-        _patient(reader, elements),
-        _study(reader, elements),
-        _series(reader, elements),
+        *_shared(reader, found, elements),
         _instance(envelope, scanner, reader, elements, sop_class_uid, sop_instance_uid, limits),
     )
+
+
+def _shared(
+    reader: Reader, found: list[Element], elements: Mapping[int, Element]
+) -> tuple[PatientFacts, StudyFacts, SeriesFacts]:
+    """Patient, study and series. All instances of a series bring the same bytes for them, which are read once: the
+    facts are a function of these bytes, their VRs and the character set."""
+    short = not found or found[-1].offset - found[0].offset <= LONGEST_ATTRIBUTES
+    key = (reader.encoding, *(reader.said(e) for e in found if e.tag in _SHARED)) if short else None
+    facts = _read_before.get(key) if key else None
+    if facts is None:
+        facts = _patient(reader, elements), _study(reader, elements), _series(reader, elements)
+        if len(_read_before) >= _SERIES_REMEMBERED:
+            _read_before.clear()
+        if key:
+            _read_before[key] = facts
+    return facts
 
 
 def _patient(reader: Reader, elements: Mapping[int, Element]) -> PatientFacts:

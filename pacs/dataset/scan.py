@@ -97,6 +97,9 @@ class Scanner:
         end, wanted, large = self.end, self.wanted, self.limits.large_value
         creators: dict[int, str] = {}
         while position + 8 <= end:
+            position = self._short_ones(position, end, found)
+            if position + 8 > end:
+                break
             tag, vr, value, length = self._element_at(position, self.implicit, creators)
             if tag == 0 and length == 0:
                 break  # padded with zeros
@@ -120,6 +123,28 @@ class Scanner:
                     raise LimitExceeded(f"more than {self.limits.header_bytes} bytes before Pixel Data")
         self.next = position
         return found
+
+    def _short_ones(self, position: int, end: int, found: list[Element]) -> int:
+        """Past the explicit elements of short VRs that come here, without a call for each: nearly all are such. Where
+        the first other one is, which may be at fault."""
+        if self.implicit:
+            return position
+        buffer, unpack, wanted, most = self.buffer, self._explicit, self.wanted, self.limits.header_bytes
+        while position + 8 <= end and self._left & 0xFFF > 1:
+            group, number, raw, length = unpack(buffer, position)
+            vr = _SHORT.get(raw)
+            following = position + 8 + length
+            if vr is None or following > end or not 0 < group < 0x7FE0 or self._read > most:
+                break
+            self._left -= 1
+            self._read += 8 + length
+            tag = group << 16 | number
+            if wanted is None or tag in wanted:
+                found.append(Element(tag, vr, position + 8, length))
+                if tag == NUMBER_OF_FRAMES:
+                    self._allow_frames(position + 8, length)
+            position = following
+        return position
 
     def items_of(self, element: Element) -> tuple[tuple[Element, ...], ...]:
         """The items in the value of an element that holds a sequence under another VR (UN); implicit little endian."""

@@ -56,6 +56,17 @@ class Reader:
             return b""
         return self.buffer[element.offset : element.offset + min(element.length, self.longest)]
 
+    @property
+    def encoding(self) -> tuple[object, ...]:
+        """What the meaning of a value depends on besides its bytes."""
+        return self.little, self._scanner.implicit, self.terms, self.signed
+
+    def said(self, element: Element) -> tuple[object, ...]:
+        """All that is read of an element, to compare it with another one."""
+        if element.items is None:
+            return element.tag, element.vr, self.raw(element)
+        return element.tag, element.vr, tuple(tuple(self.said(inner) for inner in item) for item in element.items)
+
     def text(self, element: Element | None) -> str:
         """The first value as plain text, without padding."""
         if element is None or element.length in (0, UNDEFINED):

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from storage.index import changes, schema
+from storage.index import changes, prepared, schema
 from storage.index.bulk import insert_new_instances
 from storage.index.parents import (
     HeldStudy,
@@ -69,7 +69,7 @@ def add(db: Connection, items: Sequence[Item]) -> list[Added]:
 def known_instances(db: Connection, hospital_ids: Iterable[int], uids: Iterable[str]) -> dict[StudyIdentity, Instance]:
     """The instances of these hospitals that have one of these SOP Instance UIDs."""
     given = {"uids": sorted(set(uids)), "hospitals": sorted(set(hospital_ids))}
-    found = (instance_of(row) for row in db.execute(_KNOWN_INSTANCES, given))
+    found = (instance_of(row) for row in prepared.rows(db, _KNOWN_INSTANCES, given))
     return {(instance.hospital_id, instance.key.sop_instance_uid): instance for instance in found}
 
 
@@ -146,18 +146,12 @@ def _count(
         )
     _note_other_patients(db, kept, studies, now)
     if grown:
-        _for_each(
-            db, _GROW_SERIES, [{"b_id": id, "b_n": n, "b_bytes": size} for id, (n, size) in sorted(grown.items())]
-        )
+        growth = [{"b_id": id, "b_n": n, "b_bytes": size} for id, (n, size) in sorted(grown.items())]
+        prepared.each(db, _GROW_SERIES, growth)
     touched = [study for study in studies.values() if study.new_series or study.new_instances]
     if touched:
         in_order = sorted(touched, key=lambda study: study.id)
-        _for_each(db, _GROW_STUDY, [_study_growth(study, now) for study in in_order])
-
-
-def _for_each(db: Connection, statement: sa.Update, rows: Sequence[dict[str, Any]]) -> None:
-    """Drivers are quicker with a single row that is not a list of one."""
-    db.execute(statement, rows[0] if len(rows) == 1 else rows)
+        prepared.each(db, _GROW_STUDY, [_study_growth(study, now) for study in in_order])
 
 
 def _study_growth(study: HeldStudy, now: int) -> dict[str, Any]:

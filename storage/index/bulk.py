@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.dml import ReturningInsert
 
+from storage.index.prepared import each
 from storage.index.types import POSTGRESQL
 
 
@@ -24,13 +25,13 @@ def insert_many(db: Connection, table: sa.Table, rows: Sequence[dict[str, Any]],
     if db.dialect.name == POSTGRESQL:
         db.execute(_from_json(table, tuple(rows[0]), ignore), _document(rows))
     else:
-        db.execute(_row_by_row(table, ignore), rows)
+        each(db, _row_by_row(table, ignore), rows)
 
 
 def insert_new_instances(db: Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> set[tuple[int, str]]:
     """Insert these rows; the (hospital, UID) of those that were new. On SQLite, where writers are alone, all are."""
     if db.dialect.name != POSTGRESQL:
-        db.execute(_row_by_row(table, False), rows)
+        each(db, _row_by_row(table, False), rows)
         return {(row["hospital_id"], row["uid"]) for row in rows}
     statement = _new_from_json(table, tuple(rows[0]))
     return {(row.hospital_id, row.uid) for row in db.execute(statement, _document(rows))}

@@ -161,21 +161,25 @@ def _translated() -> Iterator[None]:
         yield
     except exc.TimeoutError as error:
         raise StorageUnavailable("the index has no free connection") from error
-    except exc.DBAPIError as error:
-        known = _meaning(error)
+    except (exc.DBAPIError, sqlite3.Error) as error:  # the driver's own come from `prepared`
+        known = _sqlite_meaning(error) if isinstance(error, sqlite3.Error) else _meaning(error)
         if known is None:
             raise
         raise known from error
 
 
+def _sqlite_meaning(error: sqlite3.Error) -> StorageUnavailable | None:
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == _SQLITE_FULL:
+        return StorageFull("the index has no room to write")
+    if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
+        return StorageUnavailable(f"the index does not answer: {error}")
+    return None
+
+
 def _meaning(error: exc.DBAPIError) -> StorageUnavailable | None:
     origin: Any = error.orig
     if isinstance(origin, sqlite3.Error):
-        if getattr(origin, "sqlite_errorcode", 0) & 0xFF == _SQLITE_FULL:
-            return StorageFull("the index has no room to write")
-        if isinstance(origin, sqlite3.OperationalError) or type(origin) is sqlite3.DatabaseError:
-            return StorageUnavailable(f"the index does not answer: {origin}")
-        return None
+        return _sqlite_meaning(origin)
     state = getattr(origin, "sqlstate", None) or ""
     if state in _POSTGRESQL_FULL:
         return StorageFull("the index has no room to write")

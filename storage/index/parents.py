@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from storage.index import schema
+from storage.index import prepared, schema
 from storage.index.bulk import insert_many
 from storage.index.rows import patient_key, patient_values, series_values, split, study_values
 from storage.index.types import among, clean
@@ -138,7 +138,7 @@ def _lock_studies(
         "series": sorted(series),
     }
     studies: dict[StudyIdentity, HeldStudy] = {}
-    for row in db.execute(_LOCK_STUDIES, given):
+    for row in prepared.rows(db, _LOCK_STUDIES, given):
         identity = row.hospital_id, row.uid
         if identity not in wanted:
             continue
@@ -160,7 +160,7 @@ def _lock_studies(
 
 
 def _marks(db: Connection, identities: Iterable[StudyIdentity]) -> dict[StudyIdentity, str]:
-    rows = db.execute(_MARKS, {"uids": sorted({uid for _, uid in identities})})
+    rows = prepared.rows(db, _MARKS, {"uids": sorted({uid for _, uid in identities})})
     return {(row.hospital_id, row.study_instance_uid): row.status for row in rows}
 
 
@@ -194,7 +194,7 @@ def _find_patients(db: Connection, identities: Iterable[PatientIdentity]) -> dic
         "keys": sorted({key for key, _, _ in wanted}),
         "hospitals": sorted({hospital for _, hospital, _ in wanted}),
     }
-    rows = db.execute(_FIND_PATIENTS, given)
+    rows = prepared.rows(db, _FIND_PATIENTS, given)
     found = {(row.patient_key, row.hospital_id, row.issuer): (int(row.id), (row.told_at, row.told_by)) for row in rows}
     return {identity: value for identity, value in found.items() if identity in wanted}
 
@@ -202,7 +202,7 @@ def _find_patients(db: Connection, identities: Iterable[PatientIdentity]) -> dic
 def _find_series(db: Connection, identities: Iterable[SeriesIdentity]) -> dict[SeriesIdentity, tuple[int, Teller]]:
     wanted = set(identities)
     given = {"studies": sorted({study for study, _ in wanted}), "uids": sorted({uid for _, uid in wanted})}
-    rows = db.execute(_FIND_SERIES, given)
+    rows = prepared.rows(db, _FIND_SERIES, given)
     found = {(row.study_id, row.uid): (int(row.id), (row.told_at, row.told_by)) for row in rows}
     return {identity: value for identity, value in found.items() if identity in wanted}
 

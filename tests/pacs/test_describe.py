@@ -313,3 +313,44 @@ def test_a_ct_header_is_read_in_less_than_a_millisecond() -> None:
             describe(path)
         best = min(best, (time.perf_counter() - begun) / len(paths))
     assert best < 0.001
+
+
+class TestWhatASeriesRepeats:
+    """The facts of patient, study and series are read once; whatever they depend on must make them anew."""
+
+    def test_is_the_same_value_for_every_instance(self) -> None:
+        one, two = describe(Made(sop="1.2.3.1.1").part10()), describe(Made(sop="1.2.3.1.2", number=2).part10())
+        assert (one.patient, one.study, one.series) == (two.patient, two.study, two.series)
+        assert one.series is two.series
+        assert (one.instance.sop_instance_uid, two.instance.number) == ("1.2.3.1.1", 2)
+
+    @pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT, BIG, DEFLATED])
+    def test_follows_the_character_set(self, syntax: str) -> None:
+        raw = element(0x00100010, "PN", b"\xc4\xe5", syntax=syntax)
+        said = [
+            describe(Made(name="", charset=charset, before=raw, syntax=syntax).part10()).patient.name
+            for charset in ("ISO_IR 101", "ISO_IR 144")
+        ]
+        assert len(set(said)) == 2
+
+    def test_follows_what_is_inside_sequences(self) -> None:
+        def requested(procedure: str, undefined: bool) -> str:
+            inside = item(element(0x00401001, "SH", procedure), undefined=undefined)
+            head = struct.pack("<HH2sHI", 0x0040, 0x0275, b"SQ", 0, 0xFFFFFFFF)
+            sequence = head + inside + struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
+            return describe(Made(before=sequence).part10()).series.attributes
+
+        for undefined in (False, True):
+            assert "RP1" in requested("RP1", undefined)
+            assert "RP2" in requested("RP2", undefined)
+
+    def test_follows_every_shared_value(self) -> None:
+        changed = [
+            Made(name="B"), Made(patient_id="B"), Made(study="1.2.9"), Made(series="1.2.9.1"), Made(modality="MR"),
+            Made(date="20240306"), Made(description="B"),
+        ]  # fmt: skip
+        first = describe(Made().part10())
+        for made in changed:
+            found = describe(made.part10())
+            assert (found.patient, found.study, found.series) != (first.patient, first.study, first.series)
+            assert describe(Made().part10()) == first
