@@ -15,6 +15,7 @@ WEB_SOURCES := $(shell find static -path static/node_modules -prune -o -path sta
 help:
 	@echo "make run    set up everything and serve (make run ARGS='--config other.yaml')"
 	@echo "make test   set up everything, check it and run all tests"
+	@echo "make faults  kill -9, power cuts, fuzzing and hostile peers, about three hours as root (make faults SHORT=1: minutes)"
 	@echo "make web    build the front end"
 	@echo "make lock   resolve requirements.lock and requirements-dev.lock anew"
 	@echo "make clean  remove what was built; your data stays"
@@ -40,6 +41,10 @@ check-web: $(STAMPS)/web
 
 unit: $(STAMPS)/python-dev $(STAMPS)/web
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+faults: $(STAMPS)/python-dev $(STAMPS)/web
+	@tools/debian-packages
+	$(BIN)/python -m tests.faults $(if $(SHORT),--short) $(FAULTS)
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is missing. Install it with: sudo apt-get install python3 python3-venv" >&2; exit 1; }
