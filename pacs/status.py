@@ -10,11 +10,12 @@ from typing import Literal
 from pacs import errors as done
 from storage import errors as kept
 
-Service = Literal["C-STORE", "C-FIND", "C-MOVE", "C-GET", "STOW"]
+Service = Literal["C-STORE", "C-FIND", "C-MOVE", "C-GET", "N-ACTION", "STOW"]
 
 PROCESSING_FAILURE = 0x0110
 NOT_AUTHORISED = 0x0124
 SOP_CLASS_NOT_SUPPORTED = 0x0122
+RESOURCE_LIMITATION = 0x0213
 OUT_OF_RESOURCES = 0xA700
 UNABLE_TO_SEND = 0xA702
 DESTINATION_UNKNOWN = 0xA801
@@ -61,12 +62,20 @@ MOVE: Mapping[type[kept.ArchiveError], int] = {
     done.PeerUnreachable: UNABLE_TO_SEND,
 }
 
+# PS3.7 10.1.4.1.10
+ACTION: Mapping[type[kept.ArchiveError], int] = {
+    kept.ArchiveError: PROCESSING_FAILURE,
+    kept.NotPermitted: NOT_AUTHORISED,
+    kept.StorageUnavailable: RESOURCE_LIMITATION,
+}
+
 TABLES: Mapping[Service, Mapping[type[kept.ArchiveError], int]] = {
     "C-STORE": STORE,
     "STOW": STORE,
     "C-FIND": FIND,
     "C-MOVE": MOVE,
     "C-GET": MOVE,
+    "N-ACTION": ACTION,
 }
 
 

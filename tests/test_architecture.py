@@ -17,7 +17,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("pacs.config",),
     ("pacs.pixels", "pacs.dataset"),
     ("pacs.describe", "pacs.query", "pacs.present", "pacs.status"),
-    ("pacs.archive", "pacs.rebuilding", "pacs.auditing"),
+    ("pacs.archive", "pacs.rebuilding", "pacs.auditing", "pacs.verifying"),
     ("pacs.importing",),
     ("pacs.samples",),
     ("pacs.association",),

@@ -141,11 +141,11 @@ class PduStream:
         """Read a dataset of at most `limit` bytes and forget it."""
         skip(self.fragments(context_id), limit)
 
-    def has_more(self) -> bool:
-        """Whether the peer has said something that was not read yet."""
+    def has_more(self, seconds: float = 0) -> bool:
+        """Whether the peer has said something that was not read yet, or says it within so many seconds."""
         if self._unread is not None or self._end > self._start:
             return True
-        return bool(self._poll.poll(0)) or (self._tls is not None and self._tls.pending() > 0)
+        return (self._tls is not None and self._tls.pending() > 0) or bool(self._poll.poll(seconds * 1000))
 
     def read_pdu(self, seconds: float, first: int, longest: int) -> tuple[int, bytes]:
         """One whole PDU outside of an established association; its type must be `first`, release, reject or abort."""

@@ -130,12 +130,22 @@ def _codecs(config: Config) -> Run:
 
 def _worker(config: Config) -> Run:
     def run(ready: Callable[[], None]) -> None:
-        from pacs.jobs.worker import Worker
+        from pacs.jobs.worker import QUICK, SLOW, Worker
 
         stop = stop_on_sigterm(END_SECONDS)
         archive = open_archive(config)
         ready()
-        Worker(archive).run(stop)
+
+        def do_slow_ones() -> None:
+            try:
+                Worker(archive, own_ae=config.dicom.ae_title, kinds=SLOW).run(stop)
+            finally:
+                stop.set()  # one falls, both end; the supervisor starts them again
+
+        slow = threading.Thread(target=do_slow_ones, name="slow")
+        slow.start()
+        Worker(archive, own_ae=config.dicom.ae_title, kinds=QUICK).run(stop)
+        slow.join()
         archive.close()
 
     return run

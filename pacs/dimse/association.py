@@ -25,7 +25,7 @@ from pacs.association.endings import (
 )
 from pacs.association.stream import PduStream
 from pacs.config import DicomConfig
-from pacs.dimse import negotiation
+from pacs.dimse import commitment, negotiation
 from pacs.dimse.directory import Directory
 from pacs.dimse.find import handle_find
 from pacs.dimse.get import handle_get
@@ -42,6 +42,7 @@ from storage.model.people import Peer
 log = logging.getLogger(__name__)
 
 MIB = 1024 * 1024
+REPORT_SECONDS = 60.0  # how long a silent peer may wait for its results on the association that asked
 
 Handler = Callable[[Session, Context, Command], None]
 
@@ -51,6 +52,7 @@ _HANDLERS: dict[int, tuple[Service, Handler]] = {
     commands.C_FIND_RQ: (Service.FIND, handle_find),
     commands.C_MOVE_RQ: (Service.MOVE, handle_move),
     commands.C_GET_RQ: (Service.GET, handle_get),
+    commands.N_ACTION_RQ: (Service.COMMITMENT, commitment.handle_action),
 }
 
 
@@ -167,6 +169,8 @@ def _serve(session: Session) -> None:
     words = "ended by a bug"
     try:
         while True:
+            if session.reports.waiting:
+                commitment.report_meanwhile(session, REPORT_SECONDS)
             context_id, command = stream.read_command()
             context = session.contexts.get(context_id)
             if context is None:
@@ -186,6 +190,7 @@ def _serve(session: Session) -> None:
         words = f"aborted: {error}"
         _abort(stream, pdu.BY_PROVIDER, error.reason)
     finally:
+        commitment.let_go(session)
         tally = session.tally
         log.info(
             "%s %s after %.1f s: %d stored, %d failed, %d bytes, %d queries, %d sent",
@@ -205,6 +210,9 @@ def _dispatch(session: Session, context: Context, command: Command) -> None:
     field = command.field
     if field == commands.C_CANCEL_RQ:
         return  # what it cancels is already over
+    if field == commands.N_EVENT_REPORT_RQ | commands.RESPONSE:
+        commitment.handle_report_answer(session, context, command)
+        return
     if field & commands.RESPONSE:
         raise ProtocolError("an answer to nothing")
     service, handler = _HANDLERS.get(field, (Service.NONE, None))

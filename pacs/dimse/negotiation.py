@@ -104,6 +104,8 @@ def _our_roles(service: Service, proposed: tuple[bool, bool] | None, allow: froz
     peer_scu, peer_scp = proposed or (True, False)
     if service is Service.STORAGE:
         return peer_scp and "retrieve" in allow, peer_scu and "store" in allow
+    if service is Service.COMMITMENT:  # who may store may ask whether it was stored
+        return False, peer_scu and "store" in allow
     if service is Service.FIND:
         return False, peer_scu and "query" in allow
     if service in (Service.MOVE, Service.GET):

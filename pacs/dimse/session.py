@@ -22,6 +22,19 @@ class Tally:
     sent: int = 0
 
 
+@dataclass(slots=True)
+class Reports:
+    """Results of storage commitment that are reported on this association."""
+
+    waiting: dict[int, Context] = field(default_factory=dict)  # by request: the context it came in
+    told: dict[int, tuple[int, str]] = field(default_factory=dict)  # by Message ID: request and claim
+    _message_id: int = 0
+
+    def next_message_id(self) -> int:
+        self._message_id = self._message_id % 65535 + 1
+        return self._message_id
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """An established association: who calls, what was agreed, and what it may see."""
@@ -37,6 +50,7 @@ class Session:
     max_object: int
     stopping: Callable[[], bool]
     tally: Tally = field(default_factory=Tally)
+    reports: Reports = field(default_factory=Reports)
 
     @property
     def scope(self) -> Scope:

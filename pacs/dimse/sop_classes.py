@@ -7,6 +7,7 @@ from pynetdicom import sop_class
 from pynetdicom.service_class import ServiceClass, StorageServiceClass
 
 from pacs.association.contexts import VERIFICATION
+from pacs.send.commitment import PUSH_MODEL
 
 PATIENT_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.1.1"
 PATIENT_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.1.2"
@@ -31,6 +32,7 @@ class Service(Enum):
     FIND = "find"
     MOVE = "move"
     GET = "get"
+    COMMITMENT = "commitment"
     NONE = "none"
 
 
@@ -45,6 +47,8 @@ def service_of(abstract_syntax: str) -> Service:
         return Service.MOVE
     if abstract_syntax in GET:
         return Service.GET
+    if abstract_syntax == PUSH_MODEL:
+        return Service.COMMITMENT
     if abstract_syntax == _MEDIA_DIRECTORY:
         return Service.NONE
     known = sop_class.uid_to_service_class(abstract_syntax)

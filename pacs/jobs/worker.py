@@ -9,16 +9,18 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from pacs import auditing
 from pacs.archive import Archive
+from pacs.jobs.commitment import Commitments
+from pacs.jobs.endings import Stopping
 from pacs.jobs.plan import SAMPLES, SUMMARISE, SWEEP, plan
 from pacs.jobs.uploads import uploading
 from pacs.samples import load_samples
 from storage.errors import ArchiveError, NotFound, StorageUnavailable
-from storage.index import accounts, changes, maintenance, tasks
+from storage.index import accounts, changes, commitments, maintenance, tasks
 from storage.model.archive import Origin
 from storage.model.work import Task
 
@@ -35,32 +37,43 @@ KEPT_MS = 7 * 24 * 3600 * 1000  # how long lines of the change log and tasks tha
 KEPT_CHANGES = 100_000  # the newest lines stay however old they are: more than a browser may be behind
 FORGOTTEN_AT_ONCE = 20_000  # lines of the change log in one transaction: who stores must not wait long
 KEPT_FAILURES_MS = 24 * 3600 * 1000
-
-
-class Stopping(ArchiveError):
-    """The worker was asked to stop in the middle of a task; the task will be done later."""
+KEPT_COMMITMENTS_MS = 90 * 24 * 3600 * 1000  # requests for storage commitment that are over
+SLOW = frozenset({commitments.TASK})  # tasks that wait for peers and disks: they have a worker of their own
+QUICK = frozenset({SUMMARISE, SAMPLES, SWEEP})
 
 
 class Worker:
-    """Does background work until it is stopped. Several may run at once."""
+    """Does background work until it is stopped. Several may run at once, also for some `kinds` of tasks only; such a
+    one does not plan, which one for all kinds or for what the others leave must do."""
 
-    def __init__(self, archive: Archive, poll: float = POLL_SECONDS, lease: float = LEASE_SECONDS) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        poll: float = POLL_SECONDS,
+        lease: float = LEASE_SECONDS,
+        own_ae: str = "HOICHAN",
+        kinds: frozenset[str] | None = None,
+    ) -> None:
         self._archive = archive
         self._poll = poll
         self._lease = lease
         self._stop = threading.Event()
         self._next_sweep = self._next_anchor = 0.0
         self._folded = False
-        self._done_by_kind: Mapping[str, Callable[[Task, dict[str, Any]], None]] = {
+        self._commitments = Commitments(archive, own_ae, lambda: self._stop.is_set())
+        done_by_kind: Mapping[str, Callable[[Task, dict[str, Any]], None]] = {
             SUMMARISE: self._summarise,
             SAMPLES: self._samples,
             SWEEP: self._sweep,
+            commitments.TASK: self._commitment,
         }
+        self._done_by_kind = {kind: do for kind, do in done_by_kind.items() if kinds is None or kind in kinds}
+        self._plans = SWEEP in self._done_by_kind
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set. An index that does not answer is asked again a little later."""
         self._stop = stop
-        with uploading(self._archive.objects, stop):
+        with uploading(self._archive.objects, stop) if self._plans else nullcontext():
             self._work(stop)
 
     def _work(self, stop: threading.Event) -> None:
@@ -78,12 +91,12 @@ class Worker:
 
     def step(self) -> bool:
         """Plan what is new and do one task; whether there was anything to do."""
-        planned = self._follow()
-        if time.monotonic() >= self._next_sweep:
+        planned = self._plans and self._follow()
+        if self._plans and time.monotonic() >= self._next_sweep:
             self._next_sweep = time.monotonic() + SWEEP_SECONDS
             with self._archive.database.writing() as db:
                 tasks.enqueue(db, SWEEP, {}, key=SWEEP)
-        if time.monotonic() >= self._next_anchor:
+        if self._plans and time.monotonic() >= self._next_anchor:
             self._next_anchor = time.monotonic() + ANCHOR_SECONDS
             auditing.anchor_quietly(self._archive.database, self._archive.objects)
         claimed = tasks.claim(self._archive.database, self._done_by_kind.keys(), self._lease)
@@ -153,6 +166,9 @@ class Worker:
             int(arguments["hospital_id"]), arguments["study_instance_uid"], arguments["series_instance_uid"]
         )
 
+    def _commitment(self, task: Task, arguments: dict[str, Any]) -> None:
+        self._commitments.do(int(arguments["commitment"]))
+
     def _samples(self, task: Task, arguments: dict[str, Any]) -> None:
         origin = Origin(
             int(arguments["hospital_id"]), arguments["hospital"], "sample", arguments.get("source", "worker")
@@ -178,6 +194,9 @@ class Worker:
         with self._archive.database.writing() as db:
             old = tasks.sweep(db, self._archive.clock() - KEPT_MS)
             accounts.sweep_sign_in_failures(db, self._archive.clock() - KEPT_FAILURES_MS)
+            commitments.sweep(db, self._archive.clock() - KEPT_COMMITMENTS_MS)
+            for number in commitments.unfinished(db):
+                commitments.ask(db, number)
         folded = self._refold()
         if files or lines or old or folded:
             log.info("swept %d spool files, %d changes, %d tasks; folded %d again", files, lines, old, folded)

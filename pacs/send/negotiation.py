@@ -1,6 +1,6 @@
 """The A-ASSOCIATE exchange as requestor, with pynetdicom's PDUs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from pynetdicom.pdu_primitives import (
     ImplementationClassUIDNotification,
     ImplementationVersionNameNotification,
     MaximumLengthNotification,
+    SCP_SCU_RoleSelectionNegotiation,
 )
 from pynetdicom.presentation import PresentationContext
 
@@ -27,6 +28,7 @@ class Proposal:
 
     abstract_syntax: str
     transfer_syntaxes: tuple[str, ...]
+    as_scp: bool = False  # we want to be SCP in it, and not SCU (PS3.7 D.3.3.4)
 
 
 def encode_request(calling: str, called: str, proposals: Sequence[Proposal], max_pdu: int) -> bytes:
@@ -38,12 +40,13 @@ def encode_request(calling: str, called: str, proposals: Sequence[Proposal], max
     request.presentation_context_definition_list = [
         _context(2 * number + 1, proposal) for number, proposal in enumerate(proposals)
     ]
-    request.user_information = user_information(max_pdu)
+    request.user_information = [*user_information(max_pdu), *_roles(proposals)]
     return bytes(pdus.A_ASSOCIATE_RQ(request).encode())
 
 
 def decode_accept(data: bytes, proposals: Sequence[Proposal]) -> tuple[dict[int, Context], int]:
-    """The contexts an A-ASSOCIATE-AC accepts, and the longest PDU the peer takes."""
+    """The contexts an A-ASSOCIATE-AC accepts, and the longest PDU the peer takes. A peer that says nothing of the SCP
+    role we proposed is taken at its word that it accepts the context: many speak no role selection."""
     accept = pdus.A_ASSOCIATE_AC()
     try:
         accept.decode(data)
@@ -60,7 +63,11 @@ def decode_accept(data: bytes, proposals: Sequence[Proposal]) -> tuple[dict[int,
         if result == 0 and transfer_syntax and 0 <= number < len(proposals):
             proposal = proposals[number]
             contexts[context_id] = Context(
-                context_id, proposal.abstract_syntax, str(transfer_syntax), as_scu=True, as_scp=False
+                context_id,
+                proposal.abstract_syntax,
+                str(transfer_syntax),
+                as_scu=not proposal.as_scp,
+                as_scp=proposal.as_scp,
             )
     return contexts, longest
 
@@ -74,6 +81,14 @@ def user_information(max_pdu: int) -> list[Any]:
     version = ImplementationVersionNameNotification()
     version.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     return [length, uid, version]
+
+
+def _roles(proposals: Sequence[Proposal]) -> Iterator[SCP_SCU_RoleSelectionNegotiation]:
+    for sop_class in dict.fromkeys(proposal.abstract_syntax for proposal in proposals if proposal.as_scp):
+        role = SCP_SCU_RoleSelectionNegotiation()
+        role.sop_class_uid = sop_class
+        role.scu_role, role.scp_role = False, True
+        yield role
 
 
 def _context(context_id: int, proposal: Proposal) -> PresentationContext:

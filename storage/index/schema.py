@@ -10,7 +10,7 @@ from sqlalchemy import Column, ForeignKey, Index, Table
 
 from storage.index.types import BIG, BOOL, BYTES, INT, TEXT
 
-HEAD = "0003"  # the newest revision in migrations/versions
+HEAD = "0004"  # the newest revision in migrations/versions
 
 metadata = sa.MetaData()
 
@@ -347,6 +347,31 @@ sign_in_failure = Table(
     Column("at", BIG, nullable=False),
     Index("sign_in_failure_account", "name_key", "at"),
     Index("sign_in_failure_address", "address", "at"),
+)
+
+# What a peer asked us to answer for, and whether it has heard.
+commitment = Table(
+    "commitment",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("hospital_id", INT, ForeignKey("hospital.id"), nullable=False),
+    Column("ae_title", TEXT, nullable=False),
+    _text("address"),
+    Column("transaction_uid", TEXT, nullable=False),
+    Column("identity", TEXT, nullable=False),  # SHA-256 of what was asked for
+    Column("refs", TEXT, nullable=False),  # JSON: [SOP Class UID, SOP Instance UID, Failure Reason or 0] for each
+    _count("instances"),
+    _count("failed"),
+    Column("state", TEXT, nullable=False),  # "requested", "checked", "reported", "given up"
+    Column("requested_at", BIG, nullable=False),
+    Column("checked_at", BIG),
+    Column("reported_at", BIG),
+    _text("token"),  # of who is reporting it
+    Column("lease_until", BIG),
+    _count("tries"),
+    _text("error"),
+    Index("commitment_request", "hospital_id", "ae_title", "transaction_uid", "identity", unique=True),
+    sqlite_autoincrement=True,
 )
 
 peer = Table(

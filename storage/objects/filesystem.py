@@ -110,8 +110,8 @@ class FilesystemStore:
 
     def verified(self, key: str) -> StoredObject | None:
         try:
-            with self._opened(key) as descriptor, _said(self._root), open(descriptor, "rb", closefd=False) as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            with self._opened(key) as descriptor, _said(self._root):
+                digest = _digest_from_disk(descriptor, key)
                 stored = _stored(key, sha256_of_key(key), os.fstat(descriptor))
         except ObjectMissing:
             return None
@@ -269,6 +269,23 @@ def _said(root: Path) -> Iterator[None]:
         if error.errno in _FULL:
             raise StorageFull(f"no room left in {root} ({os.strerror(error.errno)})") from error
         raise StorageUnavailable(f"{root} cannot be used: {error.strerror or type(error).__name__}") from error
+
+
+def _digest_from_disk(descriptor: int, key: str) -> str:
+    """The SHA-256 of what lies on the disk, not of what the page cache remembers; it leaves nothing there either. A
+    sector that cannot be read is this object's fault: they go bad one by one."""
+    with suppress(OSError):
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    try:
+        with open(descriptor, "rb", buffering=0, closefd=False) as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        if error.errno == errno.EIO:
+            raise ObjectCorrupt(f"{key} cannot be read: {error.strerror}") from error
+        raise
+    with suppress(OSError):
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    return digest
 
 
 def _link_or_rename(file: str, target: str) -> None:

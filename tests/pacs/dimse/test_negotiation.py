@@ -48,7 +48,7 @@ def test_reads_everything_a_request_says() -> None:
         (STUDY_MOVE, Service.MOVE),
         (STUDY_GET, Service.GET),
         (WORKLIST, Service.NONE),
-        ("1.2.840.10008.1.20.1", Service.NONE),  # Storage Commitment
+        ("1.2.840.10008.1.20.1", Service.COMMITMENT),  # Storage Commitment
         ("1.2.840.10008.1.3.10", Service.NONE),  # Media Storage Directory
         ("1.2.840.10008.5.1.4.38.1", Service.NONE),  # Hanging Protocol Storage: no study to keep it in
     ],
