@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from pacs.deciding import obey
 from pacs.describe import describe
 from storage.errors import ArchiveError, InvalidInstance
 from storage.index import hospitals, instances, maintenance
@@ -48,6 +49,7 @@ def rebuild(database: Database, objects: ObjectStore, advance: Callable[[int, in
             _write(database, batch, rebuilt)
         advance(1, len(found), stored.size)
     _write(database, batch, rebuilt)
+    obey(database, objects)
     return rebuilt
 
 

@@ -26,7 +26,7 @@ def plan(changes: Iterable[Change]) -> list[Planned]:
     """The tasks that follow from these changes, each once."""
     found: dict[str, Planned] = {}
     for change in changes:
-        if change.kind is ChangeKind.INSTANCE_STORED and change.series_instance_uid:
+        if change.kind in (ChangeKind.INSTANCE_STORED, ChangeKind.SERIES_CHANGED) and change.series_instance_uid:
             planned = _summarise(change)
             found[planned.key] = planned
     return list(found.values())

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from pacs import auditing
+from pacs import auditing, reconciling
 from pacs.archive import Archive
 from pacs.jobs.commitment import Commitments
 from pacs.jobs.endings import Stopping
@@ -190,6 +190,7 @@ class Worker:
     def _sweep(self, task: Task, arguments: dict[str, Any]) -> None:
         """What crashed processes left behind, and lines nobody will read any more."""
         files = self._archive.sweep_spool()
+        purged = reconciling.purge(self._archive, self._stop.is_set)
         lines = self._trim_changes()
         with self._archive.database.writing() as db:
             old = tasks.sweep(db, self._archive.clock() - KEPT_MS)
@@ -198,8 +199,9 @@ class Worker:
             for number in commitments.unfinished(db):
                 commitments.ask(db, number)
         folded = self._refold()
-        if files or lines or old or folded:
+        if files or lines or old or folded or purged:
             log.info("swept %d spool files, %d changes, %d tasks; folded %d again", files, lines, old, folded)
+            log.info("forgot %d quarantined objects that were deleted", purged)
 
     def _trim_changes(self) -> int:
         """Lines that everybody has followed, that are old and that are far behind, a part in each transaction."""

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from storage.index import changes, prepared, schema
 from storage.index.bulk import insert_new_instances
+from storage.index.noted import decision
 from storage.index.parents import (
     HeldStudy,
     Item,
@@ -188,8 +189,10 @@ def _note_other_patients(
             "at": now,
         }
         noted.setdefault((hospital_id, str(row["identity"])), (row | newcomer(description, stored, origin), study))
-    for _, (row, study) in sorted(noted.items()):
-        study.new_conflicts += inserted(db, schema.conflict, row)
+    for (hospital_id, name), (row, study) in sorted(noted.items()):
+        action, _, _ = decision(db, hospital_id, "patient", name)
+        new = inserted(db, schema.conflict, row | {"resolved": bool(action), "action": action})
+        study.new_conflicts += new and not action
 
 
 def newcomer(description: Description, stored: StoredObject, origin: Origin) -> dict[str, Any]:

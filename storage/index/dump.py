@@ -17,7 +17,7 @@ from storage.index.rows import STUDY_TABLES
 _NOT_TOLD = frozenset(
     {
         "id", "hospital_id", "patient_id", "study_id", "series_id", "fold_version", "told_at", "told_by",
-        "changed_at", "at", "door", "source", "address", "status", "resolved", "revision",
+        "changed_at", "at", "door", "source", "address", "status", "resolved", "before", "decided_at", "revision",
         "manifest_key", "manifest_revision", "thumbnail_key",
     }
 )  # fmt: skip

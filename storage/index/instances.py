@@ -8,6 +8,8 @@ from sqlalchemy.engine import Connection
 from storage.errors import InvalidQuery, NotFound
 from storage.index import changes, schema
 from storage.index.adding import DIFFERS, Added, add, bytes_of, newcomer
+from storage.index.noted import decision
+from storage.index.reconciling import CONFLICT_COLUMNS
 from storage.index.rows import (
     INSTANCE_COLUMNS,
     INSTANCE_TABLES,
@@ -30,6 +32,7 @@ STATUSES = ("unread", "reading", "read")
 __all__ = [
     "DIFFERS", "STATUSES", "Added", "add", "add_conflict", "add_quarantine", "conflicts", "find_by_uid", "get",
     "of_series", "of_study", "quarantined", "series", "series_of", "set_series_summary", "set_status", "study",
+    "waiting",
 ]  # fmt: skip
 
 
@@ -169,12 +172,15 @@ def add_conflict(
     """Note other bytes under a known SOP Instance UID; False when these very bytes were noted before."""
     now = now_ms()
     sop_instance_uid = clean(description.instance.sop_instance_uid)
+    action, _, _ = decision(db, origin.hospital_id, "instance", f"{sop_instance_uid} {stored.sha256}")
     row: dict[str, Any] = {
         "hospital_id": origin.hospital_id,
         "kind": "instance",
         "identity": f"{sop_instance_uid} {stored.sha256}",
         "kept_sha256": existing.stored.sha256,
         "at": now,
+        "resolved": bool(action),
+        "action": action,
         **newcomer(description, stored, origin),
     }
     if not inserted(db, schema.conflict, row):
@@ -183,7 +189,7 @@ def add_conflict(
     db.execute(
         table.update()
         .where(table.c.uid == existing.key.study_instance_uid, table.c.hospital_id == existing.hospital_id)
-        .values(conflicts=table.c.conflicts + 1, changed_at=now)
+        .values(conflicts=table.c.conflicts + (0 if action else 1), changed_at=now)
     )
     changes.append(
         db,
@@ -201,31 +207,49 @@ def add_quarantine(db: Connection, stored: StoredObject, origin: Origin, reason:
     """Note bytes that could not be read; False when these very bytes were noted before."""
     now = now_ms()
     row = {"hospital_id": origin.hospital_id, "reason": clean(reason)[:1000], "at": now, **bytes_of(stored, origin)}
+    action, target, decided_at = decision(db, origin.hospital_id, "quarantine", stored.sha256)
+    row |= {"action": action, "target": target, "decided_at": decided_at}
     if not inserted(db, schema.quarantine, row):
         return False
     changes.append(db, origin.hospital_id, ChangeKind.OBJECT_QUARANTINED, at=now)
     return True
 
 
-def conflicts(db: Connection, scope: Scope, limit: int = 500, before: int | None = None) -> list[ConflictEntry]:
+def conflicts(
+    db: Connection, scope: Scope, limit: int = 500, before: int | None = None, resolved: bool | None = None
+) -> list[ConflictEntry]:
     """What contradicts, newest first; `before` is the id of the last entry of the page before."""
     table = schema.conflict
-    columns = [column for column in table.c if column.name != "identity"]
-    statement = sa.select(*columns).where(mine(table.c.hospital_id, scope.hospital_ids))
+    statement = sa.select(*CONFLICT_COLUMNS).where(mine(table.c.hospital_id, scope.hospital_ids))
     if before is not None:
         statement = statement.where(table.c.id < before)
+    if resolved is not None:
+        statement = statement.where(table.c.resolved == resolved)
     rows = db.execute(statement.order_by(table.c.id.desc()).limit(limit))
     return [ConflictEntry(**row._mapping) for row in rows]
 
 
-def quarantined(db: Connection, scope: Scope, limit: int = 500, before: int | None = None) -> list[QuarantineEntry]:
+def quarantined(
+    db: Connection, scope: Scope, limit: int = 500, before: int | None = None, decided: bool | None = None
+) -> list[QuarantineEntry]:
     """What could not be read, newest first; `before` as for `conflicts`."""
     table = schema.quarantine
     statement = sa.select(table).where(mine(table.c.hospital_id, scope.hospital_ids))
     if before is not None:
         statement = statement.where(table.c.id < before)
+    if decided is not None:
+        statement = statement.where((table.c.action != "") == decided)
     rows = db.execute(statement.order_by(table.c.id.desc()).limit(limit))
     return [QuarantineEntry(**row._mapping) for row in rows]
+
+
+def waiting(db: Connection, scope: Scope) -> tuple[int, int]:
+    """How many conflicts and how many quarantined objects nobody has decided about."""
+    conflict, quarantine = schema.conflict.c, schema.quarantine.c
+    hospitals = scope.hospital_ids
+    open_ = sa.select(sa.func.count()).where(mine(conflict.hospital_id, hospitals), conflict.resolved == sa.false())
+    unread = sa.select(sa.func.count()).where(mine(quarantine.hospital_id, hospitals), quarantine.action == "")
+    return int(db.execute(open_).scalar_one()), int(db.execute(unread).scalar_one())
 
 
 _BY_NUMBER = (sa.func.coalesce(schema.instance.c.number, 1 << 40), schema.instance.c.uid)

@@ -22,6 +22,17 @@ def conflict(db: Connection, hospital_id: int, sop_instance_uid: str, sha256: st
     return db.execute(found.limit(1)).first() is not None
 
 
+def decision(db: Connection, hospital_id: int, kind: str, identity: str) -> tuple[str, str, int | None]:
+    """What a person decided about this before the index was made anew: action, target and when; "" for nothing."""
+    table = schema.decision.c
+    found = db.execute(
+        sa.select(table.action, table.target, table.at).where(
+            table.hospital_id == hospital_id, table.kind == kind, table.identity == identity
+        )
+    ).first()
+    return ("", "", None) if found is None else (found.action, found.target, found.at)
+
+
 def hold(db: Connection, object_keys: Iterable[str]) -> None:
     """Until the transaction ends nobody else holds one of these objects. SQLite writers are alone anyway."""
     if db.dialect.name != POSTGRESQL:

@@ -100,14 +100,14 @@ def ensure_series(
             study.new_series += 1
             study.modalities.add(clean(description.series.modality))
             own = {"study_id": study.id, "uid": identity[1], "door": clean(origin.door), "source": clean(origin.source)}
-            rows.append(own | series_values(description.series) | _told(teller(first[identity])))
+            rows.append(own | series_values(description.series) | told_values(teller(first[identity])))
         insert_many(db, schema.series, rows)  # the study is locked: nobody else makes its series
         known |= _find_series(db, missing)
     return {identity: series_id for identity, (series_id, _) in known.items()}
 
 
 def _make_studies(db: Connection, first: dict[StudyIdentity, Item], now: int) -> dict[StudyIdentity, HeldStudy]:
-    patients = _ensure_patients(db, list(first.values()))
+    patients = ensure_patients(db, list(first.values()))
     marks = _marks(db, first)
     rows = []
     for identity, item in first.items():
@@ -119,10 +119,10 @@ def _make_studies(db: Connection, first: dict[StudyIdentity, Item], now: int) ->
             "received_at": item[1].stored_at,
             "changed_at": now,
         }
-        rows.append(own | study_values(item[0].study) | _told(teller(item)))
+        rows.append(own | study_values(item[0].study) | told_values(teller(item)))
     insert_many(db, schema.study, rows, ignore=True)
     made = _lock_studies(db, first)
-    _add_tokens(db, [(made[identity].id, item[0]) for identity, item in first.items()])
+    add_tokens(db, [(made[identity].id, item[0]) for identity, item in first.items()])
     return made
 
 
@@ -164,7 +164,7 @@ def _marks(db: Connection, identities: Iterable[StudyIdentity]) -> dict[StudyIde
     return {(row.hospital_id, row.study_instance_uid): row.status for row in rows}
 
 
-def _ensure_patients(db: Connection, items: Sequence[Item]) -> dict[PatientIdentity, int]:
+def ensure_patients(db: Connection, items: Sequence[Item]) -> dict[PatientIdentity, int]:
     """The row ids of the patients of these items, made where they are new."""
     wanted: dict[PatientIdentity, Item] = {}
     for item in sorted(items, key=teller):
@@ -178,7 +178,7 @@ def _ensure_patients(db: Connection, items: Sequence[Item]) -> dict[PatientIdent
         rows: list[dict[str, Any]] = [
             {"hospital_id": identity[1], "patient_key": identity[0]}
             | patient_values(wanted[identity][0].patient)
-            | _told(teller(wanted[identity]))
+            | told_values(teller(wanted[identity]))
             for identity in missing
         ]
         insert_many(db, schema.patient, rows, ignore=True)
@@ -214,7 +214,7 @@ def _retell(db: Connection, study: HeldStudy, item: Item) -> None:
     if teller(item) < study.teller:
         _update(db, schema.study, study.id, study_values(item[0].study), teller(item))
         db.execute(schema.study_token.delete().where(schema.study_token.c.study_id == study.id))
-        _add_tokens(db, [(study.id, item[0])])
+        add_tokens(db, [(study.id, item[0])])
     if teller(item) < study.patient_teller and patient_identity(item) == study.patient:
         _retell_patient(db, study.patient_id, item)
 
@@ -232,7 +232,7 @@ def _update(db: Connection, table: sa.Table, row_id: int, values: dict[str, Any]
         table.update()
         .where(table.c.id == row_id)
         .where(sa.or_(table.c.told_at > told[0], (table.c.told_at == told[0]) & (table.c.told_by > told[1])))
-        .values(values | _told(told))
+        .values(values | told_values(told))
     )
 
 
@@ -241,7 +241,7 @@ def _add_names(db: Connection, patients: Iterable[tuple[int, str]]) -> None:
     insert_many(db, schema.name_token, words, ignore=True)
 
 
-def _add_tokens(db: Connection, studies: Iterable[tuple[int, Description]]) -> None:
+def add_tokens(db: Connection, studies: Iterable[tuple[int, Description]]) -> None:
     """What the search of the worklist finds a study by, besides the names of its patient."""
     words = [
         {"token": word, "study_id": study_id}
@@ -252,7 +252,7 @@ def _add_tokens(db: Connection, studies: Iterable[tuple[int, Description]]) -> N
     insert_many(db, schema.study_token, words, ignore=True)
 
 
-def _told(told: Teller) -> dict[str, Any]:
+def told_values(told: Teller) -> dict[str, Any]:
     return {"told_at": told[0], "told_by": told[1]}
 
 

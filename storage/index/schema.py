@@ -10,7 +10,7 @@ from sqlalchemy import Column, ForeignKey, Index, Table
 
 from storage.index.types import BIG, BOOL, BYTES, INT, TEXT
 
-HEAD = "0004"  # the newest revision in migrations/versions
+HEAD = "0005"  # the newest revision in migrations/versions
 
 metadata = sa.MetaData()
 
@@ -194,6 +194,8 @@ conflict = Table(
     _text("address"),
     Column("at", BIG, nullable=False),
     Column("resolved", BOOL, nullable=False, server_default=sa.false()),
+    _text("action"),
+    Column("before", TEXT, nullable=False, server_default="{}"),  # what undoing needs to know
     Index("conflict_identity", "hospital_id", "kind", "identity", unique=True),
 )
 
@@ -211,7 +213,24 @@ quarantine = Table(
     _text("source"),
     _text("address"),
     Column("at", BIG, nullable=False),
+    _text("action"),
+    _text("target"),
+    Column("decided_at", BIG),
     Index("quarantine_object", "hospital_id", "sha256", unique=True),
+)
+
+# What people decided about conflicts and quarantine; it survives a rebuild, which obeys it.
+decision = Table(
+    "decision",
+    metadata,
+    Column("hospital_id", INT, ForeignKey("hospital.id"), primary_key=True),
+    Column("kind", TEXT, primary_key=True),
+    Column("identity", TEXT, primary_key=True),
+    Column("action", TEXT, nullable=False),
+    _text("target"),
+    _text("actor"),
+    _text("reason"),
+    Column("at", BIG, nullable=False),
 )
 
 change = Table(

@@ -15,6 +15,15 @@ DONE, REFUSED, FAILED = "done", "refused", "failed"
 
 
 @dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: an account, a token, an AE title or a part of the program; in which role, from which address."""
+
+    name: str
+    role: str = ""
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AuditEvent:
     """What somebody did. `object` and `patient` are UIDs or other names of ours, never a person's name or Patient ID;
     `reason` is what the actor gave as purpose or reason; `detail` is a JSON object of further facts."""

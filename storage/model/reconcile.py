@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+KEEP, REPLACE, ASSIGN = "keep", "replace", "assign"
+LINK, DELETE = "link", "delete"
+
 
 @dataclass(frozen=True, slots=True)
 class ConflictEntry:
@@ -27,6 +30,7 @@ class ConflictEntry:
     address: str
     at: int
     resolved: bool
+    action: str = ""  # what was decided: KEEP, REPLACE (then this is what was shown before) or ASSIGN
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +47,22 @@ class QuarantineEntry:
     door: str
     source: str
     address: str
+    at: int
+    action: str = ""  # LINK or DELETE
+    target: str = ""  # the study it was linked to
+    decided_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person decided. `kind` is "instance", "patient" or "quarantine" with the identity of the entry decided
+    about; "canonical": which object (`target`) is shown under a SOP Instance UID; "assign": by which object's
+    (`target`) patient a study goes."""
+
+    kind: str
+    identity: str
+    action: str
+    target: str
+    actor: str
+    reason: str
     at: int

@@ -11,6 +11,7 @@ class ChangeKind(StrEnum):
     INSTANCE_CONFLICT = "instance conflict"
     OBJECT_QUARANTINED = "object quarantined"
     SERIES_SUMMARISED = "series summarised"  # manifest and thumbnail of a revision are ready
+    SERIES_CHANGED = "series changed"  # another object is shown in it; its summary is out of date
     STUDY_CHANGED = "study changed"  # status or another fact a person set
     ASSOCIATION_REFUSED = "association refused"
     TASK_PROGRESS = "task progress"

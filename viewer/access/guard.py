@@ -17,6 +17,7 @@ from pacs.errors import NotSignedIn
 from storage.errors import NotPermitted
 from storage.index.database import Database
 from storage.model.archive import Origin, Scope
+from storage.model.audit import Actor
 from storage.model.people import Token, User
 from viewer.access import rights as table
 from viewer.access.programs import Programs
@@ -107,6 +108,12 @@ class Guard:
         caller = self.caller()
         hospital = self.sessions.hospital_in(caller.scope, hospital_code)
         return Origin(hospital.id, hospital.code, door, caller.name, self.address())
+
+    def actor(self) -> Actor:
+        """The caller as the audit log names them: account or token, roles where the route's right counts, address."""
+        caller = self.caller()
+        roles = {role for hospital, role in caller.roles if hospital in caller.scope.hospital_ids}
+        return Actor(caller.name, ",".join(sorted(roles)) or ("token" if caller.token else ""), self.address())
 
     def address(self) -> str:
         """The address the request comes from; behind our own proxy the one it reports."""

@@ -9,10 +9,15 @@ ADMIN_PEERS = "admin.peers"
 ADMIN_USERS = "admin.users"
 ADMIN_HEALTH = "admin.health"
 ADMIN_CONFLICTS = "admin.conflicts"
+ADMIN_DELETE = "admin.delete"
+ADMIN_AUDIT = "admin.audit"
 DICOMWEB = "dicomweb"
 RIGHTS = frozenset(
-    {STUDY_READ, STUDY_STORE, STUDY_STATUS, ADMIN_PEERS, ADMIN_USERS, ADMIN_HEALTH, ADMIN_CONFLICTS, DICOMWEB}
-)
+    {
+        STUDY_READ, STUDY_STORE, STUDY_STATUS, ADMIN_PEERS, ADMIN_USERS, ADMIN_HEALTH, ADMIN_CONFLICTS, ADMIN_DELETE,
+        ADMIN_AUDIT, DICOMWEB,
+    }
+)  # fmt: skip
 
 ROLES: dict[str, frozenset[str]] = {
     "admin": RIGHTS,

@@ -1,6 +1,5 @@
-"""Accounts, tokens, conflicts and quarantine: /api/admin/users, /tokens, /conflicts, /quarantine."""
+"""Accounts and tokens: /api/admin/users, /tokens."""
 
-from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Response, jsonify
@@ -8,33 +7,20 @@ from flask import Blueprint, Response, jsonify
 from pacs.archive import Archive
 from storage.errors import NotFound, NotPermitted
 from storage.index import accounts as store
-from storage.index import hospitals, instances
+from storage.index import hospitals
 from storage.model.archive import Hospital, Scope
 from storage.model.people import Token, User
 from viewer import bodies
 from viewer.access import accounts
 from viewer.access.guard import Guard
-from viewer.access.rights import ADMIN_CONFLICTS, ADMIN_USERS
+from viewer.access.rights import ADMIN_USERS
 
 
 def blueprint(archive: Archive, guard: Guard) -> Blueprint:
-    """Who may come in, for the hospitals the caller administers; and what came in but needs a person."""
+    """Who may come in, for the hospitals the caller administers."""
     routes = Blueprint("admin", __name__, url_prefix="/api/admin")
     _users(routes, archive, guard)
     _tokens(routes, archive, guard)
-
-    @routes.get("/conflicts")
-    @guard.needs(ADMIN_CONFLICTS)
-    def conflicts() -> Response:
-        with archive.database.reading() as db:
-            found = instances.conflicts(db, guard.caller().scope)
-        return jsonify(conflicts=[{**asdict(entry), "object_key": None} for entry in found])
-
-    @routes.get("/quarantine")
-    @guard.needs(ADMIN_CONFLICTS)
-    def quarantine() -> Response:
-        with archive.database.reading() as db:
-            return jsonify(quarantine=[asdict(entry) for entry in instances.quarantined(db, guard.caller().scope)])
 
     return routes
 

@@ -114,10 +114,11 @@ def _disk(config: Config) -> dict[str, Any]:
 
 def _counts(archive: Archive, scope: Scope) -> dict[str, Any]:
     with archive.database.reading() as db:
+        conflicts, quarantine = instances.waiting(db, scope)
         return {
             "studies": search.worklist(db, scope, WorklistFilter(limit=1)).total,
-            "conflicts": len(instances.conflicts(db, scope)),
-            "quarantine": len(instances.quarantined(db, scope)),
+            "conflicts": conflicts,
+            "quarantine": quarantine,
             "tasks": tasks.counts(db),
         }
 

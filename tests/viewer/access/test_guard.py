@@ -122,6 +122,13 @@ NEEDED = [
     ("GET", "/api/admin/health", "admin.health"),
     ("GET", "/api/admin/conflicts", "admin.conflicts"),
     ("GET", "/api/admin/quarantine", "admin.conflicts"),
+    ("POST", "/api/admin/conflicts/9/decision", "admin.conflicts"),
+    ("POST", "/api/admin/quarantine/9/retry", "admin.conflicts"),
+    ("POST", "/api/admin/quarantine/9/decision", "admin.conflicts"),
+    ("POST", "/api/admin/quarantine/9/deletion", "admin.delete"),
+    ("GET", "/api/admin/quarantine/9/object", "admin.conflicts"),
+    ("GET", "/api/admin/audit", "admin.audit"),
+    ("GET", "/api/admin/audit.csv", "admin.audit"),
     ("GET", "/dicom-web/studies", "study.read"),
     ("POST", "/dicom-web/studies", "study.store"),
 ]
