@@ -69,4 +69,6 @@ def configure_logging(level: str, form: str) -> None:
 
 
 def _clean(text: str) -> str:
+    if text.isprintable():
+        return text
     return "".join(c if c >= " " and c != "\x7f" else f"\\x{ord(c):02x}" for c in text)

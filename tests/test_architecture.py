@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("pacs.send",),
     ("pacs.dimse", "pacs.jobs"),
     ("pacs.assembly",),
-    ("viewer.errors", "viewer.compression", "viewer.headers", "viewer.journal", "viewer.version"),
+    ("viewer.errors", "viewer.compression", "viewer.headers", "viewer.journal", "viewer.sending", "viewer.version"),
     ("viewer.problems", "viewer.bodies"),
     ("viewer.access",),
     ("viewer.dicomweb", "viewer.worklist", "viewer.reading", "viewer.admin"),

@@ -14,6 +14,7 @@ from viewer.access.guard import Guard
 from viewer.admin import access as admin_access
 from viewer.admin import audit, health, peers, reconcile
 from viewer.dicomweb import blueprint as dicomweb
+from viewer.dicomweb.direct import DirectFrames
 from viewer.reading import pages
 from viewer.worklist import changing, studies, uploads
 from viewer.worklist.events import Tail
@@ -66,4 +67,5 @@ def create_app(
         return jsonify(title=name, detail=problems.explain(name))
 
     guard.seal(app)
+    app.wsgi_app = DirectFrames(app.wsgi_app, archive, guard, config.web)  # type: ignore[method-assign]
     return app

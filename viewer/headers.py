@@ -24,6 +24,17 @@ ALWAYS = {
 BARE = {**ALWAYS, "Content-Security-Policy": DATA_POLICY, "Cache-Control": "no-store"}
 """For answers made before there is a request."""
 
+TRANSPORT = "max-age=63072000"
+
+
+def always(*, secure: bool) -> tuple[tuple[str, str], ...]:
+    """The headers of an answer with data, made without Flask; without Cache-Control."""
+    return _SECURE if secure else _PLAIN
+
+
+_PLAIN = (*ALWAYS.items(), ("Content-Security-Policy", DATA_POLICY))
+_SECURE = (*_PLAIN, ("Strict-Transport-Security", TRANSPORT))
+
 
 def install(app: Flask) -> None:
     """Put the headers on every response, errors included. What a view has set itself stays."""
@@ -34,7 +45,7 @@ def install(app: Flask) -> None:
             response.headers.setdefault(key, value)
         response.headers.setdefault("Content-Security-Policy", DATA_POLICY)
         if request.is_secure:
-            response.headers.setdefault("Strict-Transport-Security", "max-age=63072000")
+            response.headers.setdefault("Strict-Transport-Security", TRANSPORT)
         if response.status_code >= 400 or "Cache-Control" not in response.headers:
             response.headers["Cache-Control"] = "no-store"
         return response

@@ -20,29 +20,33 @@ def request_id() -> str:
     return activity.get()
 
 
+def begin(given: str) -> None:
+    """Name the request this thread is answering: as the client does when that is an id, else anew."""
+    activity.set(f"r-{given.removeprefix('r-')}" if _HEADER.fullmatch(given) else f"r-{secrets.token_hex(8)}")
+
+
+def note(method: str, path: str, status: int, started: float, caller: str, address: str) -> None:
+    """The line of one request; `started` is of time.perf_counter. No path but one of `safe_path`, or made of UIDs."""
+    milliseconds = 1000 * (time.perf_counter() - started)
+    shown = method if method.isalpha() else "?"
+    log.info("%s %s %d %.0f ms %s %s", shown, path, status, milliseconds, caller or "-", address or "-")
+
+
 def install(app: Flask) -> None:
     """Name every request, say its name in the answer, and write it down."""
 
     @app.before_request
-    def begin() -> None:
-        given = request.headers.get("X-Request-Id", "")
-        activity.set(f"r-{given.removeprefix('r-')}" if _HEADER.fullmatch(given) else f"r-{secrets.token_hex(8)}")
+    def name() -> None:
+        begin(request.headers.get("X-Request-Id", ""))
         request.environ["hoichan.started"] = time.perf_counter()
 
     @app.after_request
     def end(response: Response) -> Response:
         response.headers["X-Request-Id"] = request_id()
-        milliseconds = 1000 * (time.perf_counter() - request.environ.get("hoichan.started", time.perf_counter()))
+        started = request.environ.get("hoichan.started", time.perf_counter())
         caller = request.environ.get("hoichan.caller")
-        log.info(
-            "%s %s %d %.0f ms %s %s",
-            request.method if request.method.isalpha() else "?",
-            safe_path(),
-            response.status_code,
-            milliseconds,
-            caller.label if caller is not None else "-",
-            request.remote_addr or "-",
-        )
+        label = caller.label if caller is not None else ""
+        note(request.method, safe_path(), response.status_code, started, label, request.remote_addr or "")
         return response
 
 

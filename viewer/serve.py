@@ -5,6 +5,7 @@ import errno
 import json
 import logging
 import os
+import select
 import selectors
 import socket
 import struct
@@ -19,6 +20,7 @@ from typing import Any
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
+from gunicorn.http import wsgi
 from gunicorn.http.errors import ParseException
 from gunicorn.util import close_graceful
 from gunicorn.workers.gthread import TConn, ThreadWorker
@@ -29,6 +31,7 @@ from pacs.logs import activity
 from viewer.app import create_app
 from viewer.headers import BARE
 from viewer.problems import MEDIA_TYPE, trace
+from viewer.sending import SENDS_FILES, FileBody
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +43,7 @@ PATIENCE_SECONDS = 10.0  # time we wait for a body before its speed counts
 LINGER_SECONDS = 2.0  # a client has so long to take the end of a last answer
 SLOWEST = 1024  # bytes a second
 KEEPALIVE_SECONDS = 75
+AT_ONCE_MS = 4  # how long a thread waits for the next request on a connection before it lets go of it
 
 
 def serve(config: Config, open_archive: Callable[[], Archive], ready: Callable[[], None] = lambda: None) -> None:
@@ -122,10 +126,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
             conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
         with self._lock:
-            self._heads[conn] = time.monotonic()
             self._busy += 1
         try:
+            self._head_comes(conn)
             keep = super().handle(conn)
+            while keep is True and self._goes_on(conn):
+                self._head_comes(conn)
+                keep = super().handle(conn)
             if not keep:
                 # Here and not in the main loop, which a client that never closes would hold up.
                 conn.sock.setblocking(True)
@@ -137,10 +144,37 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             with self._lock:
                 self._busy -= 1
 
-    def handle_request(self, req: Any, conn: TConn) -> Any:
+    def handle_request(self, req: Any, conn: TConn) -> bool:
+        """Have the application answer, and send it; whether the connection can be used again."""
         self._head_is_read(conn)
         pace(conn.parser.unreader, self._patience)
-        return super().handle_request(req, conn)
+        response, environ = wsgi.create(req, conn.sock, conn.client, conn.server, self.cfg)
+        environ["wsgi.multithread"] = environ[SENDS_FILES] = True
+        self.nr += 1
+        if not self.alive or len(self.keepalived_conns) >= self.max_keepalived:
+            response.force_close()
+        body = self.wsgi(environ, response.start_response)
+        try:
+            if isinstance(body, FileBody):
+                send_file(response, body)
+            elif isinstance(body, environ["wsgi.file_wrapper"]):
+                response.write_file(body)
+            else:
+                for piece in body:
+                    response.write(piece)
+            response.close()
+        except OSError:
+            raise
+        except Exception:
+            if not response.headers_sent:
+                raise
+            self.log.exception("a response broke off")  # another answer on this connection would be read as its rest
+            close_graceful(conn.sock)
+            raise StopIteration from None
+        finally:
+            if hasattr(body, "close"):
+                body.close()
+        return not response.should_close()
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """What gunicorn could not read as a request: answered without repeating any of it, logged by its kind."""
@@ -164,6 +198,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             with contextlib.suppress(OSError):
                 conn.sock.shutdown(socket.SHUT_RDWR)
 
+    def _goes_on(self, conn: TConn) -> bool:
+        """Whether the next request comes at once: a client that loads a series asks again within a millisecond, and
+        waiting here costs less than handing the connection to the main loop and back."""
+        if not self.alive or self._is_crowded() or conn.is_http2 or conn.parser.unreader.buf.getvalue():
+            return False
+        waiting = select.poll()
+        waiting.register(conn.sock, select.POLLIN)
+        return bool(waiting.poll(AT_ONCE_MS)) and self.alive
+
+    def _head_comes(self, conn: TConn) -> None:
+        with self._lock:
+            self._heads[conn] = time.monotonic()
+
     def _head_is_read(self, conn: TConn) -> None:
         with self._lock:
             self._heads.pop(conn, None)
@@ -173,6 +220,24 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _patience(self) -> float:
         return CROWDED_SECONDS if self._is_crowded() else PATIENCE_SECONDS
+
+
+def send_file(response: wsgi.Response, body: FileBody) -> None:
+    """The head and a body whose bytes go from the file to the socket inside the kernel."""
+    response.status, response.status_code, response.response_length = "200 OK", 200, body.size
+    lines = [*response.default_headers(), *(f"{name}: {value}\r\n" for name, value in body.headers), "\r\n"]
+    connection = response.sock
+    connection.sendall("".join(lines).encode("latin-1") + body.head, socket.MSG_MORE)
+    response.headers_sent = True
+    at, end = body.offset, body.offset + body.length
+    while at < end:
+        sent = os.sendfile(connection.fileno(), body.descriptor, at, end - at)
+        if not sent:
+            raise OSError("the file has become shorter")
+        at += sent
+    if body.tail:
+        connection.sendall(body.tail)
+    response.sent = body.size
 
 
 def pace(unreader: Any, patience: Callable[[], float]) -> None:

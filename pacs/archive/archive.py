@@ -14,7 +14,8 @@ from typing import BinaryIO
 
 from pacs.archive import compare, frames, metadata, spool, transcode
 from pacs.archive.commit import Committer, Waiting
-from pacs.archive.frames import Frame
+from pacs.archive.frames import Frame, Place
+from pacs.archive.known import KnownInstances
 from pacs.archive.metadata import Metadata
 from pacs.archive.spool import Incoming
 from pacs.describe import describe
@@ -63,6 +64,7 @@ class Archive:
         self.spool = spool
         self.clock = clock
         self._codecs = codecs
+        self._known = KnownInstances(database)
         self._committer = Committer(database, objects, partial(compare.same_content, objects, codecs))
 
     @property
@@ -117,8 +119,8 @@ class Archive:
             yield from search.find(db, query)
 
     def instance(self, scope: Scope, key: InstanceKey) -> Instance:
-        with self.database.reading() as db:
-            return instances.get(db, scope, key)
+        """The instance of exactly this study, series and UID. Raises NotFound."""
+        return self._known.get(scope, key)
 
     def instance_by_uid(self, scope: Scope, sop_instance_uid: str) -> Instance:
         with self.database.reading() as db:
@@ -164,6 +166,10 @@ class Archive:
     def frame(self, instance: Instance, number: int) -> Frame:
         """Frame `number`, from 1, as it is stored."""
         return frames.frame_of(self.objects, instance, number)
+
+    def frame_place(self, instance: Instance, number: int) -> Place | None:
+        """Where frame `number`, from 1, lies in the stored object, when it lies there in one piece."""
+        return frames.place_of(instance, number)
 
     def metadata(
         self, scope: Scope, study_instance_uid: str, series_instance_uid: str | None = None, sop_instance_uid: str = ""

@@ -17,6 +17,7 @@ from storage.objects.base import ObjectStore
 _BLOCK = 256 * 1024
 LARGEST_HEADER = 128 * 1024 * 1024
 READ_WHOLE = 4 * 1024 * 1024
+_CHANGED = DEFLATED | {BIG_ENDIAN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,14 @@ class Frame:
 
     data: bytes
     transfer_syntax_uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Bytes of a stored object."""
+
+    offset: int
+    length: int
 
 
 def header_of(objects: ObjectStore, instance: Instance) -> bytes:
@@ -72,6 +81,25 @@ def frame_of(objects: ObjectStore, instance: Instance, number: int) -> Frame:
     else:
         data = objects.get(instance.stored.key, facts.pixel_offset + begin, end - begin)
     return Frame(cut_bits(data, start % 8, bits) if start % 8 or bits % 8 else data, facts.transfer_syntax_uid)
+
+
+def place_of(instance: Instance, number: int) -> Place | None:
+    """Where the frame lies when its stored bytes are the frame: one fragment, or whole native bytes in little endian
+    order. None when it has to be made first, or when there is no such frame."""
+    facts = instance.facts
+    if not 1 <= number <= facts.frames or facts.pixel_offset is None:
+        return None
+    if facts.frame_table:
+        parts = facts.frame_table[number - 1]
+        return Place(*parts[0]) if len(parts) == 1 else None
+    if facts.transfer_syntax_uid in _CHANGED or facts.frame_length is None or facts.pixel_length is None:
+        return None
+    if facts.bits_allocated is None or facts.bits_allocated % 8:
+        return None
+    begin = (number - 1) * facts.frame_length
+    if begin + facts.frame_length > facts.pixel_length:
+        return None
+    return Place(facts.pixel_offset + begin, facts.frame_length)
 
 
 def _native_place(instance: Instance, number: int) -> tuple[int, int]:

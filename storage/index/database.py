@@ -17,6 +17,7 @@ from sqlalchemy.engine import Engine
 
 from storage.errors import StorageFull, StorageUnavailable
 from storage.index import audit, changes
+from storage.index.remembered import Clock, Stamp
 from storage.index.schema import HEAD
 from storage.index.types import POSTGRESQL
 
@@ -33,6 +34,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self._url = sa.make_url(_with_driver(url))
         self._engine = _engine(self._url)
+        self._clock = Clock(self._engine)
 
     @property
     def engine_name(self) -> str:
@@ -64,6 +66,10 @@ class Database:
             audit.flush(connection)
             changes.flush(connection)
 
+    def stamp(self) -> Stamp:
+        """Which state the index is in: nothing was committed between two equal stamps (see remembered.py)."""
+        return self._clock.stamp()
+
     def migrate(self) -> None:
         """Bring the tables to the newest revision; one query when they are already there."""
         if self.revision() == HEAD:
@@ -92,6 +98,7 @@ class Database:
 
     def close(self) -> None:
         """Close every connection; the next use opens new ones."""
+        self._clock.close()
         self._engine.dispose()
 
     def after_fork(self) -> None:

@@ -22,7 +22,7 @@ from storage.index.rows import (
     study_of,
 )
 from storage.index.rows import series_of as _series_value
-from storage.index.types import clean, inserted, now_ms, upsert
+from storage.index.types import among, clean, inserted, now_ms, upsert
 from storage.model.archive import Description, Instance, InstanceKey, Origin, Scope, Series, StoredObject, Study
 from storage.model.reconcile import ConflictEntry, QuarantineEntry
 from storage.model.work import ChangeKind
@@ -38,12 +38,13 @@ __all__ = [
 
 def get(db: Connection, scope: Scope, key: InstanceKey) -> Instance:
     """The instance of exactly this study, series and UID."""
-    statement = (
-        _instances(scope)
-        .where(schema.instance.c.uid == key.sop_instance_uid)
-        .where(schema.series.c.uid == key.series_instance_uid, schema.study.c.uid == key.study_instance_uid)
-    )
-    row = db.execute(statement).first()
+    given = {
+        "sop": key.sop_instance_uid,
+        "series": key.series_instance_uid,
+        "study": key.study_instance_uid,
+        "hospitals": sorted(scope.hospital_ids),
+    }
+    row = db.execute(_ONE, given).first()
     if row is None:
         raise NotFound(f"there is no instance {key.sop_instance_uid}")
     return instance_of(row)
@@ -60,12 +61,10 @@ def find_by_uid(db: Connection, scope: Scope, sop_instance_uid: str) -> Instance
 
 def of_series(db: Connection, scope: Scope, study_instance_uid: str, series_instance_uid: str) -> list[Instance]:
     """The instances of a series by Instance Number, then UID; none when there is no such series."""
-    statement = (
-        _instances(scope)
-        .where(schema.study.c.uid == study_instance_uid, schema.series.c.uid == series_instance_uid)
-        .order_by(schema.study.c.hospital_id, *_BY_NUMBER)
-    )
-    return [instance_of(row) for row in db.execute(statement)]
+    given = {
+        "series": series_instance_uid, "study": study_instance_uid, "hospitals": sorted(scope.hospital_ids)
+    }  # fmt: skip
+    return [instance_of(row) for row in db.execute(_OF_SERIES, given)]
 
 
 def of_study(db: Connection, scope: Scope, study_instance_uid: str) -> list[Instance]:
@@ -254,6 +253,12 @@ def waiting(db: Connection, scope: Scope) -> tuple[int, int]:
 
 _BY_NUMBER = (sa.func.coalesce(schema.instance.c.number, 1 << 40), schema.instance.c.uid)
 _SERIES_ORDER = (sa.func.coalesce(schema.series.c.number, 1 << 40), schema.series.c.uid)
+
+# Made once: making a statement costs more than running it for a single instance.
+_MINE = sa.select(*INSTANCE_COLUMNS).select_from(INSTANCE_TABLES).where(among(schema.study.c.hospital_id, "hospitals"))
+_OF_ONE_SERIES = _MINE.where(schema.study.c.uid == sa.bindparam("study"), schema.series.c.uid == sa.bindparam("series"))
+_ONE = _OF_ONE_SERIES.where(schema.instance.c.uid == sa.bindparam("sop")).order_by(schema.study.c.hospital_id)
+_OF_SERIES = _OF_ONE_SERIES.order_by(schema.study.c.hospital_id, *_BY_NUMBER)
 
 
 def _instances(scope: Scope) -> "sa.Select[Any]":

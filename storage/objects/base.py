@@ -88,6 +88,11 @@ class ObjectStore(Protocol):
         """The file behind the key when there is one on this machine (for sendfile), else None."""
         ...
 
+    def descriptor(self, key: str, end: int) -> int | None:
+        """The file behind the key opened for reading, for sendfile; the caller closes it. None when there is no file on
+        this machine. Raises ObjectMissing, and ObjectCorrupt when it has less than `end` bytes."""
+        ...
+
     def check(self) -> str:
         """Write, read back and delete a small object; a sentence for `doctor`. Raises StorageUnavailable."""
         ...

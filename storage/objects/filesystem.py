@@ -129,6 +129,18 @@ class FilesystemStore:
         path = self._path(key)
         return path if path.is_file() else None
 
+    def descriptor(self, key: str, end: int) -> int | None:
+        with _said(self._root):
+            try:
+                descriptor = os.open(f"{self._root}/{checked_key(key)}", os.O_RDONLY | os.O_CLOEXEC)
+            except (FileNotFoundError, NotADirectoryError):
+                raise ObjectMissing(f"{key} is not in the store") from None
+            size = os.fstat(descriptor).st_size
+            if size < end:
+                os.close(descriptor)
+                raise ObjectCorrupt(f"{key} has {size} bytes, {end} were asked for")
+            return descriptor
+
     def check(self) -> str:
         begun = time.perf_counter()
         key, data = f"check/{os.urandom(16).hex()}", os.urandom(64)

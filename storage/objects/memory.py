@@ -90,6 +90,9 @@ class MemoryStore:
         checked_key(key)
         return None
 
+    def descriptor(self, key: str, end: int) -> int | None:
+        return None
+
     def check(self) -> str:
         with self._lock:
             return f"in memory: {len(self._kept)} objects"

@@ -152,6 +152,9 @@ class S3Store:
         checked_key(key)
         return None
 
+    def descriptor(self, key: str, end: int) -> int | None:
+        return None
+
     def check(self) -> str:
         begun = time.perf_counter()
         key, data = f"check/{os.urandom(16).hex()}", os.urandom(64)

@@ -134,6 +134,14 @@ class StagedStore:
     def local_path(self, key: str) -> Path | None:
         return self._waiting.local_path(key) or self._kept.local_path(key)
 
+    def descriptor(self, key: str, end: int) -> int | None:
+        for place in (self._waiting, self._kept, self._waiting):  # it may move on between two looks
+            try:
+                return place.descriptor(key, end)
+            except ObjectMissing:
+                continue
+        return None
+
     def check(self) -> str:
         """The place that has to take what arrives; whether the final store answers is said by `condition`."""
         if self._limits.strict:

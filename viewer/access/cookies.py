@@ -1,15 +1,15 @@
 """The session cookie: HttpOnly, SameSite=Lax, and on https Secure with the __Host- prefix."""
 
-from flask import Response, request
+from flask import Request, Response, request
 
 PLAIN = "hoichan"
 SECURE = "__Host-hoichan"
 
 
-def read() -> str:
+def read(asked: Request = request) -> str:
     """The secret the browser sent, "" when there is none. Each scheme has its own name, so that plain http can never
     plant a cookie for https."""
-    secret = request.cookies.get(_name(), "")
+    secret = asked.cookies.get(SECURE if asked.is_secure else PLAIN, "")
     return secret if 0 < len(secret) <= 128 else ""
 
 

@@ -4,21 +4,28 @@ A route without `@guard.needs(…)`, `@guard.signed_in` or `@guard.open` stops t
 """
 
 import functools
+import hashlib
+import hmac
+import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, request
+from flask import Flask, Request, Response, request
 from werkzeug.exceptions import MethodNotAllowed
 
 from pacs.config import Config
 from pacs.errors import NotSignedIn
 from storage.errors import NotPermitted
 from storage.index.database import Database
+from storage.index.remembered import Remembered
+from storage.index.types import now_ms
 from storage.model.archive import Origin, Scope
 from storage.model.audit import Actor
 from storage.model.people import Token, User
+from viewer.access import cookies
 from viewer.access import rights as table
 from viewer.access.programs import Programs
 from viewer.access.sessions import Sessions
@@ -26,6 +33,8 @@ from viewer.access.sessions import Sessions
 P = ParamSpec("P")
 R = TypeVar("R")
 
+REMEMBERED = 512  # callers whose account was read just now
+REMEMBERED_SECONDS = 60.0  # … and how long they may go without being read again, though nothing was committed
 PROGRAMS_PATH = "/dicom-web"  # where Authorization headers count; everywhere else only a session does
 SAFE = frozenset({"GET", "HEAD"})
 
@@ -63,6 +72,14 @@ class Caller:
         return self.user.name if self.user else self.token.name if self.token else ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A caller as the index has them, good until a moment of time.monotonic at most."""
+
+    caller: Caller
+    until: float
+
+
 class Guard:
     """Knows the caller of the request at hand; see the module."""
 
@@ -71,6 +88,8 @@ class Guard:
         self.web = config.web
         self.sessions = Sessions(database, config)
         self.programs = Programs(database)
+        self._key = os.urandom(32)
+        self._known: Remembered[bytes, _Known] = Remembered(database.stamp, REMEMBERED)
         self._public_host = urlsplit(config.web.public_url).netloc.casefold()
 
     def open(self, view: Callable[P, R]) -> Callable[P, R]:
@@ -134,7 +153,7 @@ class Guard:
             if response.status_code == 401:
                 response.headers.add("WWW-Authenticate", 'Bearer realm="hoichan"')
                 # A browser would ask for name and password in a window of its own; our pages ask better.
-                if _for_programs() and "Sec-Fetch-Site" not in request.headers:
+                if _for_programs(request) and "Sec-Fetch-Site" not in request.headers:
                     response.headers.add("WWW-Authenticate", 'Basic realm="hoichan", charset="UTF-8"')
             return response
 
@@ -147,35 +166,55 @@ class Guard:
             if (right == "open") != (endpoint in OPEN):
                 raise RuntimeError(f"route {endpoint} is {'' if right == 'open' else 'not '}open; see OPEN in guard.py")
 
-    def _admit(self, right: str) -> None:
-        caller = self._identify()
-        if request.method not in SAFE and caller.session_id:
+    def admitted(self, asked: Request, right: str) -> Caller:
+        """Who asks, with the hospitals where they have the right. Raises NotSignedIn or NotPermitted."""
+        caller = self._identified(asked)
+        if asked.method not in SAFE and caller.session_id:
             self.sessions.check_csrf(caller.csrf)
         hospitals = table.hospitals_with(right, caller.roles)
         if caller.token is not None:
             hospitals = caller.scope.hospital_ids if not right or right in caller.rights else frozenset()
         if not hospitals:
             raise NotPermitted(f"this needs the right {right}")
-        request.environ["hoichan.caller"] = replace(caller, scope=Scope(hospitals))
+        return caller if caller.scope.hospital_ids == hospitals else replace(caller, scope=Scope(hospitals))
 
-    def _identify(self) -> Caller:
-        """The caller by bearer token or password (programs, under /dicom-web only) or by session cookie."""
-        authorization = request.headers.get("Authorization", "")
-        if authorization and _for_programs():
-            user, token = self.programs.identify(authorization, self.address())
-            if token is not None:
-                rights = table.TOKEN_SCOPES.get(token.scope, frozenset())
-                caller = Caller(None, token, (), rights, Scope(frozenset({token.hospital_id})))
-            else:
-                caller = _of_user(user)
-        else:
-            signed_in = self.sessions.current()
-            if signed_in is None:
-                raise NotSignedIn("sign in first")
-            session, user = signed_in
-            caller = replace(_of_user(user), csrf=session.csrf, session_id=session.id)
-        request.environ["hoichan.caller"] = caller
-        return caller
+    def _admit(self, right: str) -> None:
+        request.environ["hoichan.caller"] = self.admitted(request, right)
+
+    def _identify(self) -> None:
+        request.environ["hoichan.caller"] = self._identified(request)
+
+    def _identified(self, asked: Request) -> Caller:
+        """The caller by bearer token or password (programs, under /dicom-web only) or by session cookie. The account
+        is not read again while nothing was committed: a sign-out or a changed role is a commit."""
+        authorization = asked.headers.get("Authorization", "") if _for_programs(asked) else ""
+        secret = authorization or cookies.read(asked)
+        if not secret:
+            raise NotSignedIn("sign in first")
+        stamp = self.database.stamp()
+        key = hmac.digest(self._key, f"{bool(authorization)} {secret}".encode(errors="surrogatepass"), hashlib.sha256)
+        known = self._known.known(key, stamp)
+        if known is not None and time.monotonic() < known.until:
+            return known.caller
+        known = self._program(asked, authorization) if authorization else self._person(asked)
+        self._known.keep(key, known, stamp)
+        return known.caller
+
+    def _program(self, asked: Request, authorization: str) -> _Known:
+        user, token = self.programs.identify(authorization, self.sessions.address(asked))
+        until = time.monotonic() + REMEMBERED_SECONDS
+        if token is None:
+            return _Known(_of_user(user), until)
+        rights = table.TOKEN_SCOPES.get(token.scope, frozenset())
+        return _Known(Caller(None, token, (), rights, Scope(frozenset({token.hospital_id}))), until)
+
+    def _person(self, asked: Request) -> _Known:
+        signed_in = self.sessions.current(asked)
+        if signed_in is None:
+            raise NotSignedIn("sign in first")
+        session, user = signed_in
+        caller = replace(_of_user(user), csrf=session.csrf, session_id=session.id)
+        return _Known(caller, time.monotonic() + (self.sessions.unchanged_until(session) - now_ms()) / 1000)
 
     def _check_origin(self) -> None:
         """State changes come from our own pages, or from programs, which send no Origin."""
@@ -189,8 +228,8 @@ class Guard:
             raise NotPermitted("this request was made by a page of another site")
 
 
-def _for_programs() -> bool:
-    return request.path == PROGRAMS_PATH or request.path.startswith(PROGRAMS_PATH + "/")
+def _for_programs(asked: Request) -> bool:
+    return asked.path == PROGRAMS_PATH or asked.path.startswith(PROGRAMS_PATH + "/")
 
 
 def _of_user(user: User | None) -> Caller:

@@ -3,7 +3,7 @@
 import ipaddress
 from typing import Any
 
-from flask import Response, jsonify, request
+from flask import Request, Response, jsonify, request
 
 from pacs.config import Config
 from pacs.errors import NotSignedIn
@@ -34,9 +34,9 @@ class Sessions:
         self._idle_ms = config.web.session_idle_minutes * 60_000
         self._absolute_ms = config.web.session_absolute_hours * 3_600_000
 
-    def current(self) -> tuple[Session, User] | None:
-        """The session and user of the request at hand, or None."""
-        secret = cookies.read()
+    def current(self, asked: Request = request) -> tuple[Session, User] | None:
+        """The session and user of a request, by default the one at hand, or None."""
+        secret = cookies.read(asked)
         return self.of(kept(secret)) if secret else None
 
     def of(self, session_id: str) -> tuple[Session, User] | None:
@@ -47,6 +47,10 @@ class Sessions:
             with self._database.writing() as db:
                 store.touch_session(db, session_id)
         return found
+
+    def unchanged_until(self, session: Session) -> int:
+        """Until when (UTC milliseconds) the session neither ends nor has to be noted as used again."""
+        return min(session.seen_at + TOUCH_MS, session.seen_at + self._idle_ms, session.created_at + self._absolute_ms)
 
     def lasts(self, session_id: str) -> bool:
         """Whether the session still stands, without using it."""
@@ -144,11 +148,11 @@ class Sessions:
                 return hospital
         raise NotFound("there is no such hospital")
 
-    def address(self) -> str:
-        """Where the request comes from. A proxy on this machine is believed when a public URL says there is one."""
-        address = request.remote_addr or ""
+    def address(self, asked: Request = request) -> str:
+        """Where a request comes from. A proxy on this machine is believed when a public URL says there is one."""
+        address = asked.remote_addr or ""
         if self._config.web.public_url and _is_loopback(address):
-            reported = request.headers.get("X-Forwarded-For", "").split(",")[-1].strip()
+            reported = asked.headers.get("X-Forwarded-For", "").split(",")[-1].strip()
             return reported if _is_address(reported) else address
         return address
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from flask import Response
 
 from pacs.archive import Archive
-from pacs.pixels.syntaxes import DECODABLE, ENCODABLE, IMPLICIT, JPEG_BASELINE, NATIVE
+from pacs.pixels.syntaxes import DECODABLE, DEFLATED, ENCODABLE, IMPLICIT, JPEG_BASELINE, NATIVE
 from storage.errors import NotFound
 from storage.model.archive import Instance
 from viewer.dicomweb.media_types import EXPLICIT, FRAME_TYPES, OCTETS, Offer, accepted, choose
@@ -17,6 +17,7 @@ from viewer.errors import InvalidRequest
 
 _NUMBERS = re.compile(r"[0-9]{1,9}(,[0-9]{1,9})*", re.ASCII)
 _MOST_FRAMES = 10_000
+_LITTLE = frozenset({IMPLICIT, EXPLICIT, DEFLATED})
 # What no transfer syntax in Accept means for each type, when that is not what is stored (Table 8.7.3-5)
 _DEFAULTS = {
     "1.2.840.10008.1.2.4.70",
@@ -29,9 +30,9 @@ _DEFAULTS = {
 
 def retrieve_frames(archive: Archive, instance: Instance, numbers: Sequence[int], address: str) -> Response:
     """The frames of these numbers, from 1, as the client accepts them."""
-    choice = choose(accepted(), offers_of(instance), single=len(numbers) == 1)
+    choice = choose(accepted(), offers_of(instance.facts.transfer_syntax_uid), single=len(numbers) == 1)
     offer = choice.offer
-    etag = _etag(instance, numbers, offer, address if choice.multipart else "")
+    etag = etag_of(instance, numbers, offer, address if choice.multipart else "")
     unchanged = not_modified(etag, IMMUTABLE)
     if unchanged is not None:
         return _varying(unchanged)
@@ -56,9 +57,8 @@ def retrieve_frames(archive: Archive, instance: Instance, numbers: Sequence[int]
     return _varying(validated(response, etag, IMMUTABLE))
 
 
-def offers_of(instance: Instance) -> list[Offer]:
-    """How a frame of the instance can be had, best first."""
-    stored = instance.facts.transfer_syntax_uid
+def offers_of(stored: str) -> list[Offer]:
+    """How a frame that is stored in this transfer syntax can be had, best first."""
     if stored in NATIVE:
         # implicit and explicit little endian have the same pixels; those of big endian are decoded to them
         offers = [Offer(OCTETS, EXPLICIT, stored=True), Offer(OCTETS, IMPLICIT, usual=False)]
@@ -75,7 +75,7 @@ def offers_of(instance: Instance) -> list[Offer]:
 def encoded(archive: Archive, instance: Instance, number: int, transfer_syntax: str) -> bytes:
     """One frame in the transfer syntax; stored bytes where they already are that."""
     frame = archive.frame(instance, number)
-    if frame.transfer_syntax_uid == transfer_syntax or _same_pixels(instance, transfer_syntax):
+    if is_stored_as(frame.transfer_syntax_uid, transfer_syntax):
         return frame.data
     header = archive.header(instance)
     if transfer_syntax in NATIVE:
@@ -102,9 +102,9 @@ def check_numbers(instance: Instance, numbers: Sequence[int]) -> None:
             raise NotFound(f"there is no frame {number}, the instance has {instance.facts.frames}")
 
 
-def _same_pixels(instance: Instance, transfer_syntax: str) -> bool:
-    little = {IMPLICIT, EXPLICIT, "1.2.840.10008.1.2.1.99"}
-    return instance.facts.transfer_syntax_uid in little and transfer_syntax in little
+def is_stored_as(stored: str, transfer_syntax: str) -> bool:
+    """Whether the stored bytes of a frame are what the transfer syntax has for it."""
+    return stored == transfer_syntax or (stored in _LITTLE and transfer_syntax in _LITTLE)
 
 
 def _stored_size(instance: Instance, number: int) -> int | None:
@@ -114,7 +114,8 @@ def _stored_size(instance: Instance, number: int) -> int | None:
     return facts.frame_length
 
 
-def _etag(instance: Instance, numbers: Sequence[int], offer: Offer, address: str) -> str:
+def etag_of(instance: Instance, numbers: Sequence[int], offer: Offer, address: str) -> str:
+    """The strong validator of these frames in this form; `address` is part of a multipart body."""
     what = f"{instance.stored.sha256} {','.join(map(str, numbers))} {offer.type} {offer.transfer_syntax} {address}"
     return hashlib.sha256(what.encode()).hexdigest()[:32]
 

@@ -35,15 +35,22 @@ def multipart_response(type: str, parts: Iterable[Part], etag: str = "") -> Resp
     Parts that come from a generator are taken one at a time while sending. The boundary is made of `etag`, a hash of
     what is sent and so nothing it could contain: the same answer has the same bytes, as a strong validator says.
     """
-    boundary = f"hc-{hashlib.sha256((etag or os.urandom(16).hex()).encode()).hexdigest()[:40]}"
+    boundary = _boundary(etag)
     known = list(parts) if isinstance(parts, list | tuple) else None
     written = _written(boundary, parts if known is None else known)
     response = Response(_in_large_pieces(written), direct_passthrough=True)
-    response.headers["Content-Type"] = f'multipart/related; type="{type}"; boundary={boundary}'
+    response.headers["Content-Type"] = _content_type(type, boundary)
     if known is not None and all(part.size is not None for part in known):
         framing = sum(len(_head(boundary, part)) + 2 for part in known)
         response.content_length = framing + sum(part.size or 0 for part in known) + len(_tail(boundary))
     return response
+
+
+def framing(type: str, part_type: str, size: int, location: str, etag: str) -> tuple[str, bytes, bytes]:
+    """Content-Type, and what stands before and after the only part, as `multipart_response` writes it."""
+    boundary = _boundary(etag)
+    head = _head(boundary, Part(part_type, tuple, size, location))
+    return _content_type(type, boundary), head, b"\r\n" + _tail(boundary)
 
 
 def blocks(stream: BinaryIO) -> Iterator[bytes]:
@@ -51,6 +58,14 @@ def blocks(stream: BinaryIO) -> Iterator[bytes]:
     with stream:
         while data := stream.read(BLOCK):
             yield data
+
+
+def _boundary(etag: str) -> str:
+    return f"hc-{hashlib.sha256((etag or os.urandom(16).hex()).encode()).hexdigest()[:40]}"
+
+
+def _content_type(type: str, boundary: str) -> str:
+    return f'multipart/related; type="{type}"; boundary={boundary}'
 
 
 def _written(boundary: str, parts: Iterable[Part]) -> Iterator[bytes]:

@@ -275,3 +275,19 @@ def test_only_files_have_a_path(store: ObjectStore) -> None:
     else:
         assert path is None
     assert store.local_path(key_of(b"y")) is None
+
+
+def test_a_descriptor_is_the_file_itself_and_is_checked(store: ObjectStore, spooled: Spooled) -> None:
+    data = os.urandom(5000)
+    store.put(key_of(data), spooled(data), sha256(data))
+    descriptor = store.descriptor(key_of(data), 5000)
+    if descriptor is None:
+        assert store.local_path(key_of(data)) is None
+        return
+    assert os.pread(descriptor, 100, 4950) == data[4950:]
+    os.close(descriptor)
+    with pytest.raises(ObjectCorrupt):
+        store.descriptor(key_of(data), 5001)
+    if isinstance(store, FilesystemStore):
+        with pytest.raises(ObjectMissing):
+            store.descriptor(key_of(b"other"), 1)

@@ -1,0 +1,128 @@
+"""A light HTTP/1.1 client: many kept-alive connections in one thread, bodies read and thrown away.
+
+Python's own client costs as much as a fast server does and would be what is measured. This one reads into one buffer
+and only looks at the status line and Content-Length (or the end of a chunked body).
+"""
+
+import re
+import selectors
+import socket
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from urllib.parse import urlsplit
+
+from bench.targets import Target
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_BUFFER = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What a run of equal requests came to."""
+
+    per_second: float
+    p50_ms: float
+    p95_ms: float
+    bytes_per_second: float
+
+
+class _Connection:
+    """One request at a time on a kept-alive connection."""
+
+    def __init__(self, target: Target, accept: str) -> None:
+        parts = urlsplit(target.web)
+        self.root = parts.path
+        authorization = f"Authorization: {target.authorization}\r\n" if target.authorization else ""
+        self.head = f"Host: {parts.netloc}\r\nAccept: {accept}\r\n{authorization}\r\n"
+        self.socket = socket.create_connection((parts.hostname or "", parts.port or 80), timeout=120)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.begun = 0.0
+        self.received = 0
+        self.size: int | None = None  # of the whole answer, once the head is read
+        self.chunked = False
+        self.early = b""
+
+    def ask(self, path: str) -> None:
+        self.begun = time.perf_counter()
+        self.received, self.size, self.early = 0, None, b""
+        self.socket.sendall(f"GET {self.root}{path} HTTP/1.1\r\n{self.head}".encode())
+
+    def read(self, buffer: memoryview) -> bool:
+        """Read what is there; whether the answer is complete. RuntimeError for anything but success."""
+        count = self.socket.recv_into(buffer)
+        if not count:
+            raise RuntimeError("the server closed the connection")
+        self.received += count
+        if self.size is None and not self._head_read(bytes(buffer[: min(count, 4096)])):
+            return False
+        if self.chunked:
+            return bytes(buffer[max(0, count - 5) : count]) == b"0\r\n\r\n"
+        assert self.size is not None
+        return self.received >= self.size
+
+    def _head_read(self, piece: bytes) -> bool:
+        self.early += piece
+        end = self.early.find(b"\r\n\r\n")
+        if end < 0:
+            return False
+        head = self.early[: end + 2]
+        if head[9:12] not in (b"200", b"206"):
+            raise RuntimeError(f"status {head[9:12].decode()}")
+        found = _LENGTH.search(head)
+        self.chunked = found is None
+        self.size = end + 4 + (int(found[1]) if found else 0)
+        return True
+
+
+def rate(target: Target, paths: Sequence[str], accept: str, clients: int, seconds: float) -> Rate:
+    """Ask for the paths in turn over `clients` connections for so long."""
+    selector = selectors.DefaultSelector()
+    buffer = memoryview(bytearray(_BUFFER))
+    following: Iterator[str] = cycle(paths)
+    took: list[float] = []
+    amount = 0
+    connections = [_Connection(target, accept) for _ in range(clients)]
+    began = time.perf_counter()
+    end = began + seconds
+    for connection in connections:
+        selector.register(connection.socket, selectors.EVENT_READ, connection)
+        connection.ask(next(following))
+    busy = clients
+    while busy:
+        for key, _ in selector.select(120):
+            connection = key.data
+            if not connection.read(buffer):
+                continue
+            now = time.perf_counter()
+            took.append(now - connection.begun)
+            amount += connection.received
+            if now < end:
+                connection.ask(next(following))
+            else:
+                busy -= 1
+    whole = time.perf_counter() - began
+    for connection in connections:
+        connection.socket.close()
+    took.sort()
+    return Rate(
+        len(took) / whole,
+        1000 * statistics.median(took),
+        1000 * took[min(len(took) - 1, len(took) * 95 // 100)],
+        amount / whole,
+    )
+
+
+def drained(target: Target, path: str, accept: str) -> tuple[int, float]:
+    """Bytes and seconds of one answer that is read and thrown away."""
+    connection = _Connection(target, accept)
+    buffer = memoryview(bytearray(_BUFFER))
+    connection.ask(path)
+    while not connection.read(buffer):
+        pass
+    seconds = time.perf_counter() - connection.begun
+    connection.socket.close()
+    return connection.received, seconds

@@ -1,0 +1,58 @@
+"""Bodies of which most is a part of a file: the web server sends that part without bringing it into Python.
+
+Any WSGI server can send one by iterating; our worker (viewer/serve.py) recognises it and uses sendfile(2).
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+
+SENDS_FILES = "hoichan.sends_files"
+"""Set in the environ by a server that takes the headers of a FileBody from itself: start_response is not called then,
+and the values, which the application made, are not looked at again."""
+
+_BLOCK = 1 << 18
+
+
+class FileBody:
+    """`head`, then `length` bytes of an open file from `offset` on, then `tail`. Owns the descriptor.
+
+    `headers` are those of the whole answer, a 200; `sent` is called once it is sent or given up.
+    """
+
+    def __init__(self, descriptor: int, offset: int, length: int, head: bytes = b"", tail: bytes = b"") -> None:
+        self.headers: Sequence[tuple[str, str]] = ()
+        self.sent: Callable[[], None] = _nothing
+        self.descriptor = descriptor
+        self.offset = offset
+        self.length = length
+        self.head = head
+        self.tail = tail
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole body."""
+        return len(self.head) + self.length + len(self.tail)
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self.head:
+            yield self.head
+        at, end = self.offset, self.offset + self.length
+        while at < end:
+            data = os.pread(self.descriptor, min(_BLOCK, end - at), at)
+            if not data:
+                raise OSError("the file has become shorter")
+            at += len(data)
+            yield data
+        if self.tail:
+            yield self.tail
+
+    def close(self) -> None:
+        """Let go of the file; a WSGI server calls this once the body is sent or given up."""
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+            self.sent()
+
+
+def _nothing() -> None:
+    """When nobody wants to know."""
