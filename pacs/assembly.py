@@ -15,6 +15,7 @@ from storage.model.archive import Hospital
 from storage.model.people import Peer
 from storage.objects.base import ObjectStore
 from storage.objects.open import open_store
+from storage.objects.room import Room
 from storage.objects.settling import GB, Limits
 
 
@@ -59,7 +60,18 @@ def open_archive(config: Config) -> Archive:
         objects=open_objects(config),
         spool=config.spool,
         codecs=Codecs(config.codec_socket),
+        room=room_of(config),
     )
+
+
+def room_of(config: Config) -> Room:
+    """The disks this configuration writes to."""
+    folders = [config.data, config.spool]
+    if config.objects_url.startswith("file:"):
+        folders.append(Path(unquote(urlsplit(config.objects_url).path)))
+    if config.index_url.startswith("sqlite:///"):
+        folders.append(Path(config.index_url.removeprefix("sqlite:///")).parent)
+    return Room(folders, config.objects.keep_free_mb * 1_000_000)
 
 
 def open_objects(config: Config) -> ObjectStore:
@@ -88,7 +100,7 @@ def _limits(objects: ObjectsConfig) -> Limits:
         keep_bytes=objects.keep_gb * GB,
         threads=objects.upload_threads,
         bytes_per_second=objects.upload_mbit * 125_000,
-        reserve_bytes=2 * objects.keep_free_mb * 1_000_000,
+        keep_free=objects.keep_free_mb * 1_000_000,
     )
 
 

@@ -28,6 +28,7 @@ from storage.index.database import Database
 from storage.model.archive import Description, Instance, InstanceKey, Origin, Outcome, Scope, Series
 from storage.model.query import Found, Query
 from storage.objects.base import ObjectStore, derived_key
+from storage.objects.room import Room
 
 log = logging.getLogger(__name__)
 
@@ -58,11 +59,13 @@ class Archive:
         spool: Path,
         codecs: Codecs | None = None,
         clock: Callable[[], int] = now_ms,
+        room: Room | None = None,
     ) -> None:
         self.database = database
         self.objects = objects
         self.spool = spool
         self.clock = clock
+        self.room = room or Room()
         self._codecs = codecs
         self._known = KnownInstances(database)
         self._committer = Committer(database, objects, partial(compare.same_content, objects, codecs))
@@ -75,7 +78,9 @@ class Archive:
         return self._codecs
 
     def receive(self, origin: Origin) -> Incoming:
-        """A spool file for an object that is arriving; a context manager."""
+        """A spool file for an object that is arriving; a context manager. Raises StorageFull when the disk is so short
+        of room that nothing more is taken."""
+        self.room.must_have()
         return Incoming(self.spool, origin)
 
     def store(self, incoming: Incoming, expect: Expected | None = None) -> Outcome:
@@ -281,6 +286,8 @@ def _read(path: Path) -> tuple[Description | None, str]:
         return None, str(error)
     except StorageUnavailable:
         raise
+    except OSError as error:  # the disk is at fault, not the object
+        raise spool.said(error) from error
     except Exception as error:  # a mistake of ours must not lose what was sent: it is kept, and the mistake is seen
         log.exception("an object could not be described")
         return None, f"reading it failed ({type(error).__name__})"

@@ -57,6 +57,10 @@ def _run(arguments: argparse.Namespace, config: Config) -> int:
         if arguments.action == "verify":
             return run_verify(config, arguments.file)
         return run_export(config, arguments.hospital)
+    if arguments.command == "storage":
+        from pacs.command.doctor import run_recheck
+
+        return run_recheck(config)
     from pacs.command import registry
 
     return registry.run(config, arguments)
@@ -100,6 +104,11 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("file", nargs="?", type=Path, metavar="FILE", help="an export to check instead of the index")
     export = command("export", "print the audit log as JSON lines that can be checked anywhere", auditing)
     export.add_argument("--hospital", metavar="CODE", help="tell only what concerns this hospital")
+    command(
+        "recheck",
+        "after a disk failed to make something durable and you have looked at it: try it, and take objects again",
+        group("storage", "where the objects are"),
+    )
     _people(command, group)
     _neighbours(command, group)
     return parser

@@ -44,6 +44,13 @@ def run_doctor(config: Config) -> int:
     return int(worst)
 
 
+def run_recheck(config: Config) -> int:
+    """Try the disk again after an fsync failed on it; what was stored shortly before is read back."""
+    configure_logging("error", config.log.format)
+    print(open_objects(config).recheck())
+    return 0
+
+
 def examine(config: Config) -> Iterator[Finding]:
     """All findings, in the order a start meets them."""
     checks: list[tuple[str, Callable[[Config], Finding]]] = [

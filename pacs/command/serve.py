@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
-from pacs.assembly import open_archive, prepare
+from pacs.assembly import open_archive, open_objects, prepare
 from pacs.command.supervisor import Part, Supervisor
 from pacs.config import Config
 from pacs.logs import configure_logging
@@ -31,6 +31,7 @@ def serve(config: Config) -> int:
     make_folders(config)
     with only_server(config):
         check_ports(config)
+        look_at_disk_again(config)
         fresh = prepare(config)
         from viewer.access.setup import create_setup_link
 
@@ -53,6 +54,13 @@ def make_folders(config: Config) -> None:
             f"the data folder {config.data.resolve()} cannot be made ({error.strerror}). "
             "Name another one: HOICHAN_DATA=/path hoichan serve"
         ) from error
+
+
+def look_at_disk_again(config: Config) -> None:
+    """A start is a look at the disk: what an fsync that failed stopped goes on, if all is well."""
+    objects = open_objects(config)
+    if objects.condition().trouble == "sync-failed":
+        log.warning("%s", objects.recheck())
 
 
 def check_ports(config: Config) -> None:

@@ -15,6 +15,7 @@ class Condition:
     - "unreachable"   the final store does not answer; what arrives waits on this machine
     - "waiting-full"  so much waits that nothing more is taken
     - "sync-failed"   the disk refused to make something durable; nothing is taken until somebody has looked at it
+    - "disk"          the folder where objects wait cannot be read
     - "stuck"         some objects cannot be brought to the final store
     """
 
@@ -78,6 +79,11 @@ class ObjectStore(Protocol):
     def settle(self, most: int = 16) -> int:
         """Bring up to `most` objects, oldest first, from where they wait to their final store; how many came there.
         A background job calls this again and again. Nothing to do where there is only one place."""
+        ...
+
+    def recheck(self) -> str:
+        """Somebody has looked at the disk after an fsync failed: try it, read back what was stored shortly before, and
+        take new objects again; a sentence. Raises StorageUnavailable or ObjectCorrupt when it is not well."""
         ...
 
     def condition(self) -> Condition:

@@ -9,6 +9,7 @@ import hashlib
 import io
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -22,12 +23,14 @@ from storage.objects.base import Condition
 from storage.objects.names import checked_key, checked_prefix, is_key, sha256_of_key
 from storage.objects.streams import FileRange
 from storage.objects.threads import Threads
+from storage.objects.trust import Trust
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _COPY = 1 << 20
 _HALF_DONE = ".tmp"  # no key has a part that starts with a dot
 _HALF_DONE_S = 24 * 3600
+_RECHECKED_S = 3600  # what was stored so long before an fsync failed is read back when the disk is looked at again
 
 
 class FilesystemStore:
@@ -37,6 +40,7 @@ class FilesystemStore:
         self._root = root.absolute()
         self._half_done = self._root / _HALF_DONE
         self._durable_folders: set[str] = set()
+        self._trust = Trust(self._root)
         self._threads = Threads(sync_threads, "fsync")
 
     def put(self, key: str, source: Path, sha256: str, *, consume: bool = False) -> StoredObject:
@@ -44,7 +48,11 @@ class FilesystemStore:
 
     def put_many(self, items: list[tuple[str, Path, str]], *, consume: bool = False) -> list[StoredObject]:
         """One round: synchronise all files, link them, synchronise each folder once, then let go of the sources."""
-        with _said(self._root):
+        self._trust.must_hold()
+        return self._put_many(items, consume=consume)
+
+    def _put_many(self, items: list[tuple[str, Path, str]], *, consume: bool) -> list[StoredObject]:
+        with _said(self._root, self._trust):
             self._make_durable(str(self._root))
             targets = [f"{self._root}/{checked_key(key)}" for key, _, _ in items]
             device = os.stat(self._root).st_dev if consume else None
@@ -63,11 +71,19 @@ class FilesystemStore:
 
     def put_bytes(self, key: str, data: bytes) -> StoredObject:
         checked_key(key)
-        with _said(self._root):
+        self._trust.must_hold()
+        return self._put_bytes(key, data)
+
+    def _put_bytes(self, key: str, data: bytes) -> StoredObject:
+        with _said(self._root, self._trust):
             descriptor, name = self._new_file()
-            with open(descriptor, "wb") as file:
-                file.write(data)
-        return self.put(key, Path(name), hashlib.sha256(data).hexdigest(), consume=True)
+            try:
+                with open(descriptor, "wb") as file:
+                    file.write(data)
+            except BaseException:
+                Path(name).unlink(missing_ok=True)
+                raise
+        return self._put_many([(key, Path(name), hashlib.sha256(data).hexdigest())], consume=True)[0]
 
     def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         with self._opened(key) as descriptor:
@@ -123,11 +139,30 @@ class FilesystemStore:
         return 0
 
     def condition(self) -> Condition:
-        return Condition()
+        lost = self._trust.lost
+        return Condition(trouble="sync-failed", detail=lost) if lost else Condition()
+
+    def recheck(self) -> str:
+        lost = self._trust.lost
+        self._try()
+        if not lost:
+            return f"{self._root}: nothing was wrong"
+        self._durable_folders.clear()
+        read = 0
+        since = (self._trust.lost_at() - _RECHECKED_S) * 1000
+        for stored in self.keys():
+            if stored.stored_at >= since:
+                self._drop_from_memory(stored.key)
+                self.verified(stored.key)
+                read += 1
+        self._trust.restore()
+        return f"{self._root}: taken again; {read} objects of the hour before and since were read back"
 
     def local_path(self, key: str) -> Path | None:
         path = self._path(key)
-        return path if path.is_file() else None
+        with suppress(OSError):  # who reads it will hear why it cannot be read
+            return path if path.is_file() else None
+        return None
 
     def descriptor(self, key: str, end: int) -> int | None:
         with _said(self._root):
@@ -143,18 +178,27 @@ class FilesystemStore:
 
     def check(self) -> str:
         begun = time.perf_counter()
-        key, data = f"check/{os.urandom(16).hex()}", os.urandom(64)
-        self.put_bytes(key, data)
-        try:
-            if self.get(key) != data:
-                raise StorageUnavailable(f"{self._root} gave back other bytes than it was given")
-        finally:
-            self.delete(key)
+        self._trust.must_hold()
+        self._try()
         with _said(self._root):
             free = shutil.disk_usage(self._root).free
             self._sweep_half_done()
         ms = (time.perf_counter() - begun) * 1000
         return f"{self._root}: wrote, read back and deleted an object in {ms:.0f} ms; {free / 1e9:.1f} GB free"
+
+    def _try(self) -> None:
+        key, data = f"check/{os.urandom(16).hex()}", os.urandom(64)
+        self._put_bytes(key, data)
+        try:
+            if self.get(key) != data:
+                raise StorageUnavailable(f"{self._root} gave back other bytes than it was given")
+        finally:
+            self.delete(key)
+
+    def _drop_from_memory(self, key: str) -> None:
+        """So that reading asks the disk."""
+        with self._opened(key) as descriptor:
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
     def _path(self, key: str) -> Path:
         return self._root / checked_key(key)
@@ -168,7 +212,7 @@ class FilesystemStore:
                 status = os.fstat(descriptor)
                 if status.st_dev == device:
                     os.fchmod(descriptor, 0o444)
-                    os.fsync(descriptor)
+                    _fsync(descriptor)
                     return str(source), status
             finally:
                 os.close(descriptor)
@@ -187,7 +231,7 @@ class FilesystemStore:
                 if digest.hexdigest() != sha256:
                     raise ObjectCorrupt(f"{source.name} does not have the SHA-256 {sha256}")
                 os.fchmod(copy.fileno(), 0o444)
-                os.fsync(copy.fileno())
+                _fsync(copy.fileno())
                 return name, os.fstat(copy.fileno())
         except BaseException:
             Path(name).unlink(missing_ok=True)
@@ -221,13 +265,23 @@ class FilesystemStore:
             return
         folder = Path(name)
         ours = [path for path in (folder, *folder.parents) if path.is_relative_to(self._root) and path != self._root]
-        entries = [path for path in ours if str(path) not in self._durable_folders]
-        entries += [path for path in (self._root, *self._root.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
-        for path in entries:  # also those that another process made: it may not have come to this line yet
-            _synchronise(path.parent)
+        if str(self._root) not in self._durable_folders:
+            self._make_root_durable()
+        for path in ours:  # also those that another process made: it may not have come to this line yet
+            if str(path) not in self._durable_folders:
+                _synchronise(path.parent)
         self._durable_folders.update(str(path) for path in ours)
         self._durable_folders.add(name)
+
+    def _make_root_durable(self) -> None:
+        """The root and the folders it lies in, once in a process, whoever made them: as far up as the same disk goes
+        and we may look."""
+        device = os.stat(self._root).st_dev
+        for folder in self._root.parents:
+            if os.stat(folder).st_dev != device or not os.access(folder, os.R_OK):
+                return
+            _synchronise(folder)
 
     @contextmanager
     def _opened(self, key: str) -> Iterator[int]:
@@ -272,12 +326,18 @@ class FilesystemStore:
                 file.unlink(missing_ok=True)
 
 
+class _NotDurable(OSError):
+    """An fsync failed."""
+
+
 @contextmanager
-def _said(root: Path) -> Iterator[None]:
-    """What the operating system reports, in our words."""
+def _said(root: Path, trust: Trust | None = None) -> Iterator[None]:
+    """What the operating system reports, in our words. A failed fsync of a put ends the trust in the disk."""
     try:
         yield
     except OSError as error:
+        if trust is not None and isinstance(error, _NotDurable):
+            trust.lose(error)
         if error.errno in _FULL:
             raise StorageFull(f"no room left in {root} ({os.strerror(error.errno)})") from error
         raise StorageUnavailable(f"{root} cannot be used: {error.strerror or type(error).__name__}") from error
@@ -317,6 +377,17 @@ def _unlink(files: Iterable[str]) -> None:
             os.unlink(file)
 
 
+def _fsync(descriptor: int) -> None:
+    """Raises OSError for a file that has no room, which is then not linked and not believed again, and _NotDurable for
+    everything else."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno in _FULL and not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise
+        raise _NotDurable(error.errno, error.strerror) from error
+
+
 def _folder(path: str) -> str:
     return path.rpartition("/")[0]
 
@@ -324,7 +395,7 @@ def _folder(path: str) -> str:
 def _synchronise(folder: Path | str) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(descriptor)
+        _fsync(descriptor)
     finally:
         os.close(descriptor)
 

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from storage.errors import StorageUnavailable
 from storage.objects.names import is_key
 
 _RACY_NS = 2_000_000_000  # a folder that changed so lately may change again within the same tick of its time
@@ -35,10 +36,14 @@ class Listing:
         self._known: dict[str, _Folder] = {}
 
     def read(self) -> list[Entry]:
-        """Every object, oldest first. Costs one look at each folder, and reads those that changed."""
+        """Every object, oldest first. Costs one look at each folder, and reads those that changed. Raises
+        StorageUnavailable."""
         found: list[Entry] = []
         known: dict[str, _Folder] = {}
-        self._read("", found, known)
+        try:
+            self._read("", found, known)
+        except OSError as error:
+            raise StorageUnavailable(f"{self._root} cannot be read: {error.strerror}") from error
         self._known = known
         return sorted(found)
 

@@ -83,6 +83,9 @@ class MemoryStore:
     def settle(self, most: int = 16) -> int:
         return 0
 
+    def recheck(self) -> str:
+        return self.check()
+
     def condition(self) -> Condition:
         return Condition()
 

@@ -176,6 +176,9 @@ class S3Store:
     def settle(self, most: int = 0) -> int:
         return 0
 
+    def recheck(self) -> str:
+        return self.check()
+
     def condition(self) -> Condition:
         if self._breaker.open:
             return Condition(trouble="unreachable", detail=f"{self._place} does not answer")

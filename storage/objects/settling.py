@@ -4,7 +4,6 @@ import hashlib
 import json
 import logging
 import os
-import shutil
 import threading
 import time
 from collections import deque
@@ -15,6 +14,7 @@ from storage.errors import ObjectCorrupt, StorageUnavailable
 from storage.objects.base import Condition, ObjectStore
 from storage.objects.listing import Entry, Listing
 from storage.objects.names import sha256_of_key
+from storage.objects.room import Room
 from storage.objects.threads import Threads
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class Limits:
     keep_bytes: int = 50 * GB
     threads: int = 4
     bytes_per_second: int = 0  # 0: as fast as it goes
-    reserve_bytes: int = 0  # kept copies make room before the disk has less than this
+    keep_free: int = 0  # what the disk must have free (see Room); kept copies make room before twice that is passed
 
 
 class Settling:
@@ -51,6 +51,7 @@ class Settling:
         self._folder = folder
         self._final = final
         self._limits = limits
+        self._room = Room([folder], limits.keep_free)
         self._waiting = Listing(folder / "waiting")
         self._kept = Listing(folder / "kept")
         self._threads = Threads(limits.threads, "settle")
@@ -95,7 +96,10 @@ class Settling:
             if time.monotonic() - self._counted_at < LOOK_S:
                 return condition
             self._counted_at = time.monotonic()
-            noted = self._counted()
+            try:
+                noted = self._counted()
+            except StorageUnavailable as error:
+                noted = replace(condition, trouble="disk", detail=str(error))
         self._read = time.monotonic(), noted
         return noted
 
@@ -167,21 +171,21 @@ class Settling:
 
     def _trim(self) -> None:
         """Free kept copies: those kept long enough, then the oldest while they are too many or the disk is short."""
-        if time.monotonic() - self._trimmed_at < TRIM_S and not self._short(0):
+        if time.monotonic() - self._trimmed_at < TRIM_S and not self._short():
             return
         self._trimmed_at = time.monotonic()
         kept = sorted(self._kept.read(), key=lambda entry: entry.since)
         count, size = len(kept), sum(entry.size for entry in kept)
         for entry in kept:
             old = time.time() - entry.since > self._limits.keep_seconds
-            if not old and size <= self._limits.keep_bytes and not self._short(0):
+            if not old and size <= self._limits.keep_bytes and not self._short():
                 break
             (self._folder / "kept" / entry.key).unlink(missing_ok=True)
             count, size = count - 1, size - entry.size
         self._now = replace(self._now, kept=count, kept_bytes=size)
 
-    def _short(self, more: int) -> bool:
-        return shutil.disk_usage(self._folder).free - more < self._limits.reserve_bytes
+    def _short(self) -> bool:
+        return any(space.free < 2 * space.mark for space in self._room.spaces())
 
     def _note(self, condition: Condition) -> None:
         """For the other processes; a disk that does not take it is no reason to stop."""

@@ -17,7 +17,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -128,8 +128,15 @@ class StagedStore:
     def settle(self, most: int = 16) -> int:
         return self._settling.settle(most)
 
+    def recheck(self) -> str:
+        if self._kept.condition().trouble:
+            self._kept.recheck()
+        return self._final.recheck() if self._limits.strict else self._waiting.recheck()
+
     def condition(self) -> Condition:
-        return self._settling.condition()
+        condition = self._settling.condition()
+        disk = self._waiting.condition()
+        return replace(condition, trouble=disk.trouble, detail=disk.detail) if disk.trouble else condition
 
     def local_path(self, key: str) -> Path | None:
         return self._waiting.local_path(key) or self._kept.local_path(key)

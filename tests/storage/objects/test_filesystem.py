@@ -131,6 +131,13 @@ def test_failures_are_said_in_our_words_and_the_source_stays(
                 store.put(KEY, spooled, SHA256, consume=consume)
         assert type(raised.value) is error
         assert spooled.read_bytes() == DATA
+        lost = call == "fsync" and error is not StorageFull
+        assert (store.condition().trouble == "sync-failed") == lost
+        if lost:
+            with pytest.raises(StorageUnavailable, match="could not make something durable"):
+                store.put(KEY, spooled, SHA256, consume=consume)
+            assert store.get("bv/o/first") == b""
+            assert "1 objects" in store.recheck()
         assert len(everything_in(store)) == 1, "nothing half done is left"
     assert store.put(KEY, spooled, SHA256, consume=True).size == len(DATA)
 
