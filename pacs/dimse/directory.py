@@ -6,7 +6,7 @@ import threading
 import time
 
 from pacs.dimse.admission import address_of, network_of
-from storage.errors import ArchiveError
+from storage.errors import ArchiveError, StorageUnavailable
 from storage.index import hospitals, peers
 from storage.index.database import Database
 from storage.model.people import Peer
@@ -14,6 +14,7 @@ from storage.model.people import Peer
 log = logging.getLogger(__name__)
 
 FRESH_SECONDS = 1.0
+REMEMBERED_SECONDS = 900.0
 RESOLVED_SECONDS = 30.0
 TOUCH_SECONDS = 5.0
 REFUSALS_AT_ONCE = 50  # noted; more are only logged, so that a flood cannot fill the index
@@ -27,7 +28,7 @@ class Directory:
         self._database = database
         self._lock = threading.Lock()
         self._peers: dict[str, Peer] = {}
-        self._read_at = -FRESH_SECONDS
+        self._read_at = self._read_well_at = float("-inf")
         self._resolved: dict[str, tuple[float, frozenset[str]]] = {}
         self._touched: dict[tuple[str, bool], float] = {}
         self._allowance = float(REFUSALS_AT_ONCE)
@@ -37,10 +38,20 @@ class Directory:
         """The peer of this AE title as it is in the index, at most a second ago; one that was just added is found."""
         with self._lock:
             if ae_title not in self._peers or time.monotonic() - self._read_at >= FRESH_SECONDS:
-                with self._database.reading() as db:
-                    self._peers = {peer.ae_title: peer for peer in peers.all(db)}
-                self._read_at = time.monotonic()
+                self._read(ae_title)
             return self._peers.get(ae_title)
+
+    def _read(self, ae_title: str) -> None:
+        """While the index is away, those who were known a while ago may associate: they hear from each service, with
+        a status that makes them try again, that it is away."""
+        try:
+            with self._database.reading() as db:
+                self._peers = {peer.ae_title: peer for peer in peers.all(db)}
+            self._read_well_at = time.monotonic()
+        except StorageUnavailable:
+            if ae_title not in self._peers or time.monotonic() - self._read_well_at > REMEMBERED_SECONDS:
+                raise
+        self._read_at = time.monotonic()
 
     def calls_from(self, peer: Peer, address: str) -> bool:
         """Whether `address` is where this peer calls from: an address, a network, or what its name resolves to."""

@@ -22,6 +22,7 @@ from storage.index.schema import HEAD
 from storage.index.types import POSTGRESQL
 
 BUSY_SECONDS = 20
+CONNECT_SECONDS = 3
 _WRITING = "hoichan_writing"
 _SQLITE_FULL = 13
 _POSTGRESQL_FULL = frozenset({"53100"})
@@ -123,7 +124,11 @@ def _engine(url: sa.URL) -> Engine:
             pool_pre_ping=True,
             hide_parameters=True,
             connect_args={
-                "connect_timeout": 10,
+                "connect_timeout": CONNECT_SECONDS,
+                "keepalives_idle": 10,  # a server that went away without a word is noticed within half a minute
+                "keepalives_interval": 5,
+                "keepalives_count": 3,
+                "tcp_user_timeout": BUSY_SECONDS * 1000,
                 "application_name": "hoichan",
                 "options": "-c synchronous_commit=on -c timezone=UTC -c idle_in_transaction_session_timeout=600000",
             },
@@ -168,6 +173,8 @@ def _translated() -> Iterator[None]:
         yield
     except exc.TimeoutError as error:
         raise StorageUnavailable("the index has no free connection") from error
+    except (exc.PendingRollbackError, exc.ResourceClosedError, exc.DisconnectionError) as error:
+        raise StorageUnavailable("the connection to the index was lost in the middle of a transaction") from error
     except (exc.DBAPIError, sqlite3.Error) as error:  # the driver's own come from `prepared`
         known = _sqlite_meaning(error) if isinstance(error, sqlite3.Error) else _meaning(error)
         if known is None:

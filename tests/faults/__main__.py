@@ -24,6 +24,7 @@ RUNS = (
     Run("kill9", "tests.faults.kill9", ("--kills", "1000"), ("--kills", "30")),
     Run("kill9-postgresql", "tests.faults.kill9", ("--kills", "300", "--index", "postgresql"),
         ("--kills", "15", "--index", "postgresql")),
+    Run("database", "tests.faults.database", ("--kills", "200"), ("--kills", "12")),
     Run("power", "tests.faults.power", ("--cuts", "300"), ("--cuts", "6")),
     Run("fuzz", "tests.faults.fuzz", ("--seconds", "14400"), ("--seconds", "60")),
 )  # fmt: skip
