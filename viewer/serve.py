@@ -43,6 +43,7 @@ PATIENCE_SECONDS = 10.0  # time we wait for a body before its speed counts
 LINGER_SECONDS = 2.0  # a client has so long to take the end of a last answer
 SLOWEST = 1024  # bytes a second
 KEEPALIVE_SECONDS = 75
+SENT_AT_ONCE = 1 << 20
 AT_ONCE_MS = 4  # how long a thread waits for the next request on a connection before it lets go of it
 
 
@@ -223,21 +224,30 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
 
 def send_file(response: wsgi.Response, body: FileBody) -> None:
-    """The head and a body whose bytes go from the file to the socket inside the kernel."""
+    """The head and a body of which most is a part of a file, at best in two system calls.
+
+    Read into a buffer that is used again and sent in large pieces: on a fast line that is less work for both ends than
+    sendfile(2), which sends page by page.
+    """
     response.status, response.status_code, response.response_length = "200 OK", 200, body.size
     lines = [*response.default_headers(), *(f"{name}: {value}\r\n" for name, value in body.headers), "\r\n"]
-    connection = response.sock
-    connection.sendall("".join(lines).encode("latin-1") + body.head, socket.MSG_MORE)
+    first = "".join(lines).encode("latin-1") + body.head
     response.headers_sent = True
     at, end = body.offset, body.offset + body.length
-    while at < end:
-        sent = os.sendfile(connection.fileno(), body.descriptor, at, end - at)
-        if not sent:
-            raise OSError("the file has become shorter")
-        at += sent
-    if body.tail:
-        connection.sendall(body.tail)
+    while at < end or first:
+        piece = body.read(at, min(SENT_AT_ONCE, end - at))
+        at += len(piece)
+        send_all(response.sock, [first, piece, body.tail if at >= end else b""])
+        first = b""
     response.sent = body.size
+
+
+def send_all(connection: socket.socket, parts: list[bytes | memoryview]) -> None:
+    """All of the parts, gathered by the kernel."""
+    left = sum(map(len, parts)) - connection.sendmsg(parts)
+    if left:
+        rest = b"".join(parts)
+        connection.sendall(memoryview(rest)[len(rest) - left :])
 
 
 def pace(unreader: Any, patience: Callable[[], float]) -> None:

@@ -10,7 +10,7 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from pacs.association import command as commands
@@ -33,6 +33,7 @@ SEND_SECONDS = 30  # a peer that takes nothing for this long is gone
 FINISH_SECONDS = 2  # for the peer to close the connection after the last PDU
 SLOWEST = 1000  # bytes a second that keep a PDU and a message alive beyond their deadlines
 PDU_SECONDS = 30.0
+_MOST_PARTS = 512  # parts of one system call; the kernel takes 1024
 
 
 class Pdv(NamedTuple):
@@ -260,6 +261,23 @@ class PduStream:
             self._socket.sendall(data)
             if self._tls is not None:
                 self._tls.settimeout(TICK_SECONDS)
+        except OSError as error:
+            raise ConnectionLost(str(error.strerror or error)) from error
+
+    def send_parts(self, parts: Sequence[bytes | memoryview]) -> None:
+        """All of the parts, in order, without putting them together first."""
+        if self._tls is not None:  # which knows no sendmsg
+            self.send(b"".join(parts))
+            return
+        at, left = 0, list(parts)
+        try:
+            while at < len(left):
+                sent = self._socket.sendmsg(left[at : at + _MOST_PARTS])
+                while at < len(left) and sent >= len(left[at]):
+                    sent -= len(left[at])
+                    at += 1
+                if sent:
+                    left[at] = memoryview(left[at])[sent:]
         except OSError as error:
             raise ConnectionLost(str(error.strerror or error)) from error
 

@@ -38,16 +38,25 @@ def _send_all(
     """Whether it was cancelled before its end."""
     heard: list[Command] = []
     numbers = itertools.count()
-    scu = StoreScu(
-        session.stream, session.contexts, session.archive, lambda: next(numbers) % 65535 + 1, heard=heard.append
-    )
-    for instance in instances:
-        if cancelled(session.stream, command) or any(is_cancel(one, command) for one in heard) or session.stopping():
-            return True
-        try:
-            operations.done(instance, scu.send(instance))
-        except ArchiveError as error:
-            operations.lost(instance, error)
-        if operations.remaining:
-            session.stream.send_message(context.context_id, operations.pending(command))
+    stream, pending = session.stream, b""
+
+    def stopped() -> bool:
+        return cancelled(stream, command) or any(is_cancel(one, command) for one in heard) or session.stopping()
+
+    with StoreScu(
+        stream, session.contexts, session.archive, lambda: next(numbers) % 65535 + 1, heard=heard.append
+    ) as scu:
+        scu.expect(instances)
+        for instance in instances:
+            if pending and not scu.is_ready(instance):
+                stream.send(pending)  # the next one takes its time: what is known is said now
+                pending = b""
+            if stopped():
+                stream.send(pending)
+                return True
+            try:
+                operations.done(instance, scu.send(instance, before=pending))
+            except ArchiveError as error:
+                operations.lost(instance, error)
+            pending = stream.encoded(context.context_id, operations.pending(command)) if operations.remaining else b""
     return False

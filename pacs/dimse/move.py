@@ -79,6 +79,7 @@ class _Move:
             left = len(waiting)
             try:
                 with self._open(group) as sender:
+                    sender.expect(waiting[::-1])
                     while waiting and not self._stopped():
                         self._send_one(sender, waiting.pop())
             except PeerUnreachable as error:

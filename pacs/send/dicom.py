@@ -1,7 +1,7 @@
 """C-ECHO and C-STORE as SCU towards a peer (PS3.4 Annexes A and B)."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 
 from pacs.archive import Archive
@@ -50,7 +50,12 @@ class Sender:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._scu.close()
         self._association.__exit__(kind, error, at)
+
+    def expect(self, instances: Sequence[Instance]) -> None:
+        """These will be sent, in this order."""
+        self._scu.expect(instances)
 
     def send(self, instance: Instance) -> int:
         """C-STORE one instance; the status of the answer. PeerUnreachable: the association broke; another ArchiveError:

@@ -4,9 +4,8 @@ The dataset is sent byte for byte as it is stored when the peer accepted its tra
 transcoded. It is streamed from the object in either case.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from pacs.archive import Archive
 from pacs.association import command as commands
@@ -15,12 +14,12 @@ from pacs.association.command import Command
 from pacs.association.contexts import Context, Contexts
 from pacs.association.endings import ProtocolError, Unfinished
 from pacs.association.stream import PduStream
-from pacs.errors import UnsupportedTransferSyntax
-from storage.errors import ArchiveError, ObjectCorrupt
+from pacs.send.sources import Source, Sources
+from storage.errors import ArchiveError
 from storage.model.archive import Instance
 
 MEDIUM = 0
-BLOCK = 128 * 1024
+GATHERED = 1 << 20  # bytes of a dataset that are read, and sent, at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class Originator:
 
 
 class StoreScu:
-    """Sends instances over a stream, one request after the other's answer."""
+    """Sends instances over a stream, one request after the other's answer. A context manager."""
 
     def __init__(
         self,
@@ -45,46 +44,75 @@ class StoreScu:
     ) -> None:
         """`heard` gets commands that are not the awaited answer (a C-CANCEL during C-GET)."""
         self._stream = stream
-        self._archive = archive
         self._next_message_id = next_message_id
         self._originator = originator
         self._heard = heard
-        self._contexts: dict[str, dict[str, Context]] = {}
+        accepted: dict[str, dict[str, Context]] = {}
         for context in contexts.values():
             if context.as_scu:
-                self._contexts.setdefault(context.abstract_syntax, {}).setdefault(context.transfer_syntax, context)
+                accepted.setdefault(context.abstract_syntax, {}).setdefault(context.transfer_syntax, context)
+        self._sources = Sources(archive, accepted)
+        size = max(GATHERED // stream.fragment, 1) * stream.fragment
+        self._buffers = memoryview(bytearray(size + 1)), memoryview(bytearray(size + 1))  # one more for an odd end
 
-    def send(self, instance: Instance) -> int:
-        """The status of the answer. Raises ArchiveError when the instance cannot be sent at all (nothing was sent)."""
-        source, context = self._source(instance)
-        with source:
-            blocks = _fragments(source, context.context_id, self._stream.fragment)
-            first = next(blocks)  # the object can be read: only now say that it comes
-            message_id = self._next_message_id()
-            command = b"".join(
-                pdu.message(context.context_id, self._request(instance, message_id), None, self._stream.fragment)
-            )
-            self._stream.send(command + first)
-            try:
-                for block in blocks:
-                    self._stream.send(block)
-            except ArchiveError as error:
-                raise Unfinished(str(error)) from error
+    def __enter__(self) -> "StoreScu":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of what was made ready and not sent."""
+        self._sources.close()
+
+    def expect(self, instances: Sequence[Instance]) -> None:
+        """These will be sent, in this order: the next ones are made ready while one is under way."""
+        self._sources.expect(instances)
+
+    def is_ready(self, instance: Instance) -> bool:
+        """Whether it can be sent at once."""
+        return self._sources.is_ready(instance)
+
+    def send(self, instance: Instance, before: bytes = b"") -> int:
+        """The status of the answer. `before` goes out first, in the same packet. Raises ArchiveError when the instance
+        cannot be sent at all: nothing was sent then but `before`."""
+        try:
+            source = self._sources.take(instance)
+        except ArchiveError:
+            self._stream.send(before)
+            raise
+        message_id = self._next_message_id()
+        try:
+            self._send(instance, source, message_id, before)
+        finally:
+            source.close()
         return self._answer(message_id)
 
-    def _source(self, instance: Instance) -> tuple[BinaryIO, Context]:
-        """The dataset from its first byte, and the context to send it in."""
-        accepted = self._contexts.get(instance.facts.sop_class_uid)
-        if not accepted:
-            raise UnsupportedTransferSyntax(f"the peer does not accept SOP Class {instance.facts.sop_class_uid}")
-        context = accepted.get(instance.facts.transfer_syntax_uid)
-        if context is not None:
-            source = self._archive.open(instance)
-            source.seek(instance.facts.dataset_offset)
-            return source, context
-        source, transfer_syntax = self._archive.transcoded(instance, tuple(accepted))
-        skip_file_meta(source)
-        return source, accepted[transfer_syntax]
+    def _send(self, instance: Instance, source: Source, message_id: int, before: bytes) -> None:
+        """Command and dataset; the command only once the object could be read."""
+        fragment, context_id = self._stream.fragment, source.context.context_id
+        block, other = self._buffers
+        size = len(block) - 1
+        try:
+            count = source.readinto(block[:size])
+        except ArchiveError:
+            self._stream.send(before)
+            raise
+        command = b"".join(pdu.message(context_id, self._request(instance, message_id), None, fragment))
+        parts: list[bytes | memoryview] = [before, command]
+        while True:
+            try:
+                following = source.readinto(other[:size]) if count == size else 0
+            except ArchiveError as error:
+                raise Unfinished(str(error)) from error
+            if count % 2:  # PS3.8 Annex E: even; only the end of an odd object can be odd
+                block[count] = 0
+                count += 1
+            parts += _pdus(block[:count], context_id, fragment, last=not following)
+            self._stream.send_parts(parts)
+            if not following:
+                return
+            parts, block, other, count = [], other, block, following
 
     def _request(self, instance: Instance, message_id: int) -> bytes:
         fields: dict[int, int | str] = {
@@ -110,49 +138,12 @@ class StoreScu:
             self._heard(command)
 
 
-def skip_file_meta(source: BinaryIO) -> None:
-    """Move a Part 10 stream to its dataset (PS3.10 §7.1)."""
-    head = source.read(144)
-    if head[128:132] != b"DICM" or head[132:136] != b"\x02\x00\x00\x00":
-        raise ObjectCorrupt("not a Part 10 stream")
-    remaining = int.from_bytes(head[140:144], "little")
-    while remaining:
-        skipped = len(source.read(min(remaining, 65536)))
-        if not skipped:
-            raise ObjectCorrupt("File Meta Information without end")
-        remaining -= skipped
-
-
-def _fragments(source: BinaryIO, context_id: int, fragment: int) -> Iterator[bytes]:
-    """The P-DATA-TFs of the dataset, several at a time when the peer takes only short ones."""
-    size = max(BLOCK // fragment, 1) * fragment
-    block = _read(source, size)
-    while True:
-        following = _read(source, size) if len(block) == size else b""
-        if len(block) % 2:  # PS3.8 Annex E: even; only the end of an odd object can be odd
-            block += b"\0"
-        view = memoryview(block)
-        parts: list[bytes | memoryview] = []
-        for start in range(0, len(block), fragment):
-            piece = view[start : start + fragment]
-            last = pdu.LAST if not following and start + fragment >= len(block) else 0
-            parts.append(pdu.HEADER.pack(pdu.P_DATA, len(piece) + pdu.PDV_HEADER))
-            parts.append(pdu.PDV.pack(len(piece) + 2, context_id, last))
-            parts.append(piece)
-        yield b"".join(parts)
-        if not following:
-            return
-        block = following
-
-
-def _read(source: BinaryIO, size: int) -> bytes:
-    """Exactly `size` bytes, fewer only at the end."""
-    data = source.read(size)
-    if len(data) in (0, size):
-        return data
-    parts = [data]
-    missing = size - len(data)
-    while missing and (more := source.read(missing)):
-        parts.append(more)
-        missing -= len(more)
-    return b"".join(parts)
+def _pdus(data: memoryview, context_id: int, fragment: int, *, last: bool) -> Iterator[bytes | memoryview]:
+    """The P-DATA-TFs of a part of a dataset: heads and, uncopied, what belongs to them."""
+    for start in range(0, len(data), fragment) or (0,):
+        piece = data[start : start + fragment]
+        control = pdu.LAST if last and start + fragment >= len(data) else 0
+        yield pdu.HEADER.pack(pdu.P_DATA, len(piece) + pdu.PDV_HEADER) + pdu.PDV.pack(
+            len(piece) + 2, context_id, control
+        )
+        yield piece

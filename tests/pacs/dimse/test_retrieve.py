@@ -271,3 +271,39 @@ def test_a_peer_that_changes_its_port_needs_no_restart(door: Door, files: list[P
     time.sleep(1.1)
     with receiver(tmp_path / "out", port):
         assert move(door, "RECEIVER", data)[0][-1].status == 0
+
+
+def test_a_peer_that_takes_nothing_holds_up_nobody_else(door: Door, tmp_path: Path) -> None:
+    paths = [write(tmp_path / "in", ct(1, 1, number, rows=512, columns=512)) for number in range(1, 9)]
+    dcmtk("storescu", "-aec", "HOICHAN", HOST, door.port, *paths)
+    data = association_request(
+        [(STUDY_ROOT_GET, [EXPLICIT]), (CT, [EXPLICIT])], roles={CT: (False, True)}, max_pdu=16384
+    )
+    stuck, stream = associate(door, data)
+    with stuck:
+        stream.fragment = 16378
+        stream.send_message(
+            1, request(commands.C_GET_RQ, STUDY_ROOT_GET), identifier("STUDY", StudyInstanceUID=f"{ROOT}.1")
+        )
+        # it reads none of it; another one meanwhile gets all
+        assert get_all(door, data) == (8, 0)
+
+
+def get_all(door: Door, data: bytes) -> tuple[int, int]:
+    """Fetch the study with an association of our own: how many came, and the final status."""
+    connection, stream = associate(door, data)
+    with connection:
+        stream.fragment = 16378
+        stream.send_message(
+            1, request(commands.C_GET_RQ, STUDY_ROOT_GET), identifier("STUDY", StudyInstanceUID=f"{ROOT}.1")
+        )
+        came = 0
+        while True:
+            context_id, command = stream.read_command()
+            if command.field == commands.C_STORE_RQ:
+                stream.skip_dataset(context_id, 1 << 20)
+                came += 1
+                stream.send_message(context_id, commands.response(command, 0))
+            elif command.status != 0xFF00:
+                assert command.number(commands.COMPLETED) == came
+                return came, command.status

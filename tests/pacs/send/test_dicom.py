@@ -7,14 +7,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from pacs.archive import Archive
 from pacs.association import pdu
+from pacs.association.contexts import Context
+from pacs.association.stream import PduStream
 from pacs.errors import PeerUnreachable
 from pacs.send.dicom import MAX_CONTEXTS, echo, groups, proposals
 from pacs.send.requestor import address_of
-from pacs.send.store import _fragments, skip_file_meta
+from pacs.send.sources import StreamSource, skip_file_meta
+from pacs.send.store import StoreScu
 from storage.errors import ObjectCorrupt
 from storage.model.archive import Instance, InstanceFacts, InstanceKey, StoredObject
 from storage.model.people import Peer
@@ -119,13 +124,38 @@ def test_many_sop_classes_are_sent_in_groups_that_fit() -> None:
     assert len(found) == 3
 
 
-@pytest.mark.parametrize("size", [1, 2, 9, 10, 11, 20, 1000, 131066, 131067, 300_001])
+def dataset_on_the_wire(data: bytes, fragment: int) -> bytes:
+    """What a StoreScu sends after the command."""
+    ours, theirs = socket.socketpair()
+    read = bytearray()
+
+    def drain() -> None:
+        while block := theirs.recv(1 << 20):
+            read.extend(block)
+
+    thread = threading.Thread(target=drain)
+    thread.start()
+    stream = PduStream(ours, max_pdu=16384, idle_seconds=5, message_seconds=5)
+    stream.fragment = fragment
+    context = Context(5, "1.2", "1.2.840.10008.1.2.1", as_scu=True, as_scp=False)
+    scu = StoreScu(stream, {5: context}, cast(Archive, None), lambda: 1)
+    scu._send(instance("1.2", "1.2.840.10008.1.2.1"), StreamSource(context, BytesIO(data)), 1, b"")
+    ours.close()
+    thread.join()
+    theirs.close()
+    position = 0
+    while not read[position + 11] & pdu.COMMAND or not read[position + 11] & pdu.LAST:
+        position += 6 + struct.unpack_from(">L", read, position + 2)[0]
+    return bytes(read[position + 6 + struct.unpack_from(">L", read, position + 2)[0] :])
+
+
+@pytest.mark.parametrize("size", [1, 2, 9, 10, 11, 20, 1000, 131066, 131067, 300_001, 1_048_528, 2_500_001])
 @pytest.mark.parametrize("fragment", [10, 16378, 131066])
 def test_fragments_are_even_and_lose_nothing(size: int, fragment: int) -> None:
     data = bytes(n % 251 for n in range(size))
     if size > 100_000 and fragment == 10:
         data = data[:10_001]
-    wire = b"".join(_fragments(BytesIO(data), 5, fragment))
+    wire = dataset_on_the_wire(data, fragment)
     position, parts, lasts = 0, [], []
     while position < len(wire):
         length = struct.unpack_from(">L", wire, position + 2)[0]
