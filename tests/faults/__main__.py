@@ -56,8 +56,11 @@ def run_one(run: Run, short: bool) -> Result:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--short", action="store_true", help="minutes instead of hours")
-    parser.add_argument("names", nargs="*", choices=[[], *(run.name for run in RUNS)], help="only these")
+    names = [run.name for run in RUNS]
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these: {', '.join(names)}")
     asked = parser.parse_args(arguments)
+    if unknown := set(asked.names) - set(names):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
     results = [run_one(run, asked.short) for run in RUNS if not asked.names or run.name in asked.names]
     print("\n" + "=" * 100)
     for result in results:

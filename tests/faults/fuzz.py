@@ -196,12 +196,14 @@ def campaign(engine: str, names: list[str], seconds: int, folder: Path) -> bool:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.fuzz", description=__doc__)
-    parser.add_argument("targets", nargs="*", choices=[[], "planted", *TARGET_NAMES])
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"only these: {', '.join(TARGET_NAMES)}")
     parser.add_argument("--seconds", type=int, default=3600, help="for all targets together")
     parser.add_argument("--engine", choices=ENGINES, default="atheris")
     parser.add_argument("--folder", type=Path, help="where the corpus grows; by default a temporary one")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
+    if unknown := set(asked.targets) - {"planted", *TARGET_NAMES}:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
     if asked.engine == "atheris" and find_spec("atheris") is None:
         print(NO_ATHERIS, file=sys.stderr)
         return 2
