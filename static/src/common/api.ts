@@ -5,7 +5,7 @@ import { isLanguage, setLanguage, type Language } from './i18n';
 export type Role = 'admin' | 'radiologist' | 'technologist' | 'clinician';
 export type Right =
   | 'study.read' | 'study.store' | 'study.status' | 'dicomweb'
-  | 'admin.peers' | 'admin.users' | 'admin.health' | 'admin.conflicts';
+  | 'admin.peers' | 'admin.users' | 'admin.health' | 'admin.conflicts' | 'admin.delete' | 'admin.audit';
 
 export interface Session {
   user: { id: number | string; name: string; display_name: string; language: Language; roles: { hospital: string | null; role: Role }[] };

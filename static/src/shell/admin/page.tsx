@@ -3,9 +3,11 @@ import './admin.css';
 import { useEffect } from 'preact/hooks';
 import { may, type Right } from '../../common/api';
 import { Icon, type IconName } from '../../common/icons';
+import { Audit } from './audit';
 import { Health } from './health';
 import { Peers } from './peers';
 import { Conflicts, Quarantine } from './reconcile';
+import { odd } from './odd-strings';
 import { words } from './strings';
 import { Tokens } from './tokens';
 import { Users } from './users';
@@ -16,6 +18,7 @@ const PAGES = [
   { name: 'tokens', icon: 'key', right: 'admin.users', View: Tokens },
   { name: 'conflicts', icon: 'conflict', right: 'admin.conflicts', View: Conflicts },
   { name: 'quarantine', icon: 'shield', right: 'admin.conflicts', View: Quarantine },
+  { name: 'audit', icon: 'list', right: 'admin.audit', View: Audit },
   { name: 'health', icon: 'pulse', right: 'admin.health', View: Health },
 ] as const satisfies readonly { name: string; icon: IconName; right: Right; View: () => unknown }[];
 
@@ -30,7 +33,7 @@ export function AdminPage({ page }: { page: string }) {
       <nav class="admin-nav" aria-label={words('title')}>
         {allowed.map(({ name, icon }) => (
           <a key={name} href={`#/admin/${name}`} aria-current={name === current.name ? 'page' : undefined} data-testid={`admin-${name}`}>
-            <Icon name={icon} />{words(name)}
+            <Icon name={icon} />{name === 'audit' ? odd('audit') : words(name)}
           </a>
         ))}
       </nav>
