@@ -2,6 +2,7 @@
 
 import json
 import re
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,22 @@ def describe(source: Path | BinaryIO | bytes, limits: Limits = LIMITS) -> Descri
             return _described(envelope, *_scan_deflated(buffer, envelope, limits), limits)
         scanner = _scanner(buffer, len(buffer), envelope, limits)
         return _described(envelope, scanner, scanner.top_level(envelope.dataset_offset), limits)
+
+
+def describe_head(head: bytes, size: int, limits: Limits = LIMITS) -> Description | None:
+    """Like `describe`, from the first bytes of an object of `size` bytes; None when more of it must be seen, also when
+    something is wrong with it."""
+    try:
+        envelope = open_envelope(head)
+        scanner = _scanner(head, size, envelope, limits)
+        found = [] if envelope.deflated else scanner.top_level(envelope.dataset_offset)
+        reached = scanner.next if scanner.pixels is None else scanner.pixels.offset
+        fragmented = scanner.pixels is not None and scanner.pixels.length == UNDEFINED
+        if envelope.deflated or fragmented or reached > len(head):
+            return None
+        return _described(envelope, scanner, found, limits)
+    except (struct.error, InvalidInstance):
+        return None
 
 
 def _scanner(buffer: Buffer, end: int, envelope: Envelope, limits: Limits) -> Scanner:

@@ -18,7 +18,7 @@ from pacs.archive.frames import Frame, Place
 from pacs.archive.known import KnownInstances
 from pacs.archive.metadata import Metadata
 from pacs.archive.spool import Incoming
-from pacs.describe import describe
+from pacs.describe import describe, describe_head
 from pacs.errors import SopClassMismatch, UndecodablePixels, UnsupportedTransferSyntax
 from pacs.pixels.options import RenderOptions
 from pacs.pixels.pool import Codecs
@@ -81,7 +81,7 @@ class Archive:
         """A spool file for an object that is arriving; a context manager. Raises StorageFull when the disk is so short
         of room that nothing more is taken."""
         self.room.must_have()
-        return Incoming(self.spool, origin)
+        return Incoming(self.spool, origin, self.objects.synchroniser(self.spool))
 
     def store(self, incoming: Incoming, expect: Expected | None = None) -> Outcome:
         """Keep what was received; returns when it is durable in the object store and in the index.
@@ -89,17 +89,20 @@ class Archive:
         Raises StorageUnavailable or StorageFull when it could not be made durable, and SopClassMismatch when it is not
         what `expect` says; nothing is acknowledged then. The spool file is gone in any case.
         """
-        return self.store_async(incoming, expect).result()
+        return self._committer.commit(self._waiting(incoming, expect))
 
     def store_async(self, incoming: Incoming, expect: Expected | None = None) -> "Future[Outcome]":
         """Like `store`, but the outcome is awaited later. The header is read before this returns."""
+        return self._committer.submit(self._waiting(incoming, expect))
+
+    def _waiting(self, incoming: Incoming, expect: Expected | None) -> Waiting:
         incoming.handed_over = True
         try:
             incoming.seal()
-            description, reason = _read(incoming.path)
+            description, reason = _read(incoming)
             if expect is not None and description is not None:
                 _check(description, expect)
-            return self._committer.submit(Waiting(incoming, incoming.sha256, description, reason))
+            return Waiting(incoming, incoming.sha256, description, reason)
         except BaseException:
             incoming.discard()
             raise
@@ -278,10 +281,10 @@ def _of(series: Series) -> Scope:
     return Scope(frozenset({series.hospital_id}))
 
 
-def _read(path: Path) -> tuple[Description | None, str]:
+def _read(incoming: Incoming) -> tuple[Description | None, str]:
     """What the object says, or why it cannot be said."""
     try:
-        return describe(path), ""
+        return describe_head(incoming.head, incoming.size) or describe(incoming.path), ""
     except InvalidInstance as error:
         return None, str(error)
     except StorageUnavailable:

@@ -1,16 +1,17 @@
 """Group commit: objects that are ready at the same time share one durability round and one index transaction.
 
-One thread per process. While it makes one group durable the next one gathers, so nobody waits for a timer. The order
-is the promise: bytes durable, then rows durable, then the answer. Whatever fails before the rows are durable is
-answered by an error; the bytes that were written are then unreferenced, and the same content finds its place again.
+One thread of a process leads at a time. While it makes one group durable the next one gathers, so nobody waits for a
+timer; then one of those who wait leads. Who comes alone leads at once, without another thread. The order is the
+promise: bytes durable, then rows durable, then the answer. Whatever fails before the rows are durable is answered by
+an error; the bytes that were written are then unreferenced, and the same content finds its place again.
 """
 
 import logging
 import os
-import queue
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -55,6 +56,8 @@ class Waiting:
     stored: StoredObject | None = None
     existing: Instance | None = None  # the canonical one that was found to be another content
     finished: bool = False
+    turn: "threading.Lock | None" = None  # of a thread that waits: released when finished, or when it is to lead
+    may_lead: bool = True
 
     @property
     def origin(self) -> Origin:
@@ -79,45 +82,75 @@ class Committer:
 
     def _begin(self) -> None:
         """No thread yet. A forked process begins so too: threads and held locks stay behind in the parent."""
-        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._queue: deque[Waiting] = deque()
+        self._lock = threading.Lock()  # over the queue and who leads
+        self._led = False
+        self._leader: ThreadPoolExecutor | None = None  # for what nobody waits for
         self._comparing: ThreadPoolExecutor | None = None
+
+    def commit(self, waiting: Waiting) -> Outcome:
+        """Returns when it is durable, or raises why it cannot become so. The calling thread may make others durable
+        too."""
+        waiting.turn = turn = threading.Lock()
+        turn.acquire()
+        if not self._join(waiting):
+            turn.acquire()  # until it is finished, or its thread is to lead
+            if waiting.finished:
+                return waiting.future.result()
+        self._lead()
+        return waiting.future.result()
 
     def submit(self, waiting: Waiting) -> "Future[Outcome]":
         """Queue it; the future is resolved when it is durable or cannot become so."""
-        self._running()
-        waiting.incoming.handed_over = True
-        self._queue.put(waiting)
+        if self._join(waiting):
+            self._lead_elsewhere()
         return waiting.future
 
     def close(self) -> None:
         """Finish what is queued and stop."""
-        if self._thread is None:
-            return
-        self._queue.put(None)
-        self._thread.join()
-        if self._comparing is not None:
-            self._comparing.shutdown(wait=True)
-        self._queue.put(None)
-        self._run(self._queue)  # the conflicts that comparing found
-        self._thread = None
-
-    def _running(self) -> None:
-        """The thread of this process; made on first use."""
-        with self._lock:
-            if self._thread is None:
-                self._comparing = ThreadPoolExecutor(1, thread_name_prefix="compare")
-                self._thread = threading.Thread(target=self._run, args=(self._queue,), name="commit", daemon=True)
-                self._thread.start()
-
-    def _run(self, waiting: "queue.SimpleQueue[Waiting | None]") -> None:
         while True:
-            group = _gather(waiting)
-            if group:
-                self._commit(group)
-            if group is None:
-                return
+            with self._lock:
+                pools = [pool for pool in (self._leader, self._comparing) if pool is not None]
+                self._leader = self._comparing = None
+                if not pools and not self._led:
+                    return
+            for pool in pools:  # what they do may need one more round: comparing finds conflicts
+                pool.shutdown(wait=True)
+            if not pools:
+                time.sleep(0.01)  # another thread leads
+
+    def _join(self, waiting: Waiting) -> bool:
+        """Queue it; whether the caller must lead."""
+        waiting.incoming.handed_over = True
+        with self._lock:
+            self._queue.append(waiting)
+            lead, self._led = not self._led, True
+            return lead
+
+    def _lead(self) -> None:
+        """Make one group durable, then let the next one lead."""
+        with self._lock:
+            group = [self._queue.popleft() for _ in range(min(GROUP, len(self._queue)))]
+        try:
+            self._commit(group)
+        finally:
+            with self._lock:
+                self._led = bool(self._queue)
+                following = self._queue[0] if self._queue else None
+            if following is not None:
+                self._appoint(following)
+
+    def _appoint(self, following: Waiting) -> None:
+        if following.turn is not None and following.may_lead:
+            following.turn.release()
+        else:
+            self._lead_elsewhere()
+
+    def _lead_elsewhere(self) -> None:
+        with self._lock:
+            if self._leader is None:
+                self._leader = ThreadPoolExecutor(1, thread_name_prefix="commit")
+            self._leader.submit(self._lead)
 
     def _commit(self, group: list[Waiting]) -> None:
         """Make a group durable; when one of it is at fault, each for itself, so that no one fails for another."""
@@ -149,7 +182,8 @@ class Committer:
             return
         first = {waiting.key: waiting for waiting in reversed(new)}
         put = [(key, waiting.incoming.path, waiting.sha256) for key, waiting in first.items()]
-        kept = dict(zip(first, self._objects.put_many(put, consume=True), strict=True))
+        synced = all(waiting.incoming.durable for waiting in first.values())
+        kept = dict(zip(first, self._objects.put_many(put, consume=True, synced=synced), strict=True))
         for waiting in new:
             waiting.stored = kept[waiting.key]
 
@@ -181,8 +215,10 @@ class Committer:
 
     def _compare(self, waiting: Waiting) -> None:
         """The same UID with other bytes: whether it is the same content takes long, so it is found out elsewhere."""
-        assert self._comparing is not None
-        self._comparing.submit(self._compared, waiting)
+        with self._lock:
+            if self._comparing is None:
+                self._comparing = ThreadPoolExecutor(1, thread_name_prefix="compare")
+            self._comparing.submit(self._compared, waiting)
 
     def _compared(self, waiting: Waiting) -> None:
         description, stored, existing = _described(waiting), _kept(waiting), waiting.existing
@@ -195,7 +231,8 @@ class Committer:
                 reason = "the same attributes and pixels in another encoding"
                 _finish(waiting, _outcome(ALREADY_STORED, waiting, existing.stored, reason))
             else:
-                self._queue.put(waiting)  # to be written as a conflict
+                waiting.may_lead = False  # its thread awaits the result only
+                self.submit(waiting)  # to be written as a conflict
         except Exception as error:
             if not isinstance(error, ArchiveError):
                 log.exception("two objects could not be compared")
@@ -230,24 +267,6 @@ class Committer:
 def _begin_anew(committer: Committer | None) -> None:
     if committer is not None:
         committer._begin()
-
-
-def _gather(waiting: "queue.SimpleQueue[Waiting | None]") -> list[Waiting] | None:
-    """The next group: at least one, at most GROUP, nothing waited for beyond the first. None means stop."""
-    first = waiting.get()
-    if first is None:
-        return None
-    group = [first]
-    while len(group) < GROUP:
-        try:
-            more = waiting.get_nowait()
-        except queue.Empty:
-            break
-        if more is None:
-            waiting.put(None)
-            break
-        group.append(more)
-    return group
 
 
 def _described(waiting: Waiting) -> Description:
@@ -291,17 +310,21 @@ def _outcome(kind: str, waiting: Waiting, stored: StoredObject, reason: str = ""
 
 
 def _finish(waiting: Waiting, outcome: Outcome) -> None:
-    waiting.finished = True
     _let_go(waiting)
+    waiting.finished = True
     waiting.future.set_result(outcome)
+    if waiting.turn is not None:
+        waiting.turn.release()
 
 
 def _fail(group: Sequence[Waiting], error: Exception) -> None:
     for waiting in group:
         if not waiting.finished:
-            waiting.finished = True
             _let_go(waiting)
+            waiting.finished = True
             waiting.future.set_exception(error)
+            if waiting.turn is not None:
+                waiting.turn.release()
 
 
 def _let_go(waiting: Waiting) -> None:

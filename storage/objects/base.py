@@ -1,11 +1,13 @@
 """What an object store does, whatever it is made of."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from storage.model.archive import StoredObject
+
+Synchronise = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,17 @@ class ObjectStore(Protocol):
         the store verifies it where that costs no second read, and always when the bytes cross a network."""
         ...
 
-    def put_many(self, items: list[tuple[str, Path, str]], *, consume: bool = False) -> list[StoredObject]:
+    def synchroniser(self, folder: Path) -> Synchronise | None:
+        """When a file in `folder` becomes an object by its name alone: what makes the bytes of an open file there
+        durable, and raises StorageUnavailable. Whoever writes the file, with mode 0444, does well to call it himself
+        and to say `synced` when it is put. None elsewhere."""
+        ...
+
+    def put_many(
+        self, items: list[tuple[str, Path, str]], *, consume: bool = False, synced: bool = False
+    ) -> list[StoredObject]:
         """Like `put` for a group, with one durability round for all of them: all are kept, or an error is raised
-        and any part may be there (harmless: nothing points to it)."""
+        and any part may be there (harmless: nothing points to it). `synced`: see `synchroniser`."""
         ...
 
     def put_bytes(self, key: str, data: bytes) -> StoredObject:

@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from storage.errors import ObjectCorrupt, ObjectMissing, StorageFull, StorageUnavailable
 from storage.model.archive import StoredObject
-from storage.objects.base import Condition
+from storage.objects.base import Condition, Synchronise
 from storage.objects.names import checked_key, checked_prefix, is_key, sha256_of_key
 from storage.objects.streams import FileRange
 from storage.objects.threads import Threads
@@ -41,22 +41,43 @@ class FilesystemStore:
         self._half_done = self._root / _HALF_DONE
         self._durable_folders: set[str] = set()
         self._trust = Trust(self._root)
+        self._same_device: dict[Path, bool] = {}
         self._threads = Threads(sync_threads, "fsync")
 
     def put(self, key: str, source: Path, sha256: str, *, consume: bool = False) -> StoredObject:
         return self.put_many([(key, source, sha256)], consume=consume)[0]
 
-    def put_many(self, items: list[tuple[str, Path, str]], *, consume: bool = False) -> list[StoredObject]:
+    def synchroniser(self, folder: Path) -> Synchronise | None:
+        if folder not in self._same_device:
+            with _said(self._root):
+                self._make_durable(str(self._root))
+                place = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+                self._same_device[folder] = os.stat(place).st_dev == os.stat(self._root).st_dev
+        return self._synchronise_file if self._same_device[folder] else None
+
+    def _synchronise_file(self, descriptor: int) -> None:
+        self._trust.must_hold()
+        with _said(self._root, self._trust):
+            _fsync(descriptor)
+
+    def put_many(
+        self, items: list[tuple[str, Path, str]], *, consume: bool = False, synced: bool = False
+    ) -> list[StoredObject]:
         """One round: synchronise all files, link them, synchronise each folder once, then let go of the sources."""
         self._trust.must_hold()
-        return self._put_many(items, consume=consume)
+        return self._put_many(items, consume=consume, synced=synced)
 
-    def _put_many(self, items: list[tuple[str, Path, str]], *, consume: bool) -> list[StoredObject]:
+    def _put_many(
+        self, items: list[tuple[str, Path, str]], *, consume: bool, synced: bool = False
+    ) -> list[StoredObject]:
         with _said(self._root, self._trust):
             self._make_durable(str(self._root))
             targets = [f"{self._root}/{checked_key(key)}" for key, _, _ in items]
             device = os.stat(self._root).st_dev if consume else None
-            ready = self._threads.over(lambda item: self._ready(item[1], item[2], device), items)
+            if synced:
+                ready = [self._ready(source, sha256, device, synced=True) for _, source, sha256 in items]
+            else:
+                ready = self._threads.over(lambda item: self._ready(item[1], item[2], device), items)
             try:
                 stored = [
                     _stored(key, sha256, self._link(file, status, target, key))
@@ -203,9 +224,15 @@ class FilesystemStore:
     def _path(self, key: str) -> Path:
         return self._root / checked_key(key)
 
-    def _ready(self, source: Path, sha256: str, device: int | None) -> tuple[str, os.stat_result]:
+    def _ready(
+        self, source: Path, sha256: str, device: int | None, *, synced: bool = False
+    ) -> tuple[str, os.stat_result]:
         """A durable file on our file system with the bytes of `source`: itself when it may be taken because it is on
         our `device`, else a copy."""
+        if synced:
+            status = os.stat(source)
+            if status.st_dev == device:
+                return str(source), status
         if device is not None:
             descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
             try:

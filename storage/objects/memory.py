@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from storage.errors import ObjectCorrupt, ObjectMissing
 from storage.model.archive import StoredObject
-from storage.objects.base import Condition
+from storage.objects.base import Condition, Synchronise
 from storage.objects.names import checked_key, checked_prefix, sha256_of_key
 
 
@@ -31,7 +31,12 @@ class MemoryStore:
     def put(self, key: str, source: Path, sha256: str, *, consume: bool = False) -> StoredObject:
         return self.put_many([(key, source, sha256)], consume=consume)[0]
 
-    def put_many(self, items: list[tuple[str, Path, str]], *, consume: bool = False) -> list[StoredObject]:
+    def synchroniser(self, folder: Path) -> Synchronise | None:
+        return None
+
+    def put_many(
+        self, items: list[tuple[str, Path, str]], *, consume: bool = False, synced: bool = False
+    ) -> list[StoredObject]:
         stored = []
         for key, source, sha256 in items:
             data = source.read_bytes()

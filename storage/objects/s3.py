@@ -29,7 +29,7 @@ from urllib3.response import BaseHTTPResponse
 
 from storage.errors import ArchiveError, ObjectCorrupt, ObjectMissing, StorageFull, StorageUnavailable
 from storage.model.archive import StoredObject
-from storage.objects.base import Condition
+from storage.objects.base import Condition, Synchronise
 from storage.objects.breaker import Breaker
 from storage.objects.names import checked_key, checked_prefix, is_key, sha256_of_key
 from storage.objects.requests import patience, pool
@@ -101,7 +101,12 @@ class S3Store:
     def put(self, key: str, source: Path, sha256: str, *, consume: bool = False) -> StoredObject:
         return self.put_many([(key, source, sha256)], consume=consume)[0]
 
-    def put_many(self, items: list[tuple[str, Path, str]], *, consume: bool = False) -> list[StoredObject]:
+    def synchroniser(self, folder: Path) -> Synchronise | None:
+        return None
+
+    def put_many(
+        self, items: list[tuple[str, Path, str]], *, consume: bool = False, synced: bool = False
+    ) -> list[StoredObject]:
         stored = self._threads.over(lambda item: self._put_file(checked_key(item[0]), item[1], item[2]), items)
         if consume:
             for _, source, _ in items:

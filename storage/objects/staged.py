@@ -23,7 +23,7 @@ from typing import BinaryIO, TypeVar
 
 from storage.errors import ObjectCorrupt, ObjectMissing, StorageFull, StorageUnavailable
 from storage.model.archive import StoredObject
-from storage.objects.base import Condition, ObjectStore
+from storage.objects.base import Condition, ObjectStore, Synchronise
 from storage.objects.filesystem import FilesystemStore
 from storage.objects.names import checked_key, sha256_of_key
 from storage.objects.settling import Limits, Settling
@@ -59,7 +59,10 @@ class StagedStore:
     def put(self, key: str, source: Path, sha256: str, *, consume: bool = False) -> StoredObject:
         return self.put_many([(key, source, sha256)], consume=consume)[0]
 
-    def put_many(self, items: list[Item], *, consume: bool = False) -> list[StoredObject]:
+    def synchroniser(self, folder: Path) -> Synchronise | None:
+        return None if self._limits.strict else self._waiting.synchroniser(folder)
+
+    def put_many(self, items: list[Item], *, consume: bool = False, synced: bool = False) -> list[StoredObject]:
         if self._limits.strict:
             return self._put_finally(items, consume=consume)
         self._must_take_more()
@@ -69,7 +72,7 @@ class StagedStore:
             (self._kept, [item for item in items if item[0] in known]),
             (self._waiting, [item for item in items if item[0] not in known]),
         ):
-            for one in store.put_many(part, consume=consume) if part else []:
+            for one in store.put_many(part, consume=consume, synced=synced) if part else []:
                 stored[one.key] = one
         return [stored[key] for key, _, _ in items]
 

@@ -176,7 +176,9 @@ def test_a_file_that_cannot_be_read_is_said(here: House, tmp_path: Path, monkeyp
 
 def test_a_full_store_stops_the_import(tmp_path: Path) -> None:
     class Full(FilesystemStore):
-        def put_many(self, items: list[tuple[str, Path, str]], *, consume: bool = False) -> list[StoredObject]:
+        def put_many(
+            self, items: list[tuple[str, Path, str]], *, consume: bool = False, synced: bool = False
+        ) -> list[StoredObject]:
             raise StorageFull("no room")
 
     made = house(tmp_path, objects=Full(tmp_path / "objects"))

@@ -85,6 +85,7 @@ def _store(
                 incoming.write(data)
                 if incoming.size > most_bytes:
                     raise LimitExceeded(f"an instance of more than {most_bytes} bytes")
+            incoming.seal()
             other = _of_another(incoming, study) if study else None
             if other is not None:
                 error = SopClassMismatch("the instance belongs to another study than the one in the URL")

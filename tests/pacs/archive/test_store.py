@@ -35,13 +35,15 @@ class Failing(FilesystemStore):
         self.groups: list[int] = []
         self.bad = b""
 
-    def put_many(self, items: list[tuple[str, Path, str]], *, consume: bool = False) -> list[StoredObject]:
+    def put_many(
+        self, items: list[tuple[str, Path, str]], *, consume: bool = False, synced: bool = False
+    ) -> list[StoredObject]:
         self.groups.append(len(items))
         if self.errors:
             raise self.errors.pop(0)
         if self.bad and any(self.bad in path.read_bytes() for _, path, _ in items):
             raise ObjectCorrupt("bad bytes")
-        return super().put_many(items, consume=consume)
+        return super().put_many(items, consume=consume, synced=synced)
 
 
 def test_stores_the_bytes_as_they_came(here: House) -> None:
@@ -115,7 +117,7 @@ def test_a_mistake_of_ours_loses_nothing(here: House, monkeypatch: pytest.Monkey
     def broken(path: Path) -> None:
         raise IndexError
 
-    monkeypatch.setattr("pacs.archive.archive.describe", broken)
+    monkeypatch.setattr("pacs.archive.archive.describe_head", broken)
     assert here.put(Made().part10()).kind == QUARANTINED
 
 

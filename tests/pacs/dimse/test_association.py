@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pacs.archive.spool import arriving
 from pacs.association import command as commands
 from pacs.association import pdu
 from pacs.association.endings import AbortedByPeer
@@ -172,7 +173,7 @@ def test_a_stop_finishes_the_object_that_is_arriving(tmp_path: Path) -> None:
     idle, idle_stream = associate(door)
     parts = list(pdu.message(1, store_rq(path.stem), dataset_bytes(path), 8192))
     busy.sendall(b"".join(parts[:-1]))
-    wait_until(lambda: len(door.spooled()) == 1)
+    wait_until(lambda: arriving() == 1)
     started = time.monotonic()
     door.stop.set()
     with pytest.raises(AbortedByPeer):
@@ -199,7 +200,7 @@ def test_a_stop_does_not_wait_for_who_stalls(tmp_path: Path) -> None:
     connection, stream = associate(door)
     stream.send_message(1, store_rq("1.2.3"))
     stream.send(pdu.p_data(1, 0, bytes(1000)))
-    wait_until(lambda: len(door.spooled()) == 1)
+    wait_until(lambda: arriving() == 1)
     started = time.monotonic()
     door.close()
     assert time.monotonic() - started < 8

@@ -214,3 +214,21 @@ def test_what_is_no_object_of_ours_is_not_listed(tmp_path: Path) -> None:
     (tmp_path / "objects" / "lost & found").mkdir()
     (tmp_path / "objects" / "lost & found" / "x").write_bytes(b"somebody's")
     assert [found.key for found in store.keys("")] == [kept.key]
+
+
+def test_what_is_synchronised_already_is_not_again(
+    store: FilesystemStore, spooled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert store.synchroniser(spooled.parent) is not None
+    store.put_bytes(str(Path(KEY).parent / "first"), b"")
+    synchronised: list[str] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synchronised.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    (stored,) = store.put_many([(KEY, spooled, SHA256)], consume=True, synced=True)
+    assert synchronised == [str((store._root / KEY).parent)]
+    assert store.get(stored.key) == DATA
