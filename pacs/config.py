@@ -45,7 +45,13 @@ class DicomConfig:
         "HOICHAN", "Our AE title; associations to another one are refused.", pattern=r"[ -\[\]-~]{1,16}"
     )
     processes: int = setting(1, "Listener processes that share the port.", low=1, high=64)
-    max_associations: int = setting(100, "Associations at once, per process.", low=1, high=10000)
+    max_associations: int = setting(100, "Associations at once, in all processes together.", low=1, high=10000)
+    reserved_associations: int = setting(
+        4, "Of these, so many are kept for peers that have none at the moment.", low=0, high=1000
+    )
+    associations_per_peer: int = setting(
+        50, "Associations of one peer at once; a peer can have its own limit.", low=1, high=10000
+    )
     max_pdu: int = setting(131072, "Largest PDU we take, in bytes.", low=4096, high=1048576)
     idle_seconds: int = setting(60, "An association that says nothing is closed after this.", low=5, high=86400)
     request_seconds: int = setting(10, "Time for the TLS handshake and the whole association request.", low=1, high=300)
@@ -64,6 +70,15 @@ class DicomConfig:
     max_object_mb: int = setting(
         8192, "Largest object we take, in MB; a peer can have its own limit.", low=1, high=1048576
     )
+    tls_port: int = setting(0, "TCP port for DICOM over TLS, usually 2762; 0: none.", low=0, high=65535)
+    tls_host: str = setting("", "Address the TLS port listens on. Empty: as host.")
+    tls_certificate: str = setting("", "PEM file of our certificate, with its chain. Read again when it changes.")
+    tls_key: str = setting("", "PEM file of its key, without a password.")
+    tls_trusted: str = setting("", "PEM file of the authorities (or single certificates) we trust in callers.")
+    tls_client: str = setting(
+        "required", "Whether callers on the TLS port must show a certificate we trust.",
+        choices=("required", "optional", "none"),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +336,7 @@ def _check_meaning(config: Config, file: str, mistakes: list[str]) -> None:
     """What no single setting shows: settings that contradict each other."""
     if config.dicom.port == config.web.port:
         mistakes.append(f"{file}: web.port: {config.web.port} is the DICOM port as well")
+    _check_tls(config, file, mistakes)
     if not re.match(r"(file:|s3://).+", config.objects_url):
         mistakes.append(f"{file}: objects.url: must start with file: or s3://")
     if not re.match(r"(sqlite:///|postgresql(\+psycopg)?://)", config.index_url):
@@ -333,6 +349,23 @@ def _check_meaning(config: Config, file: str, mistakes: list[str]) -> None:
         )
     if config.objects.secret_key_file and not Path(config.objects.secret_key_file).is_file():
         mistakes.append(f"{file}: objects.secret_key_file: {config.objects.secret_key_file} does not exist")
+
+
+def _check_tls(config: Config, file: str, mistakes: list[str]) -> None:
+    dicom = config.dicom
+    if dicom.tls_port and dicom.tls_port in (dicom.port, config.web.port):
+        mistakes.append(f"{file}: dicom.tls_port: {dicom.tls_port} is another port of ours as well")
+    if dicom.tls_port and not dicom.tls_certificate:
+        mistakes.append(f"{file}: dicom.tls_port: needs dicom.tls_certificate and dicom.tls_key")
+    if dicom.tls_port and dicom.tls_client != "none" and not dicom.tls_trusted:
+        mistakes.append(
+            f"{file}: dicom.tls_trusted: missing: the file of the authorities whose certificates callers show "
+            "(or set dicom.tls_client: none to let callers in without a certificate)"
+        )
+    for name in ("tls_certificate", "tls_key", "tls_trusted"):
+        path = getattr(dicom, name)
+        if path and not Path(path).is_file():
+            mistakes.append(f"{file}: dicom.{name}: {path} does not exist")
 
 
 def _join(where: str, key: object) -> str:

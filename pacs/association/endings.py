@@ -8,6 +8,7 @@ AssociationEnd
 ├── Stopping            we are shutting down
 ├── Unfinished          we could not finish a message we had begun
 └── ProtocolError       the peer broke the protocol; carries the reason of our A-ABORT (PS3.8 Table 9-26)
+    └── TooLarge        an object or a message over the limit
 """
 
 _WORDS = {"Released": "released", "AbortedByPeer": "aborted by the peer", "Stopping": "we are stopping"}
@@ -53,3 +54,7 @@ class ProtocolError(AssociationEnd):
     def __init__(self, message: str, reason: int = NOT_SPECIFIED) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class TooLarge(ProtocolError):
+    """More bytes than we take."""

@@ -26,6 +26,7 @@ from pacs.association.endings import (
     Released,
     Stopping,
     TimedOut,
+    TooLarge,
 )
 
 TICK_SECONDS = 0.5  # how often a waiting read looks at its deadline and at `stopping`
@@ -77,7 +78,7 @@ class PduStream:
         self._pdu_end = 0  # end of the P-DATA-TF whose values are being consumed
         self._deadline = 0.0  # of the message, or of being idle
         self._pdu_deadline = 0.0
-        self._in_message = False
+        self.in_message = False  # whether a message has begun to arrive
         self._received = 0  # bytes of the message under way
         self._received_before = 0  # of these, before the PDU under way
         self.slowest = slowest
@@ -98,11 +99,11 @@ class PduStream:
             return unread
         if self._stopping():
             raise Stopping
-        self._in_message = False
+        self.in_message = False
         self._received = 0
         self._deadline = time.monotonic() + (self._idle_seconds if seconds is None else seconds)
         value = self._next_value()
-        if not self._in_message:
+        if not self.in_message:
             self._begin_message(time.monotonic())
         context_id, parts = value.context_id, bytearray()
         while True:
@@ -150,7 +151,7 @@ class PduStream:
 
     def read_pdu(self, seconds: float, first: int, longest: int) -> tuple[int, bytes]:
         """One whole PDU outside of an established association; its type must be `first`, release, reject or abort."""
-        self._in_message = True
+        self.in_message = True
         self._received = 0
         self._deadline = time.monotonic() + seconds
         self._need(6, strict=True)
@@ -178,7 +179,7 @@ class PduStream:
         return Pdv(context_id, bool(control & pdu.COMMAND), bool(control & pdu.LAST), self._view[first:last])
 
     def _next_p_data(self) -> None:
-        if self._in_message:
+        if self.in_message:
             self._begin_pdu(time.monotonic())
         self._need(6)
         kind, length = pdu.HEADER.unpack_from(self._buffer, self._start)
@@ -224,26 +225,26 @@ class PduStream:
         now = time.monotonic()
         if count > 0:
             self._end += count
-            if not self._in_message:
+            if not self.in_message:
                 self._begin_message(now)
             self._received += count
-        elif not self._in_message and self._stopping():
+        elif not self.in_message and self._stopping():
             raise Stopping
         self._check_time(now, strict)
 
     def _begin_message(self, now: float) -> None:
-        self._in_message = True
+        self.in_message = True
         self._deadline = now + self._message_seconds
         self._begin_pdu(now)
 
     def _begin_pdu(self, now: float) -> None:
         if self.max_message and self._received > self.max_message:
-            raise ProtocolError(f"a message of more than {self.max_message} bytes")
+            raise TooLarge(f"a message of more than {self.max_message} bytes")
         self._pdu_deadline = now + self._pdu_seconds
         self._received_before = self._received
 
     def _check_time(self, now: float, strict: bool) -> None:
-        if strict or not self._in_message:
+        if strict or not self.in_message:
             if now > self._deadline:
                 raise TimedOut("too slow" if strict else "idle")
             return
@@ -313,7 +314,7 @@ def skip(fragments: Iterator[memoryview], limit: int) -> None:
     for fragment in fragments:
         size += len(fragment)
         if size > limit:
-            raise ProtocolError(f"an object of more than {limit} bytes")
+            raise TooLarge(f"an object of more than {limit} bytes")
 
 
 def prepare(connection: socket.socket) -> None:

@@ -12,12 +12,17 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from pacs.assembly import open_archive, open_objects, prepare
+from pacs.association.tls import credentials_of
 from pacs.command.supervisor import Part, Supervisor
 from pacs.config import Config
 from pacs.logs import configure_logging
 from storage.errors import Conflict, StorageUnavailable
+
+if TYPE_CHECKING:
+    from pacs.dimse.slots import Slots
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +36,7 @@ def serve(config: Config) -> int:
     make_folders(config)
     with only_server(config):
         check_ports(config)
+        credentials_of(config.dicom)
         look_at_disk_again(config)
         fresh = prepare(config)
         from viewer.access.setup import create_setup_link
@@ -40,7 +46,7 @@ def serve(config: Config) -> int:
         for name in _SHARED:
             importlib.import_module(name)
         parts = [Part("codecs", _codecs(config)), Part("worker", _worker(config)), Part("web", _web(config))]
-        parts += [Part(f"dicom-{n + 1}", _dicom(config)) for n in range(config.dicom.processes)]
+        parts += _listeners(config)
         return Supervisor(parts, config.data / "run" / "ready", lambda: _announce(config, link)).run()
 
 
@@ -65,10 +71,13 @@ def look_at_disk_again(config: Config) -> None:
 
 def check_ports(config: Config) -> None:
     """Raise Conflict, with the way out, when a port of ours is taken or not allowed."""
-    for name, host, port in (
-        ("WEB", config.web.host, config.web.port),
-        ("DICOM", config.dicom.host, config.dicom.port),
-    ):
+    doors = [
+        ("WEB__PORT", config.web.host, config.web.port),
+        ("DICOM__PORT", config.dicom.host, config.dicom.port),
+    ]
+    if config.dicom.tls_port:
+        doors.append(("DICOM__TLS_PORT", config.dicom.tls_host or config.dicom.host, config.dicom.tls_port))
+    for name, host, port in doors:
         try:
             family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
             with socket.socket(family, kind, protocol) as probe:
@@ -77,7 +86,7 @@ def check_ports(config: Config) -> None:
         except OSError as error:
             raise Conflict(
                 f"port {port} on {host} cannot be used: {error.strerror}. "
-                f"Stop the program that uses it, or choose another port: HOICHAN_{name}__PORT={port + 1} hoichan serve"
+                f"Stop the program that uses it, or choose another port: HOICHAN_{name}={port + 1} hoichan serve"
             ) from error
 
 
@@ -142,30 +151,39 @@ def _worker(config: Config) -> Run:
 
         stop = stop_on_sigterm(END_SECONDS)
         archive = open_archive(config)
+        credentials = credentials_of(config.dicom)
         ready()
 
         def do_slow_ones() -> None:
             try:
-                Worker(archive, own_ae=config.dicom.ae_title, kinds=SLOW).run(stop)
+                Worker(archive, own_ae=config.dicom.ae_title, credentials=credentials, kinds=SLOW).run(stop)
             finally:
                 stop.set()  # one falls, both end; the supervisor starts them again
 
         slow = threading.Thread(target=do_slow_ones, name="slow")
         slow.start()
-        Worker(archive, own_ae=config.dicom.ae_title, kinds=QUICK).run(stop)
+        Worker(archive, own_ae=config.dicom.ae_title, credentials=credentials, kinds=QUICK).run(stop)
         slow.join()
         archive.close()
 
     return run
 
 
-def _dicom(config: Config) -> Run:
+def _listeners(config: Config) -> list[Part]:
+    """The listener processes; they count their associations together."""
+    from pacs.dimse.server import slots
+
+    shared = slots(config.dicom, config.dicom.processes)
+    return [Part(f"dicom-{n + 1}", _dicom(config, shared, n)) for n in range(config.dicom.processes)]
+
+
+def _dicom(config: Config, shared: "Slots", number: int) -> Run:
     def run(ready: Callable[[], None]) -> None:
         from pacs.dimse import serve as serve_dicom
 
         stop = stop_on_sigterm(END_SECONDS)
         archive = open_archive(config)
-        serve_dicom(config.dicom, archive, stop, ready)
+        serve_dicom(config.dicom, archive, stop, ready, places=shared.places(number))
         archive.close()
 
     return run
@@ -185,10 +203,14 @@ def _announce(config: Config, link: str | None) -> None:
         "",
         "Hội Chẩn is running.",
         f"  Web        {config.base_url}",
-        f"  DICOM      {config.dicom.ae_title} on {config.dicom.host}, port {config.dicom.port}",
+        f"  DICOM      {config.dicom.ae_title} on {config.dicom.host}, port {config.dicom.port}{_tls_port(config)}",
         f"  Data       {Path(config.data).resolve()}",
     ]
     if link:
         lines += ["", "  Create the first administrator with this link (once, within 24 hours):", f"  {link}"]
     lines += ["", "  Ctrl-C stops everything.", ""]
     print("\n".join(lines), flush=True)
+
+
+def _tls_port(config: Config) -> str:
+    return f", with TLS {config.dicom.tls_port}" if config.dicom.tls_port else ""

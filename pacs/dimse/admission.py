@@ -49,3 +49,11 @@ def address_of(text: str) -> Address | None:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
     return address
+
+
+def group_of(text: str) -> str:
+    """Whose connections are counted together: an IPv4 address; of IPv6 the /64, which is what one caller has."""
+    address = address_of(text)
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address or text)

@@ -2,10 +2,11 @@
 
 import contextlib
 import logging
-import socket
+import ssl
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from pacs.archive import Archive
@@ -21,17 +22,22 @@ from pacs.association.endings import (
     Released,
     Stopping,
     TimedOut,
+    TooLarge,
     Unfinished,
 )
 from pacs.association.stream import PduStream
+from pacs.association.tls import TlsCredentials, fingerprint
 from pacs.config import DicomConfig
-from pacs.dimse import commitment, negotiation
+from pacs.dimse import commitment, negotiation, reasons
 from pacs.dimse.directory import Directory
 from pacs.dimse.find import handle_find
 from pacs.dimse.get import handle_get
+from pacs.dimse.lobby import Visitor
 from pacs.dimse.move import handle_move
+from pacs.dimse.refusals import Refusals
 from pacs.dimse.request import AssociationRequest, decode_request
 from pacs.dimse.session import Session
+from pacs.dimse.slots import Places
 from pacs.dimse.sop_classes import Service, service_of
 from pacs.dimse.statuses import SOP_CLASS_NOT_SUPPORTED, UNRECOGNISED_OPERATION
 from pacs.dimse.store import handle_store
@@ -65,100 +71,143 @@ class Rejection(NamedTuple):
     words: str
 
 
-WRONG_CALLED = Rejection(pdu.REJECTED_PERMANENT, 1, 7, "called AE title is not ours")
-UNKNOWN_CALLING = Rejection(pdu.REJECTED_PERMANENT, 1, 3, "calling AE title is not a peer")
-WRONG_ADDRESS = Rejection(pdu.REJECTED_PERMANENT, 1, 3, "the peer does not call from this address")
-WRONG_CONTEXT = Rejection(pdu.REJECTED_PERMANENT, 1, 2, "application context is not DICOM")
-WRONG_VERSION = Rejection(pdu.REJECTED_PERMANENT, 2, 2, "protocol version is not supported")
-TOO_MANY = Rejection(pdu.REJECTED_TRANSIENT, 3, 2, "too many associations")
+WRONG_CALLED = Rejection(pdu.REJECTED_PERMANENT, 1, 7, reasons.WRONG_CALLED)
+UNKNOWN_CALLING = Rejection(pdu.REJECTED_PERMANENT, 1, 3, reasons.UNKNOWN_CALLING)
+WRONG_ADDRESS = Rejection(pdu.REJECTED_PERMANENT, 1, 3, reasons.WRONG_ADDRESS)
+WRONG_CERTIFICATE = Rejection(pdu.REJECTED_PERMANENT, 1, 3, reasons.WRONG_CERTIFICATE)
+MUST_USE_TLS = Rejection(pdu.REJECTED_PERMANENT, 1, 3, reasons.MUST_USE_TLS)
+WRONG_CONTEXT = Rejection(pdu.REJECTED_PERMANENT, 1, 2, reasons.WRONG_CONTEXT)
+WRONG_VERSION = Rejection(pdu.REJECTED_PERMANENT, 2, 2, reasons.WRONG_VERSION)
+TOO_MANY = Rejection(pdu.REJECTED_TRANSIENT, 3, 2, reasons.TOO_MANY)
+TOO_MANY_OF_PEER = Rejection(pdu.REJECTED_TRANSIENT, 3, 2, reasons.TOO_MANY_OF_PEER)
 UNAVAILABLE = Rejection(pdu.REJECTED_TRANSIENT, 3, 1, "the index does not answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What is looked up and noted at the door: who may call, who was refused, which places are free."""
+
+    directory: Directory
+    refusals: Refusals
+    places: Places
+    credentials: TlsCredentials | None = None
 
 
 class Acceptor:
     """Decides on association requests and serves those it accepts; one `run` per association."""
 
-    def __init__(
-        self, config: DicomConfig, archive: Archive, directory: Directory, stopping: Callable[[], bool]
-    ) -> None:
+    def __init__(self, config: DicomConfig, archive: Archive, desk: Desk, stopping: Callable[[], bool]) -> None:
         self._config = config
         self._archive = archive
-        self._directory = directory
+        self._desk = desk
         self._stopping = stopping
 
-    def run(self, connection: socket.socket, address: str, data: bytes) -> None:
-        """Everything from the A-ASSOCIATE-RQ in `data` to the end of the connection."""
+    def run(self, visitor: Visitor, decided: Callable[[], None]) -> bool:
+        """Everything from the A-ASSOCIATE-RQ to the end of the connection; `decided` is called once when we know who it
+        is. True: the request was rejected, and the connection waits for the caller to close it."""
         stream = PduStream(
-            connection,
+            visitor.connection,
             max_pdu=self._config.max_pdu,
             idle_seconds=self._config.idle_seconds,
             message_seconds=self._config.message_seconds,
             pdu_seconds=self._config.pdu_seconds,
-            slowest=self._config.min_rate,
-            max_message=_longest_message(self._config.max_object_mb * MIB),
             stopping=self._stopping,
         )
+        rejected = False
         try:
-            session = self._establish(stream, address, data)
-            if session is not None:
-                _serve(session)
+            with contextlib.ExitStack() as place:
+                try:
+                    session = self._establish(stream, visitor, place)
+                finally:
+                    decided()
+                rejected = session is None
+                if session is not None:
+                    _serve(session)
         except AssociationEnd as end:
-            log.info("%s: association request given up: %s", address, end)
+            if isinstance(end, ProtocolError):
+                self._desk.refusals.note(visitor.address, reasons.UNREADABLE)
+            log.info("%s: association request given up: %s", visitor.address, end)
             _abort(stream, pdu.BY_PROVIDER, end.reason if isinstance(end, ProtocolError) else 0)
         except Exception as error:
             log.error("a bug, association aborted: %s", _without_values(error))
             _abort(stream, pdu.BY_PROVIDER, 0)
         finally:
-            stream.close()
+            if not rejected:
+                stream.close()
+        return rejected
 
-    def _establish(self, stream: PduStream, address: str, data: bytes) -> Session | None:
-        request = decode_request(data)
+    def _establish(self, stream: PduStream, visitor: Visitor, place: contextlib.ExitStack) -> Session | None:
+        request = decode_request(visitor.request)
+        certificate = fingerprint(visitor.connection)
         try:
-            answer = self._decide(request, address)
+            answer = self._decide(request, visitor, certificate)
         except ArchiveError as error:
             log.error("cannot decide on an association: %s", error)
             answer = UNAVAILABLE
+        if not isinstance(answer, Rejection):
+            answer = self._seat(answer, place)
         if isinstance(answer, Rejection):
             if answer is not UNAVAILABLE:
-                self._directory.refuse(request.calling, request.called, address, answer.words)
+                self._desk.refusals.note(visitor.address, answer.words, request.calling, request.called, certificate)
             stream.send(pdu.reject(answer.result, answer.source, answer.reason))
-            stream.finish()
             return None
         agreement = negotiation.agree(request, answer.allow)
+        max_object = (answer.max_object_mb or self._config.max_object_mb) * MIB
         stream.fragment = pdu.fragment_length(request.max_pdu)
+        stream.slowest = answer.min_rate or self._config.min_rate
+        stream.max_message = _longest_message(max_object)
         stream.send(negotiation.encode_accept(request, agreement, self._config.max_pdu))
         log.info(
-            "accepted %s from %s (%s): %d of %d contexts",
+            "accepted %s from %s%s (%s): %d of %d contexts",
             request.calling,
-            address,
+            visitor.address,
+            " over TLS" if isinstance(visitor.connection, ssl.SSLSocket) else "",
             "".join(c for c in request.implementation if c.isprintable()),
             len(agreement.contexts),
             len(request.contexts),
         )
         return Session(
             archive=self._archive,
-            directory=self._directory,
+            directory=self._desk.directory,
+            refusals=self._desk.refusals,
             stream=stream,
             peer=answer,
-            address=address,
+            address=visitor.address,
             own_ae=self._config.ae_title,
             contexts=agreement.contexts,
             extended=agreement.extended,
-            max_object=self._config.max_object_mb * MIB,
+            max_object=max_object,
             stopping=self._stopping,
+            credentials=self._desk.credentials,
         )
 
-    def _decide(self, request: AssociationRequest, address: str) -> Peer | Rejection:
+    def _decide(self, request: AssociationRequest, visitor: Visitor, certificate: str) -> Peer | Rejection:
+        """A peer is AE title, address and, when one is registered, certificate: all of them together."""
         if not request.protocol_version & 1:
             return WRONG_VERSION
         if request.application_context != APPLICATION_CONTEXT:
             return WRONG_CONTEXT
         if request.called != self._config.ae_title.strip():
             return WRONG_CALLED
-        peer = self._directory.find(request.calling)
+        peer = self._desk.directory.find(request.calling)
         if peer is None:
             return UNKNOWN_CALLING
-        if not self._directory.calls_from(peer, address):
+        if not self._desk.directory.calls_from(peer, visitor.address):
             return WRONG_ADDRESS
+        if peer.certificate and certificate != peer.certificate:
+            if isinstance(visitor.connection, ssl.SSLSocket):
+                return WRONG_CERTIFICATE
+            if not peer.plain:
+                return MUST_USE_TLS
+        return peer
+
+    def _seat(self, peer: Peer, place: contextlib.ExitStack) -> Peer | Rejection:
+        """A place for this peer until `place` is closed."""
+        places = self._desk.places
+        taken = places.take(peer.ae_title, peer.max_associations or self._config.associations_per_peer)
+        if taken <= 0:
+            return TOO_MANY if taken == 0 else TOO_MANY_OF_PEER
+        place.callback(places.give_back, taken)
         return peer
 
 
@@ -185,9 +234,12 @@ def _serve(session: Session) -> None:
         words = str(end)
     except (TimedOut, Stopping, Unfinished) as end:
         words = f"closed: {end}"
+        if isinstance(end, TimedOut) and stream.in_message:
+            session.refuse(reasons.TOO_SLOW)
         _abort(stream, pdu.BY_USER, 0)
     except ProtocolError as error:
         words = f"aborted: {error}"
+        session.refuse(reasons.TOO_LARGE if isinstance(error, TooLarge) else reasons.BROKE_PROTOCOL)
         _abort(stream, pdu.BY_PROVIDER, error.reason)
     finally:
         commitment.let_go(session)

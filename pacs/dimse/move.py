@@ -92,7 +92,7 @@ class _Move:
     def _open(self, group: list[Instance]) -> Sender:
         session = self._session
         originator = Originator(session.peer.ae_title, self._command.message_id)
-        return open_sender(self._destination, session.own_ae, group, session.archive, originator)
+        return open_sender(self._destination, session.own_ae, group, session.archive, originator, session.credentials)
 
     def _send_one(self, sender: Sender, instance: Instance) -> None:
         try:

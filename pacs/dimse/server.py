@@ -1,39 +1,48 @@
 """One listener process of the DICOM door."""
 
+import contextlib
 import logging
 import secrets
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextvars import copy_context
 
 from pacs.archive import Archive
-from pacs.association import pdu
+from pacs.association.tls import TlsCredentials, credentials_of
 from pacs.config import DicomConfig
-from pacs.dimse.association import TOO_MANY, Acceptor
+from pacs.dimse import reasons
+from pacs.dimse.admission import group_of
+from pacs.dimse.association import Acceptor, Desk
 from pacs.dimse.directory import Directory
 from pacs.dimse.libraries import quieten
-from pacs.dimse.lobby import Lobby
-from pacs.dimse.request import ae_titles
+from pacs.dimse.lobby import Doors, Lobby, Visitor
+from pacs.dimse.refusals import Refusals
+from pacs.dimse.slots import Places, Slots
 from pacs.logs import activity
 
 log = logging.getLogger(__name__)
 
 FINISH_SECONDS = 6.5  # for what is under way when we stop
-REJECTED_AT_ONCE = 32  # of those that are too many, who hear so; each costs a thread for up to two seconds
 CLOSE_SECONDS = 1.0  # for threads to end after their connection was closed under them
+BACKLOG = 1024
+STRANGERS_AT_ONCE = 16  # requests from addresses no peer calls from that are decided on at the same time
+UNDECIDED_AT_ONCE = 256  # requests from where peers call
+UNDECIDED_OF_ADDRESS = 64
 
 
-def listen(config: DicomConfig) -> socket.socket:
-    """A listening socket that other listener processes can share (SO_REUSEPORT)."""
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+def listen(config: DicomConfig, tls: bool = False) -> socket.socket:
+    """A listening socket, for the port with or without TLS, that other listener processes can share (SO_REUSEPORT)."""
+    host, port = (config.tls_host or config.host, config.tls_port) if tls else (config.host, config.port)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
-        listener.bind((config.host, config.port))
-        listener.listen(256)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
     except OSError:
         listener.close()
         raise
@@ -46,15 +55,23 @@ def serve(
     stop: threading.Event,
     ready: Callable[[], None] = lambda: None,
     listener: socket.socket | None = None,
+    places: Places | None = None,
 ) -> None:
     """Serve associations until `stop` is set; then finish what is under way and return within eight seconds.
 
-    `ready` is called when the port is open; `listener` is used instead of a socket of our own.
+    `ready` is called when the ports are open; `listener` is used instead of a socket of our own for the port without
+    TLS; `places` are those this process shares with others.
     """
     quieten()
-    server = _Server(config, archive, stop)
-    lobby = Lobby(listener or listen(config), server.welcome, config.request_seconds)
+    credentials = credentials_of(config)
+    listeners: list[tuple[socket.socket, TlsCredentials | None]] = [(listener or listen(config), None)]
     log.info("listening as %s on %s:%d", config.ae_title, config.host, config.port)
+    if config.tls_port and credentials is not None:
+        listeners.append((listen(config, tls=True), credentials))
+        log.info("listening with TLS on %s:%d", config.tls_host or config.host, config.tls_port)
+    server = _Server(config, archive, stop, places or slots(config, 1).places(0), credentials)
+    lobby = Lobby(listeners, server.doors, config.request_seconds)
+    server.start(lobby.farewell)
     ready()
     try:
         while not stop.is_set():
@@ -65,39 +82,86 @@ def serve(
     log.info("stopped")
 
 
+def slots(config: DicomConfig, processes: int) -> Slots:
+    """The places of all listener processes; make them before forking."""
+    return Slots(processes, config.max_associations, config.reserved_associations)
+
+
+class Undecided:
+    """Who has asked and was not answered yet. Strangers are few at once, and so are those of one address: they never
+    take a thread that a peer elsewhere needs."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._of: Counter[str] = Counter()
+
+    def add(self, visitor: Visitor) -> bool:
+        """Whether this one may be decided on now."""
+        kind = "peers" if visitor.known else "strangers"
+        group = group_of(visitor.address)
+        with self._lock:
+            most = UNDECIDED_AT_ONCE if visitor.known else STRANGERS_AT_ONCE
+            if self._of[kind] >= most or self._of[group] >= UNDECIDED_OF_ADDRESS:
+                return False
+            self._of.update((kind, group))
+            return True
+
+    def remove(self, visitor: Visitor) -> None:
+        """It is decided."""
+        with self._lock:
+            for key in ("peers" if visitor.known else "strangers", group_of(visitor.address)):
+                self._of[key] -= 1
+                if not self._of[key]:
+                    del self._of[key]
+
+
 class _Server:
-    def __init__(self, config: DicomConfig, archive: Archive, stop: threading.Event) -> None:
-        self._config = config
-        self._stop = stop
+    def __init__(
+        self,
+        config: DicomConfig,
+        archive: Archive,
+        stop: threading.Event,
+        places: Places,
+        credentials: TlsCredentials | None = None,
+    ) -> None:
         self._directory = Directory(archive.database)
-        self._acceptor = Acceptor(config, archive, self._directory, stop.is_set)
+        self._refusals = Refusals(archive.database, self._directory.hospital_of)
+        desk = Desk(self._directory, self._refusals, places, credentials)
+        self._acceptor = Acceptor(config, archive, desk, stop.is_set)
         self._lock = threading.Lock()
         self._open: dict[threading.Thread, socket.socket] = {}
-        self._rejecting = threading.BoundedSemaphore(REJECTED_AT_ONCE)
+        self._undecided = Undecided()
+        self._farewell: Callable[[socket.socket, str], None] = lambda connection, address: connection.close()
 
-    def welcome(self, connection: socket.socket, address: str, data: bytes) -> None:
-        """Start the thread of an association, or reject it when there are too many."""
-        with self._lock:
-            places = len(self._open)
-        if places >= self._config.max_associations:
-            if not self._rejecting.acquire(blocking=False):
-                connection.close()  # a flood: not even a word for each
-                return
-            threading.Thread(target=self._reject, args=(connection, address, data), name="reject", daemon=True).start()
+    @property
+    def doors(self) -> Doors:
+        return Doors(self.welcome, self._directory.knows, self._refusals.note)
+
+    def start(self, farewell: Callable[[socket.socket, str], None]) -> None:
+        """Begin to keep peers and refusals; `farewell` takes over the connections we refuse."""
+        self._farewell = farewell
+        self._directory.start()
+        self._refusals.start()
+
+    def welcome(self, visitor: Visitor) -> None:
+        """Decide on a request in a thread of its own. Strangers are decided on a few at a time: they never take a
+        thread that a peer needs."""
+        if not self._undecided.add(visitor):
+            self._refusals.note(visitor.address, reasons.CROWD)
+            visitor.connection.close()  # a flood: not even a word for each
             return
         context = copy_context()
-        thread = threading.Thread(
-            target=context.run, args=(self._run, connection, address, data), name="association", daemon=True
-        )
+        thread = threading.Thread(target=context.run, args=(self._run, visitor), name="association", daemon=True)
         with self._lock:
-            self._open[thread] = connection
+            self._open[thread] = visitor.connection
         try:
             thread.start()
         except RuntimeError:  # the machine has no thread for us: this caller goes, those who are served stay
             log.exception("an association could not begin")
             with self._lock:
                 self._open.pop(thread, None)
-            connection.close()
+            self._undecided.remove(visitor)
+            visitor.connection.close()
 
     def finish(self) -> None:
         """Let associations finish their message, then close what is left."""
@@ -107,36 +171,23 @@ class _Server:
         with self._lock:
             left = list(self._open.items())
         for _, connection in left:
-            try:
+            with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
         deadline = time.monotonic() + CLOSE_SECONDS
         for thread, _ in left:
             thread.join(max(deadline - time.monotonic(), 0))
+        self._refusals.close()
 
     def _threads(self) -> list[threading.Thread]:
         with self._lock:
             return list(self._open)
 
-    def _run(self, connection: socket.socket, address: str, data: bytes) -> None:
+    def _run(self, visitor: Visitor) -> None:
         activity.set(f"a-{secrets.token_hex(4)}")
         try:
-            self._acceptor.run(connection, address, data)
+            refused = self._acceptor.run(visitor, lambda: self._undecided.remove(visitor))
         finally:
             with self._lock:
                 self._open.pop(threading.current_thread(), None)
-
-    def _reject(self, connection: socket.socket, address: str, data: bytes) -> None:
-        calling, called = ae_titles(data)
-        try:
-            connection.settimeout(2)
-            connection.sendall(pdu.reject(TOO_MANY.result, TOO_MANY.source, TOO_MANY.reason))
-            connection.shutdown(socket.SHUT_WR)
-            connection.recv(1)
-        except OSError:
-            pass
-        finally:
-            connection.close()
-            self._rejecting.release()
-        self._directory.refuse(calling, called, address, TOO_MANY.words)
+        if refused:
+            self._farewell(visitor.connection, visitor.address)

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from pacs.archive import Archive
 from pacs.association.contexts import Context
 from pacs.association.stream import PduStream
+from pacs.association.tls import TlsCredentials
 from pacs.dimse.directory import Directory
+from pacs.dimse.refusals import Refusals
 from storage.model.archive import Origin, Scope
 from storage.model.people import Peer
 
@@ -41,6 +43,7 @@ class Session:
 
     archive: Archive
     directory: Directory
+    refusals: Refusals
     stream: PduStream
     peer: Peer
     address: str
@@ -49,6 +52,7 @@ class Session:
     extended: dict[str, bytes]
     max_object: int
     stopping: Callable[[], bool]
+    credentials: TlsCredentials | None = None  # for associations of ours to peers that want TLS
     tally: Tally = field(default_factory=Tally)
     reports: Reports = field(default_factory=Reports)
 
@@ -59,6 +63,10 @@ class Session:
     @property
     def origin(self) -> Origin:
         return Origin(self.peer.hospital_id, self.peer.hospital_code, "dimse", self.peer.ae_title, self.address)
+
+    def refuse(self, reason: str) -> None:
+        """Let the administrator know why we ended this association."""
+        self.refusals.note(self.address, reason, self.peer.ae_title, self.own_ae)
 
     def relational(self, sop_class_uid: str) -> bool:
         """Whether relational queries or retrievals were agreed (PS3.4 C.5.1.1)."""

@@ -9,7 +9,7 @@ from pacs.archive.transcode import file_meta
 from pacs.association import command as commands
 from pacs.association.command import Command
 from pacs.association.contexts import Context
-from pacs.association.endings import ProtocolError
+from pacs.association.endings import TooLarge
 from pacs.association.stream import skip
 from pacs.dimse.session import Session
 from pacs.dimse.statuses import INVALID_OBJECT_INSTANCE, NO_SUCH_ARGUMENT, SUCCESS, outcome_status, status_of
@@ -71,7 +71,7 @@ def _write(fragments: Iterator[memoryview], incoming: Incoming, limit: int) -> N
     for fragment in fragments:
         size += len(fragment)
         if size > limit:
-            raise ProtocolError(f"an object of more than {limit} bytes")
+            raise TooLarge(f"an object of more than {limit} bytes")
         incoming.write(fragment)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pacs.archive import Archive
+from pacs.association.tls import TlsCredentials
 from pacs.errors import PeerUnreachable
 from pacs.jobs.endings import Stopping
 from pacs.send.commitment import report
@@ -33,9 +34,16 @@ TELLING_MS = 48 * 3600 * 1000  # a peer that cannot be told for so long is not t
 class Commitments:
     """Does the next thing for a request."""
 
-    def __init__(self, archive: Archive, own_ae: str, stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        own_ae: str,
+        stopping: Callable[[], bool],
+        credentials: TlsCredentials | None = None,
+    ) -> None:
         self._archive = archive
         self._own_ae = own_ae
+        self._credentials = credentials
         self._stopping = stopping
 
     def do(self, commitment_id: int) -> None:
@@ -74,7 +82,7 @@ class Commitments:
                 commitments.ask(db, commitment.id, HELD_SECONDS)
                 return
         try:
-            report(self._peer(commitment), self._own_ae, commitment)
+            report(self._peer(commitment), self._own_ae, commitment, self._credentials)
         except PeerUnreachable as error:
             late = self._archive.clock() - (commitment.checked_at or 0) > TELLING_MS
             with database.writing() as db:

@@ -14,6 +14,7 @@ from typing import Any
 
 from pacs import auditing, reconciling
 from pacs.archive import Archive
+from pacs.association.tls import TlsCredentials
 from pacs.jobs.commitment import Commitments
 from pacs.jobs.endings import Stopping
 from pacs.jobs.plan import SAMPLES, SUMMARISE, SWEEP, plan
@@ -52,6 +53,7 @@ class Worker:
         poll: float = POLL_SECONDS,
         lease: float = LEASE_SECONDS,
         own_ae: str = "HOICHAN",
+        credentials: TlsCredentials | None = None,
         kinds: frozenset[str] | None = None,
     ) -> None:
         self._archive = archive
@@ -60,7 +62,7 @@ class Worker:
         self._stop = threading.Event()
         self._next_sweep = self._next_anchor = 0.0
         self._folded = False
-        self._commitments = Commitments(archive, own_ae, lambda: self._stop.is_set())
+        self._commitments = Commitments(archive, own_ae, lambda: self._stop.is_set(), credentials)
         done_by_kind: Mapping[str, Callable[[Task, dict[str, Any]], None]] = {
             SUMMARISE: self._summarise,
             SAMPLES: self._samples,

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pacs.association import command as commands
 from pacs.association.contexts import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, Context
 from pacs.association.endings import AssociationEnd, ProtocolError
+from pacs.association.tls import TlsCredentials
 from pacs.errors import PeerUnreachable
 from pacs.send.negotiation import Proposal
 from pacs.send.requestor import request
@@ -23,10 +24,10 @@ _REFERENCED_CLASS, _REFERENCED_INSTANCE, _FAILURE_REASON = 0x00081150, 0x0008115
 _ITEM = 0xFFFEE000
 
 
-def report(peer: Peer, own_ae: str, commitment: Commitment) -> None:
+def report(peer: Peer, own_ae: str, commitment: Commitment, credentials: TlsCredentials | None = None) -> None:
     """Tell `peer` on an association of our own, as SCP. Raises PeerUnreachable when it could not be told, or answered
     anything but success."""
-    association = request(peer, own_ae, _PROPOSALS)
+    association = request(peer, own_ae, _PROPOSALS, credentials=credentials)
     try:
         with association:
             if not association.contexts:

@@ -7,6 +7,7 @@ from types import TracebackType
 from pacs.archive import Archive
 from pacs.association.contexts import EXPLICIT_LITTLE, IMPLICIT_LITTLE, VERIFICATION
 from pacs.association.endings import AssociationEnd
+from pacs.association.tls import TlsCredentials
 from pacs.errors import PeerUnreachable
 from pacs.send.negotiation import Proposal
 from pacs.send.requestor import RequestedAssociation, request
@@ -18,11 +19,13 @@ MAX_CONTEXTS = 128
 UNCOMPRESSED = (EXPLICIT_LITTLE, IMPLICIT_LITTLE)
 
 
-def echo(peer: Peer, own_ae: str, timeout: float = 10.0) -> float:
+def echo(peer: Peer, own_ae: str, timeout: float = 10.0, credentials: TlsCredentials | None = None) -> float:
     """C-ECHO to `peer`: the milliseconds from connect to answer. PeerUnreachable says what went wrong."""
     started = time.monotonic()
     proposals = (Proposal(VERIFICATION, (IMPLICIT_LITTLE, EXPLICIT_LITTLE)),)
-    association = request(peer, own_ae, proposals, connect_seconds=timeout, answer_seconds=timeout)
+    association = request(
+        peer, own_ae, proposals, connect_seconds=timeout, answer_seconds=timeout, credentials=credentials
+    )
     try:
         with association:
             if not association.contexts:
@@ -67,10 +70,16 @@ class Sender:
 
 
 def open_sender(
-    peer: Peer, own_ae: str, instances: Iterable[Instance], archive: Archive, originator: Originator | None = None
+    peer: Peer,
+    own_ae: str,
+    instances: Iterable[Instance],
+    archive: Archive,
+    originator: Originator | None = None,
+    credentials: TlsCredentials | None = None,
 ) -> Sender:
     """An association with `peer` that can carry `instances` (one group of `groups`)."""
-    return Sender(peer, request(peer, own_ae, proposals(instances)), archive, originator)
+    association = request(peer, own_ae, proposals(instances), credentials=credentials)
+    return Sender(peer, association, archive, originator)
 
 
 def proposals(instances: Iterable[Instance]) -> list[Proposal]:

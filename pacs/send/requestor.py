@@ -3,6 +3,7 @@
 import contextlib
 import ipaddress
 import socket
+import ssl
 from collections.abc import Sequence
 from types import TracebackType
 
@@ -11,6 +12,7 @@ from pacs.association import pdu
 from pacs.association.contexts import Context, Contexts
 from pacs.association.endings import AssociationEnd, ProtocolError
 from pacs.association.stream import PduStream
+from pacs.association.tls import TlsCredentials, fingerprint
 from pacs.errors import PeerUnreachable
 from pacs.send.negotiation import Proposal, decode_accept, encode_request
 from storage.model.people import Peer
@@ -90,10 +92,11 @@ def request(
     *,
     connect_seconds: float = CONNECT_SECONDS,
     answer_seconds: float = ANSWER_SECONDS,
+    credentials: TlsCredentials | None = None,
 ) -> RequestedAssociation:
-    """An association with `peer`; PeerUnreachable says why there is none."""
+    """An association with `peer`; PeerUnreachable says why there is none. `credentials` are for peers that want TLS."""
     stream = PduStream(
-        _connect(peer, connect_seconds),
+        _connect(peer, connect_seconds, credentials),
         max_pdu=MAX_PDU,
         idle_seconds=answer_seconds,
         message_seconds=answer_seconds,
@@ -130,11 +133,30 @@ def address_of(peer: Peer) -> tuple[str, int] | None:
     return peer.host, peer.port
 
 
-def _connect(peer: Peer, seconds: float) -> socket.socket:
+def _connect(peer: Peer, seconds: float, credentials: TlsCredentials | None) -> socket.socket:
     address = address_of(peer)
     if address is None:
         raise PeerUnreachable(f"{peer.ae_title} has no address and port to send to")
     try:
-        return socket.create_connection(address, timeout=seconds)
+        connection = socket.create_connection(address, timeout=seconds)
     except OSError as error:
         raise PeerUnreachable(f"{peer.ae_title} cannot be reached: {error.strerror or error}") from error
+    return _secured(connection, peer, address[0], credentials) if peer.tls else connection
+
+
+def _secured(connection: socket.socket, peer: Peer, host: str, credentials: TlsCredentials | None) -> socket.socket:
+    """The connection under TLS. A peer whose certificate is registered must show that one, whatever name is in it;
+    another must show one of a trusted authority that names its host."""
+    if credentials is None:
+        connection.close()
+        raise PeerUnreachable(f"{peer.ae_title} is called over TLS, but dicom.tls_certificate is not configured")
+    secured = None
+    try:
+        secured = credentials.requestor(pinned=bool(peer.certificate)).wrap_socket(connection, server_hostname=host)
+        if peer.certificate and fingerprint(secured) != peer.certificate:
+            raise ssl.SSLError("it shows another certificate than the registered one")
+        return secured
+    except (OSError, ValueError) as error:
+        (secured or connection).close()
+        words = getattr(error, "verify_message", "") or getattr(error, "reason", "") or str(error)
+        raise PeerUnreachable(f"{peer.ae_title} does not agree on TLS: {words}") from error

@@ -68,8 +68,11 @@ def refused(
     reason: str,
     hospital_ids: frozenset[int] = frozenset(),
     at: int | None = None,
+    *,
+    count: int = 1,
+    certificate: str = "",
 ) -> None:
-    """Count a refused association; the change log of the hospitals named hears of it."""
+    """Count refused associations or connections; the change log of the hospitals named hears of it."""
     now = now_ms() if at is None else at
     table = schema.refusal
     statement = upsert(db, table).values(
@@ -77,18 +80,26 @@ def refused(
         called_ae_title=clean(called_ae_title),
         address=clean(address),
         reason=clean(reason),
-        count=1,
+        count=count,
         first_at=now,
         last_at=now,
+        certificate=clean(certificate),
     )
     db.execute(
         statement.on_conflict_do_update(
             index_elements=["ae_title", "called_ae_title", "address", "reason"],
-            set_={"count": table.c.count + 1, "last_at": now},
+            set_={"count": table.c.count + count, "last_at": now, "certificate": clean(certificate)},
         )
     )
     for hospital_id in sorted(hospital_ids):
         changes.append(db, hospital_id, ChangeKind.ASSOCIATION_REFUSED, at=now)
+
+
+def trim_refusals(db: Connection, most: int) -> int:
+    """Keep the latest `most` rows, so that nobody can fill the index by being refused; how many went."""
+    last_at = schema.refusal.c.last_at
+    oldest = db.execute(sa.select(last_at).order_by(last_at.desc()).offset(most - 1).limit(1)).scalar()
+    return 0 if oldest is None else db.execute(schema.refusal.delete().where(last_at < oldest)).rowcount
 
 
 def refusals(db: Connection, limit: int = 500) -> list[Refusal]:
@@ -114,6 +125,12 @@ def _row(peer: Peer) -> dict[str, Any]:
         "allow": ",".join(sorted(peer.allow)),
         "description": clean(peer.description),
         "charset": clean(peer.charset),
+        "certificate": clean(peer.certificate),
+        "plain": peer.plain,
+        "tls": peer.tls,
+        "min_rate": peer.min_rate,
+        "max_object_mb": peer.max_object_mb,
+        "max_associations": peer.max_associations,
     }
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Column, ForeignKey, Index, Table
 
 from storage.index.types import BIG, BOOL, BYTES, INT, TEXT
 
-HEAD = "0005"  # the newest revision in migrations/versions
+HEAD = "0006"  # the newest revision in migrations/versions
 
 metadata = sa.MetaData()
 
@@ -406,6 +406,12 @@ peer = Table(
     Column("last_association_at", BIG),
     Column("last_stored_at", BIG),
     _text("charset"),
+    _text("certificate"),
+    Column("plain", BOOL, nullable=False, server_default=sa.false()),
+    Column("tls", BOOL, nullable=False, server_default=sa.false()),
+    Column("min_rate", INT),
+    Column("max_object_mb", INT),
+    Column("max_associations", INT),
 )
 
 refusal = Table(
@@ -418,4 +424,5 @@ refusal = Table(
     _count("count"),
     Column("first_at", BIG, nullable=False),
     Column("last_at", BIG, nullable=False),
+    _text("certificate"),
 )

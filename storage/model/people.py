@@ -62,11 +62,18 @@ class Peer:
     last_association_at: int | None = None
     last_stored_at: int | None = None
     charset: str = ""  # of its C-FIND answers: "" is UTF-8 (ISO_IR 192); or one of CHARSETS
+    certificate: str = ""  # SHA-256 of its TLS certificate in hex; when set, it calls with this one
+    plain: bool = False  # although it has a certificate, it may call without TLS
+    tls: bool = False  # we call it over TLS
+    min_rate: int | None = None  # bytes a second below which it is too slow; None: as configured
+    max_object_mb: int | None = None  # its largest object; None: as configured
+    max_associations: int | None = None  # at once; None: as configured
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An association we refused, counted by who called from where and why."""
+    """Connections and associations we refused, counted by who called from where and why. Who was sent away before it
+    said its name has no AE title."""
 
     ae_title: str
     called_ae_title: str
@@ -75,3 +82,4 @@ class Refusal:
     count: int
     first_at: int
     last_at: int
+    certificate: str = ""  # SHA-256 in hex of the one that was offered last

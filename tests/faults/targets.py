@@ -25,7 +25,7 @@ from pacs.dataset.envelope import looks_like_dicom, media_storage_class
 from pacs.describe import describe
 from pacs.dimse import identifier as identifiers
 from pacs.dimse.libraries import quieten
-from pacs.dimse.lobby import Lobby
+from pacs.dimse.lobby import Doors, Lobby, Visitor
 from pacs.dimse.negotiation import agree, encode_accept
 from pacs.dimse.request import decode_request
 from pacs.query import qido_query, study_query, unsupported
@@ -106,14 +106,14 @@ def read_lobby(data: bytes) -> None:
         return
     requests: list[bytes] = []
 
-    def ready(connection: socket.socket, _address: str, request: bytes) -> None:
-        requests.append(request)
-        connection.close()
+    def ready(visitor: Visitor) -> None:
+        requests.append(visitor.request)
+        visitor.connection.close()
 
     with socket.socket() as listener, socket.socket() as caller:
         listener.bind(("127.0.0.1", 0))
         listener.listen(4)
-        lobby = Lobby(listener, ready)
+        lobby = Lobby([(listener, None)], Doors(ready))
         try:
             caller.connect(listener.getsockname())
             piece = 1 + data[0] * 16

@@ -6,9 +6,10 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from pacs.archive import Archive
+from pacs.association.tls import credentials_of
 from pacs.config import PEER_RIGHTS, Config
 from pacs.dimse.admission import check_ae_title, check_host, network_of
-from pacs.errors import PeerUnreachable
+from pacs.errors import ConfigError, PeerUnreachable
 from pacs.send.dicom import echo
 from storage.errors import NotFound
 from storage.index import peers
@@ -87,8 +88,9 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
         if peer.port is None or _is_many(peer.host):
             return jsonify(ok=False, ms=None, detail="the peer has no port, or its host is a network, not one address")
         try:
-            return jsonify(ok=True, ms=round(echo(peer, config.dicom.ae_title, ECHO_SECONDS), 1), detail="")
-        except PeerUnreachable as error:
+            took = echo(peer, config.dicom.ae_title, ECHO_SECONDS, credentials_of(config.dicom))
+            return jsonify(ok=True, ms=round(took, 1), detail="")
+        except (PeerUnreachable, ConfigError) as error:
             return jsonify(ok=False, ms=None, detail=str(error))
 
     @routes.get("/refusals")

@@ -47,7 +47,7 @@ class Door:
     def open(self) -> "Door":
         listener = listen(self.config)
         self.thread = threading.Thread(
-            target=serve, args=(self.config, self.archive, self.stop), kwargs={"listener": listener}
+            target=serve, args=(self.config, self.archive, self.stop), kwargs={"listener": listener}, daemon=True
         )
         self.thread.start()
         return self

@@ -2,12 +2,14 @@
 
 import socket
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pacs.config import DicomConfig
 from pacs.dimse import server as room
+from pacs.dimse.lobby import Visitor
 from tests.pacs.parts import house
 
 REQUEST = bytes(10) + b"HOICHAN".ljust(16) + b"CT1".ljust(16) + bytes(32)
@@ -15,23 +17,33 @@ REQUEST = bytes(10) + b"HOICHAN".ljust(16) + b"CT1".ljust(16) + bytes(32)
 
 def _server(folder: Path, max_associations: int = 100) -> room._Server:
     config = DicomConfig(max_associations=max_associations)
-    return room._Server(config, house(folder).archive, threading.Event())
+    return room._Server(config, house(folder).archive, threading.Event(), room.slots(config, 1).places(0))
 
 
-def test_a_flood_beyond_the_limit_costs_few_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "REJECTED_AT_ONCE", 2)
-    server = _server(tmp_path, max_associations=0)
-    pairs = [socket.socketpair() for _ in range(5)]
+def test_a_flood_of_strangers_costs_few_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "STRANGERS_AT_ONCE", 2)
+    server = _server(tmp_path)
+    hold = threading.Event()
+    monkeypatch.setattr(server._acceptor, "run", lambda visitor, decided: bool(hold.wait(5)))
+    pairs = [socket.socketpair() for _ in range(6)]
     before = threading.active_count()
-    for theirs, _ in pairs:
-        server.welcome(theirs, "10.0.0.9", REQUEST)
-    assert threading.active_count() - before <= 2
-    for _, ours in pairs[:2]:
-        assert ours.recv(10)[:1] == b"\x03", "an A-ASSOCIATE-RJ"
-    for _, ours in pairs[2:]:
+    for number, (theirs, _) in enumerate(pairs):
+        server.welcome(Visitor(theirs, f"10.0.0.{number}", REQUEST, known=number == 5))
+    assert threading.active_count() - before == 3, "two strangers, and the peer nevertheless"
+    for _, ours in pairs[2:5]:
         assert ours.recv(10) == b"", "closed without a word"
+    hold.set()
     for _, ours in pairs:
         ours.close()
+
+
+def test_of_one_address_only_some_are_decided_on_at_once() -> None:
+    undecided = room.Undecided()
+    visitors = [Visitor(socket.socket(), "10.0.0.1", REQUEST, known=True) for _ in range(room.UNDECIDED_OF_ADDRESS + 1)]
+    assert [undecided.add(visitor) for visitor in visitors] == [True] * room.UNDECIDED_OF_ADDRESS + [False]
+    assert undecided.add(replace(visitors[0], address="10.0.0.2"))
+    undecided.remove(visitors[0])
+    assert undecided.add(visitors[-1])
 
 
 def test_no_thread_for_one_leaves_the_others_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,7 +54,7 @@ def test_no_thread_for_one_leaves_the_others_alone(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(threading.Thread, "start", none_left)
     theirs, ours = socket.socketpair()
-    server.welcome(theirs, "10.0.0.9", REQUEST)
+    server.welcome(Visitor(theirs, "10.0.0.9", REQUEST, known=True))
     assert ours.recv(1) == b""
     assert server._threads() == []
     ours.close()
