@@ -366,7 +366,7 @@ class _Body:
             self.stored_at = _instant(parsedate_to_datetime(response.headers["Last-Modified"]))
         except (KeyError, ValueError, TypeError) as error:
             response.close()
-            raise StorageUnavailable(f"what the store answers for {key} is not an object") from error
+            raise _BrokenOff(f"what the store answers for {key} is not an object") from error
         self._until = time.monotonic() + patience(self.left)
 
     def unhurried(self) -> "_Body":

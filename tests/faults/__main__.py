@@ -25,6 +25,7 @@ RUNS = (
     Run("kill9-postgresql", "tests.faults.kill9", ("--kills", "300", "--index", "postgresql"),
         ("--kills", "15", "--index", "postgresql")),
     Run("database", "tests.faults.database", ("--kills", "200"), ("--kills", "12")),
+    Run("s3", "tests.faults.s3", ("--each", "1000"), ("--each", "40")),
     Run("power", "tests.faults.power", ("--cuts", "300"), ("--cuts", "6")),
     Run("fuzz", "tests.faults.fuzz", ("--seconds", "14400"), ("--seconds", "60")),
 )  # fmt: skip

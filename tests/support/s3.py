@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -54,9 +55,16 @@ class S3Server:
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """One server for all tests of the session; a missing wheel fails the test that asked for it."""
+    with running(tmp_path_factory.mktemp("seaweedfs")) as server:
+        yield server
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[S3Server]:
+    """A server that keeps its data in `folder`, gone with it at the end."""
     weed = _weed()
+    folder.mkdir(parents=True, exist_ok=True)
     with _PortBlock() as block:
-        folder = tmp_path_factory.mktemp("seaweedfs")
         with open(folder / "log", "wb") as log:
             process = subprocess.Popen(
                 _command(weed, folder, block.port),
