@@ -85,13 +85,14 @@ class Supervisor:
     def _start(self, part: Part) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
+        supervisor = os.getpid()
         pid = os.fork()
         if pid == 0:
-            self._become(part)
+            self._become(part, supervisor)
         part.pid = pid
         part.started = time.monotonic()
 
-    def _become(self, part: Part) -> None:
+    def _become(self, part: Part, supervisor: int) -> None:
         """The child's life; never returns. It dies with its supervisor, in a process group of its own so that Ctrl-C
         reaches only the supervisor, which ends the parts in order."""
         code = 1
@@ -102,7 +103,7 @@ class Supervisor:
             for descriptor in self._wake:
                 os.close(descriptor)
             os.setpgid(0, 0)
-            die_with_parent()
+            die_with_parent(supervisor)
             part.run(lambda: (self.folder / part.name).touch())
             code = 0
         except SystemExit as leaving:
@@ -153,14 +154,20 @@ class Supervisor:
         return 1 if late else 0
 
 
-def die_with_parent() -> None:
-    """Ask the kernel to end this process when its parent dies (Linux; harmless elsewhere)."""
+def die_with_parent(parent: int = 0) -> None:
+    """Ask the kernel to end this process when its parent dies (Linux; harmless elsewhere).
+
+    When its parent is no longer the process `parent`, which died before we could ask, it ends at once: nobody else
+    would ever tell it.
+    """
     import ctypes
 
     try:
         ctypes.CDLL(None).prctl(1, signal.SIGTERM, 0, 0, 0)
     except (OSError, AttributeError):
         return
+    if parent and os.getppid() != parent:
+        raise SystemExit(1)
 
 
 def _signal(pid: int, number: int) -> None:

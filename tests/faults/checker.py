@@ -1,5 +1,6 @@
 """The judge: acknowledged ⇒ stored ∧ identical ∧ found by C-FIND ∧ retrievable ∧ one row; unknown ⇒ whole or absent."""
 
+import contextlib
 import hashlib
 import http.client
 import json
@@ -8,7 +9,7 @@ import re
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from tests.support.server import Browserless, Running
 
 _FOUND = re.compile(r"\(0008,0018\) UI \[([0-9.]+)")
 _SHOWN = 20
+
+Elsewhere = Callable[[str], bytes | None]
 
 
 @dataclass(slots=True)
@@ -71,15 +74,16 @@ def check(
     batches: Collection[Batch] | None = None,
     by_get: int = 2,
     seed: int = 1,
+    elsewhere: Elsewhere | None = None,
 ) -> Verdict:
     """Ask the running archive for everything in the history, or in `batches` of it.
 
     `acknowledged` are the SOP Instance UIDs that must be there when that is not what the history says now. `by_get`
-    series are also retrieved by DCMTK's getscu.
+    series are also retrieved by DCMTK's getscu. `elsewhere` gives the bytes of an object that is on no disk of ours.
     """
     heard = history.acknowledged() if acknowledged is None else acknowledged
     asked = list(history.batches if batches is None else batches)
-    rows = _rows(running)
+    rows = _rows(running, elsewhere)
     verdict = Verdict()
     for batch in asked:
         _check_batch(running, web, batch, history, heard, rows, verdict)
@@ -152,22 +156,29 @@ def _check_instance(
 class Rows:
     """Every instance row of the index, and the objects they point to."""
 
-    def __init__(self, by_uid: dict[str, list[str]], objects: Path) -> None:
+    def __init__(self, by_uid: dict[str, list[str]], places: Sequence[Path], elsewhere: Elsewhere | None) -> None:
         self.by_uid = by_uid
-        self._objects = objects
+        self._places = places
+        self._elsewhere = elsewhere
 
     def dataset_sha256(self, sha256: str) -> str:
         """The SHA-256 of the dataset in the object with this SHA-256, or in words why there is none."""
-        found = list(self._objects.glob(f"*/o/{sha256[:2]}/{sha256}"))
-        if len(found) != 1:
+        data = self._read(sha256)
+        if data is None:
             return "is missing"
-        data = found[0].read_bytes()
         if hashlib.sha256(data).hexdigest() != sha256:
             return "is corrupt"
         return hashlib.sha256(dataset_of(data)).hexdigest()
 
+    def _read(self, sha256: str) -> bytes | None:
+        for place in self._places:
+            for found in place.glob(f"*/o/{sha256[:2]}/{sha256}"):
+                with contextlib.suppress(FileNotFoundError):  # it was brought to the next place at this moment
+                    return found.read_bytes()
+        return self._elsewhere(sha256) if self._elsewhere is not None else None
 
-def _rows(running: Running) -> Rows:
+
+def _rows(running: Running, elsewhere: Elsewhere | None) -> Rows:
     settings, data = running.environment, Path(running.environment["HOICHAN_DATA"])
     database = Database(settings.get("HOICHAN_INDEX__URL") or f"sqlite:///{data / 'index.sqlite'}")
     by_uid: dict[str, list[str]] = {}
@@ -179,7 +190,8 @@ def _rows(running: Running) -> Rows:
                     by_uid.setdefault(row["uid"], []).append(row["sha256"])
     finally:
         database.close()
-    return Rows(by_uid, data / "objects")
+    staging = data / "staging"  # of objects on their way to S3
+    return Rows(by_uid, [data / "objects", staging / "waiting", staging / "kept"], elsewhere)
 
 
 def find(running: Running, batch: Batch) -> Counter[str]:

@@ -1,6 +1,6 @@
 """`kill -9` of any process at random and at labelled points, while DCMTK's senders never rest.
 
-    python -m tests.faults.kill9 --kills 1000 [--index postgresql]
+    python -m tests.faults.kill9 --kills 1000 [--index postgresql] [--objects s3]
 
 Ends with status 1 when an acknowledged instance is lost or changed, when a row is there twice, when a labelled point
 was never hit, or when nothing was acknowledged.
@@ -14,20 +14,25 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
-from tests.faults.checker import Verdict, check
+from minio.error import S3Error
+
+from storage.objects.base import object_key
+from tests.faults.checker import Elsewhere, Verdict, check
 from tests.faults.history import History, Senders
 from tests.faults.instances import Maker
 from tests.faults.launcher import TRAP
 from tests.faults.points import POINTS, Trap
 from tests.faults.server import TICK, Launcher, Server, kill
 from tests.support.postgres import PostgresServer
+from tests.support.s3 import running as running_s3
 from tests.support.server import Browserless
 
 HIT_SECONDS = 15.0  # a labelled point that nobody passes within this time is not reached
-LEAVE_SECONDS = 9.0  # for parts whose supervisor was killed
+LEAVE_SECONDS = 15.0  # for parts whose supervisor was killed; they have eight, on a machine of their own
 CHECK_EVERY = 200
 PROCESS, SUPERVISOR, TREE = "any process", "supervisor", "whole tree"
 
@@ -85,7 +90,7 @@ class Killer:
         deadline = time.monotonic() + LEAVE_SECONDS
         while self._server.tree():
             if time.monotonic() > deadline:
-                raise AssertionError(f"parts outlived their supervisor: {self._server.tree()}")
+                raise AssertionError(f"parts outlived their supervisor: {self._server.confess()}")
             time.sleep(TICK)
         self._server.start()
 
@@ -96,16 +101,24 @@ class Killer:
         self._server.start()
 
 
-def run(kills: int, folder: Path, *, seed: int = 1, senders: int = 3, index_url: str = "", most: int = 0) -> bool:
-    """Whether nothing was lost. Prints what was done and found."""
+def run(
+    kills: int,
+    folder: Path,
+    *,
+    seed: int = 1,
+    senders: int = 3,
+    most: int = 0,
+    settings: Mapping[str, str] = MappingProxyType({}),
+    elsewhere: Elsewhere | None = None,
+) -> bool:
+    """Whether nothing was lost. Prints what was done and found. `settings` are further HOICHAN_ variables."""
     began = time.monotonic()
     chance = random.Random(seed)
     (folder / "trap").mkdir(parents=True)
     trap = Trap(folder / "trap" / "cell")
     history, maker, verdict = History(), Maker(folder / "sent", int(time.time()), seed), Verdict()
-    settings = {"HOICHAN_DICOM__PROCESSES": "2"} | ({"HOICHAN_INDEX__URL": index_url} if index_url else {})
     with Launcher() as launcher:
-        server = Server.configured(launcher, folder / "server", **settings)
+        server = Server.configured(launcher, folder / "server", HOICHAN_DICOM__PROCESSES="2", **settings)
         server.extra[TRAP] = str(folder / "trap" / "cell")
         server.start()
         try:
@@ -119,12 +132,12 @@ def run(kills: int, folder: Path, *, seed: int = 1, senders: int = 3, index_url:
                         killer.once()
                         _give_up_when_nothing_is_hit(killer)
                 _settle(server, web)
-                new = check(server.running, web, history, batches=history.batches[looked_at:], by_get=2)
+                new = check(server.running, web, history, batches=history.batches[looked_at:], elsewhere=elsewhere)
                 looked_at = len(history.batches)
                 print(f"  {killer.total} kills, {time.monotonic() - began:.0f} s: {new.words()}", flush=True)
                 if not new.good:
                     break
-            verdict.add(check(server.running, web, history, by_get=5))
+            verdict.add(check(server.running, web, history, by_get=5, elsewhere=elsewhere))
         finally:
             server.stop()
     if not verdict.good:
@@ -190,6 +203,28 @@ def postgresql(folder: Path) -> Iterator[str]:
         server.stop()
 
 
+@contextlib.contextmanager
+def s3(folder: Path) -> Iterator[tuple[dict[str, str], Elsewhere]]:
+    """Settings for a bucket on a private server, and how to look into it."""
+    with running_s3(folder) as server:
+        client = server.client()
+        client.make_bucket("kill9")
+
+        def elsewhere(sha256: str) -> bytes | None:
+            try:
+                with client.get_object("kill9", object_key("main", sha256)) as answer:
+                    return bytes(answer.read())
+            except S3Error:
+                return None
+
+        settings = {
+            "HOICHAN_OBJECTS__URL": server.url("kill9"),
+            "HOICHAN_OBJECTS__ACCESS_KEY": server.access_key,
+            "HOICHAN_OBJECTS__SECRET_KEY": server.secret_key,
+        }
+        yield settings, elsewhere
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.kill9", description=__doc__)
     parser.add_argument("--kills", type=int, default=1000)
@@ -197,16 +232,26 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--senders", type=int, default=3)
     parser.add_argument("--most", type=int, default=40_000, help="new instances in all; then old ones are sent again")
     parser.add_argument("--index", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--objects", choices=("files", "s3"), default="files", help="s3: behind a local disk")
     parser.add_argument("--folder", type=Path, help="kept afterwards; by default a temporary one")
     asked = parser.parse_args(arguments)
     folder = asked.folder or Path(tempfile.mkdtemp(prefix="hoichan-kill9-"))
     folder.chmod(0o755)  # PostgreSQL's server runs as somebody else
-    print(f"seed {asked.seed}, index {asked.index}, folder {folder}", flush=True)
+    print(f"seed {asked.seed}, index {asked.index}, objects in {asked.objects}, folder {folder}", flush=True)
     good = False
     try:
         with contextlib.ExitStack() as stack:
-            url = stack.enter_context(postgresql(folder / "postgresql")) if asked.index == "postgresql" else ""
-            good = run(asked.kills, folder, seed=asked.seed, senders=asked.senders, index_url=url, most=asked.most)
+            settings: dict[str, str] = {}
+            elsewhere: Elsewhere | None = None
+            if asked.index == "postgresql":
+                settings["HOICHAN_INDEX__URL"] = stack.enter_context(postgresql(folder / "postgresql"))
+            if asked.objects == "s3":
+                more, elsewhere = stack.enter_context(s3(folder / "s3"))
+                settings |= more
+            good = run(
+                asked.kills, folder, seed=asked.seed, senders=asked.senders, most=asked.most,
+                settings=settings, elsewhere=elsewhere,
+            )  # fmt: skip
     finally:
         if asked.folder is None and good:
             shutil.rmtree(folder, ignore_errors=True)

@@ -8,6 +8,7 @@ the commands to run and the log file. It answers each with the id of the process
 once, so a start takes a moment.
 """
 
+import faulthandler
 import importlib
 import io
 import json
@@ -65,6 +66,7 @@ def _become(order: Path) -> None:
             opened = os.open(target, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
             os.dup2(opened, descriptor)
             os.close(opened)
+        faulthandler.enable()  # SIGABRT then says where every thread stands
         prepare(os.environ)
         from pacs.command import main as command
 

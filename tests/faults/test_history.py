@@ -34,7 +34,7 @@ def judged(history: History, *, heard: bool, found: int, rows: list[str], got: l
         heard,
         Counter({uid: found}),
         {uid: [bytes_of[one] for one in got]} if got else {},
-        Intact({uid: [bytes_of[one] for one in rows]} if rows else {}, Path()),
+        Intact({uid: [bytes_of[one] for one in rows]} if rows else {}, [], None),
         verdict,
     )
     return verdict

@@ -86,3 +86,9 @@ def test_parts_die_with_a_killed_supervisor(tmp_path: Path) -> None:
     while Path(f"/proc/{part}").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not Path(f"/proc/{part}").exists() or "Z" in Path(f"/proc/{part}/stat").read_text().split()[2]
+
+
+def test_a_part_whose_supervisor_died_before_it_could_ask_ends_at_once() -> None:
+    program = "import sys; from pacs.command.supervisor import die_with_parent; die_with_parent(int(sys.argv[1]))"
+    for parent, code in ((os.getpid(), 0), (os.getppid(), 1)):
+        assert subprocess.run([sys.executable, "-c", program, str(parent)]).returncode == code
