@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pacs.archive import Archive
+from pacs.dataset.preamble import harmless
 from pacs.deciding import reader
 from pacs.describe import describe
 from pacs.pixels.options import RenderOptions
@@ -132,11 +133,12 @@ def retry(archive: Archive, scope: Scope, entry_id: int, actor: Actor) -> Outcom
 
 
 def evidence(archive: Archive, scope: Scope, entry_id: int, actor: Actor) -> tuple[QuarantineEntry, Iterator[bytes]]:
-    """The bytes of a quarantined object as they were received; that they were taken is recorded first."""
+    """The bytes of a quarantined object as they were received, save for a preamble that other programs could run;
+    that they were taken is recorded first."""
     with archive.database.writing() as db:
         entry = quarantined.one(db, scope, entry_id)
         _record_quarantined(db, entry, actor, "download", "")
-    return entry, _pieces(archive, entry)
+    return entry, _leaving(_pieces(archive, entry))
 
 
 def purge(archive: Archive, stop: Callable[[], bool] = lambda: False) -> int:
@@ -173,6 +175,11 @@ def _pieces(archive: Archive, entry: QuarantineEntry) -> Iterator[bytes]:
     with archive.objects.open(entry.object_key) as stream:
         while piece := stream.read(1 << 20):
             yield piece
+
+
+def _leaving(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    yield harmless(next(pieces, b""))
+    yield from pieces
 
 
 def _record_quarantined(

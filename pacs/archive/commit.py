@@ -6,6 +6,7 @@ promise: bytes durable, then rows durable, then the answer. Whatever fails befor
 an error; the bytes that were written are then unreferenced, and the same content finds its place again.
 """
 
+import json
 import logging
 import os
 import threading
@@ -18,8 +19,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pacs.archive.spool import Incoming
+from pacs.dataset.preamble import TIFF, ZERO, kind_of
 from storage.errors import ArchiveError, ObjectMissing, StorageFull, StorageUnavailable
-from storage.index import instances, noted
+from storage.index import audit, instances, noted
 from storage.index.database import Database
 from storage.model.archive import (
     ALREADY_STORED,
@@ -32,6 +34,7 @@ from storage.model.archive import (
     Outcome,
     StoredObject,
 )
+from storage.model.audit import AuditEvent
 from storage.objects.base import ObjectStore, object_key, quarantine_key
 
 if TYPE_CHECKING:
@@ -210,6 +213,12 @@ class Committer:
             outcomes.extend((w, _quarantined(w, db)) for w in group if w.description is None)
             outcomes.extend((w, _conflicting(w, db)) for w in conflicting)
             added = instances.add(db, [(_described(w), _kept(w), w.origin) for w in plain]) if plain else []
+            for waiting in group:
+                if waiting.description is None or waiting.existing is not None:
+                    _note_preamble(waiting, db)
+            for waiting, one in zip(plain, added, strict=True):
+                if one.kind == STORED:
+                    _note_preamble(waiting, db)
         outcomes.extend((waiting, _added(waiting, one)) for waiting, one in zip(plain, added, strict=True))
         return outcomes
 
@@ -287,6 +296,28 @@ def _added(waiting: Waiting, added: instances.Added) -> Outcome | None:
         return _outcome(ALREADY_STORED, waiting, _kept(waiting))
     waiting.existing = added.existing
     return None
+
+
+def _note_preamble(waiting: Waiting, db: "Connection") -> None:
+    """An object that other programs could run is kept as it came, and is seen."""
+    kind = kind_of(waiting.incoming.head)
+    if kind in (ZERO, TIFF):
+        return
+    origin, description = waiting.origin, waiting.description
+    detail = json.dumps({"preamble": kind, "sha256": waiting.sha256, "door": origin.door})
+    audit.append(
+        db,
+        AuditEvent(
+            origin.hospital_id,
+            origin.hospital_code,
+            origin.source or origin.door,
+            "object.preamble",
+            waiting.sha256 if description is None else description.key.sop_instance_uid,
+            address=origin.address,
+            patient="" if description is None else description.key.study_instance_uid,
+            detail=detail,
+        ),
+    )
 
 
 def _conflicting(waiting: Waiting, db: "Connection") -> Outcome:

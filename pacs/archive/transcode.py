@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from pacs.archive.frames import frame_of, header_of
+from pacs.dataset.preamble import harmless, may_leave
 from pacs.errors import UnsupportedTransferSyntax
 from pacs.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from pacs.pixels.pool import Codecs
@@ -41,10 +42,13 @@ def transcoded(
 
 
 def part10_stream(objects: ObjectStore, instance: Instance) -> BinaryIO:
-    """The stored object; one that came without preamble and File Meta Information gets them."""
+    """The stored object, as far as it leaves the archive: one that came without preamble and File Meta Information
+    gets them, a preamble that other programs could run is zeros."""
     stream = objects.open(instance.stored.key)
     head = stream.read(132)
     if head[128:] == b"DICM" and instance.facts.dataset_offset > 132:
+        if not may_leave(head):
+            return stream_of(_following(harmless(head), stream))
         stream.seek(0)
         return stream
     stream.seek(instance.facts.dataset_offset)

@@ -9,6 +9,7 @@ from typing import TypeVar
 from flask import Response, send_file
 
 from pacs.archive import Archive
+from pacs.dataset.preamble import MAGIC, may_leave
 from pacs.errors import NotAcceptable, UndecodablePixels, UnsupportedTransferSyntax
 from pacs.pixels.syntaxes import DECODABLE, ENCODABLE, NATIVE
 from storage.model.archive import Instance
@@ -138,11 +139,12 @@ def begun(pieces: Iterator[Piece]) -> Iterator[Piece]:
 
 
 def _file_of(archive: Archive, instance: Instance) -> Path | None:
-    """The stored file when it is on this machine and already is what Part 10 asks for."""
+    """The stored file when it is on this machine, already is what Part 10 asks for, and may leave as it is."""
     path = archive.local_path(instance)
     if path is None or instance.facts.dataset_offset <= _PREAMBLE:
         return None
-    return path if archive.bytes_of(instance, _PREAMBLE - 4, 4) == b"DICM" else None
+    head = archive.bytes_of(instance, 0, _PREAMBLE)
+    return path if head[-len(MAGIC) :] == MAGIC and may_leave(head) else None
 
 
 def slice_of(archive: Archive, instance: Instance, offset: int, length: int) -> Iterator[bytes]:

@@ -178,3 +178,15 @@ def test_a_study_gives_what_it_can_in_the_syntax_asked_for(shelf: Shelf, tmp_pat
     assert head["content-type"] == f"application/dicom; transfer-syntax={JLS}"
     everything = parts_of(shelf.client.get("/dicom-web/studies/1.2.3"))
     assert [head["content-type"] for head, _ in everything] == [f"application/dicom; transfer-syntax={EXPLICIT}"] * 2
+
+
+def test_a_program_in_the_preamble_does_not_leave(shelf: Shelf, tmp_path: Path) -> None:
+    plain = SYNTAXES[0].read_bytes()
+    path = tmp_path / "polyglot.dcm"
+    path.write_bytes(b"MZ".ljust(128, b"\x90") + plain[128:])
+    url = url_of(shelf.put(path))
+    for accept in ("application/dicom; transfer-syntax=*", ANY_SYNTAX):
+        response = shelf.client.get(url, headers={"Accept": accept})
+        assert response.status_code == 200
+        data = response.get_data() if accept.startswith("application") else parts_of(response)[0][1]
+        assert data == bytes(128) + plain[128:]
