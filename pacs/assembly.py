@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -11,6 +12,7 @@ from pacs.pixels.pool import Codecs
 from storage.errors import StorageUnavailable
 from storage.index import hospitals, peers
 from storage.index.database import Database
+from storage.index.effort import Effort
 from storage.model.archive import Hospital
 from storage.model.people import Peer
 from storage.objects.base import ObjectStore
@@ -61,6 +63,9 @@ def open_archive(config: Config) -> Archive:
         spool=config.spool,
         codecs=Codecs(config.codec_socket),
         room=room_of(config),
+        effort=partial(
+            Effort, config.index.search_rows, float(config.index.search_seconds), config.index.search_answers
+        ),
     )
 
 

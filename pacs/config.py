@@ -107,6 +107,16 @@ class IndexConfig:
     url: str = setting(
         "", "SQLAlchemy URL, e.g. postgresql+psycopg://user:password@host/name. Empty: SQLite in the data folder."
     )
+    search_rows: int = setting(
+        200_000,
+        "Rows that a query whose keys have no index may look at; then it ends and says so.",
+        low=1000,
+        high=10**9,
+    )
+    search_seconds: int = setting(10, "Seconds that one query may take; then it ends and says so.", low=1, high=3600)
+    search_answers: int = setting(
+        10_000, "Answers that a C-FIND without a unique key may have; then it ends and says so.", low=100, high=10**9
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from typing import Any
 
 from pydicom import config
@@ -20,6 +21,8 @@ UTF_8 = "ISO_IR 192"
 ALL = "all"
 INLINE_BYTES = 1024  # binary values up to this size are given inline
 _CHARACTER_SET, _RETRIEVE_AE_TITLE, _LEVEL = "00080005", "00080054", "00080052"
+_RETRIEVE_URL = "00081190"
+_UTF_8: Json = {"vr": "CS", "Value": [UTF_8]}
 _AVAILABLE_TRANSFER_SYNTAX = "00083002"
 _ENCAPSULATION = frozenset({"7FE00001", "7FE00002", "7FE00003"})
 
@@ -46,24 +49,52 @@ def to_dataset(found: Found, keywords: Iterable[str], retrieve_ae_title: str = "
     return answer
 
 
-def to_json(
-    found: Found, includefield: Collection[str] = (), retrieve_url: str = "", asked: Collection[str] = ()
-) -> dict[str, Json]:
-    """A QIDO-RS answer: the attributes of the level, those asked for by `includefield` (keywords or "all") and the
-    matching keys that were `asked`."""
-    wanted = set(DEFAULTS[found.level]) | set(asked) | set(includefield)
-    if ALL in wanted:
-        wanted |= {attribute.keyword for attribute in down_to(found.level)}
-    if found.level in (Level.SERIES, Level.IMAGE) and "StudyInstanceUID" in asked:
-        wanted.add("StudyInstanceUID")
-    tags = {f"{tag_for_keyword(keyword) or 0:08X}" for keyword in wanted}
-    answer: dict[str, Json] = {_CHARACTER_SET: {"vr": "CS", "Value": [UTF_8]}}
-    for tag, value in found.attributes.items():
-        if tag in tags:
-            answer[tag] = dict(value)
-    if retrieve_url:
-        answer["00081190"] = {"vr": "UR", "Value": [retrieve_url]}
-    return dict(sorted(answer.items()))
+class JsonWriter:
+    """Says what a QIDO-RS answer has: the attributes of the level, and those wanted besides (keywords, "all", or paths
+    into a sequence with dots between)."""
+
+    def __init__(self, level: Level, wanted: Collection[str]) -> None:
+        tags, self._inside = _chosen(level, tuple(wanted))
+        self._tags = sorted({*tags, *self._inside, _RETRIEVE_URL, _CHARACTER_SET})
+
+    def write(self, found: Found, retrieve_url: str = "") -> dict[str, Json]:
+        """One answer, in the order of its tags."""
+        attributes = found.attributes
+        answer: dict[str, Json] = {}
+        for tag in self._tags:
+            if tag in attributes:
+                answer[tag] = self._part(attributes[tag], tag) if tag in self._inside else attributes[tag]
+            elif tag == _CHARACTER_SET:
+                answer[tag] = _UTF_8
+            elif tag == _RETRIEVE_URL and retrieve_url:
+                answer[tag] = {"vr": "UR", "Value": [retrieve_url]}
+        return answer
+
+    def _part(self, sequence: dict[str, object], tag: str) -> Json:
+        """The items of a sequence with nothing but what the paths name."""
+        items: Any = sequence.get("Value") or []
+        kept = [{inner: value for inner, value in item.items() if inner in self._inside[tag]} for item in items]
+        return {"vr": "SQ", "Value": kept} if kept else {"vr": "SQ"}
+
+
+@lru_cache(maxsize=256)
+def _chosen(level: Level, wanted: tuple[str, ...]) -> tuple[frozenset[str], dict[str, frozenset[str]]]:
+    """The tags of an answer; and of those sequences that are not wanted whole, the tags in their items."""
+    keywords = set(DEFAULTS[level]) | {keyword for keyword in wanted if "." not in keyword}
+    if ALL in keywords:
+        keywords |= {attribute.keyword for attribute in down_to(level)}
+    inside: dict[str, frozenset[str]] = {}
+    for path in wanted:
+        outer, _, inner = path.partition(".")
+        if inner and outer not in keywords:
+            tag = f"{tag_for_keyword(outer) or 0:08X}"
+            inside[tag] = inside.get(tag, frozenset()) | {f"{tag_for_keyword(inner.split('.')[0]) or 0:08X}"}
+    return frozenset(f"{tag_for_keyword(keyword) or 0:08X}" for keyword in keywords), inside
+
+
+def to_json(found: Found, wanted: Collection[str] = (), retrieve_url: str = "") -> dict[str, Json]:
+    """A QIDO-RS answer."""
+    return JsonWriter(found.level, wanted).write(found, retrieve_url)
 
 
 def header_json(header: Header, bulk_root: str) -> dict[str, Json]:

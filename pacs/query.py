@@ -5,6 +5,7 @@ Both mean the same by a key (PS3.4 C.2.2.2). Values of keys may be patient data,
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from pydicom.datadict import keyword_for_tag, tag_for_keyword
@@ -13,7 +14,7 @@ from pydicom.dataset import Dataset
 from pacs.dataset.answers import DEFAULTS
 from storage.errors import InvalidQuery
 from storage.model.archive import Scope
-from storage.model.attributes import BY_KEYWORD, LEVELS, Attribute
+from storage.model.attributes import BY_KEYWORD, COMBINED, LEVELS, Attribute
 from storage.model.query import Level, Match, Matching, Query
 from storage.model.text import nfc
 
@@ -27,7 +28,7 @@ _UNIQUE = {
     Level.SERIES: "SeriesInstanceUID",
     Level.IMAGE: "SOPInstanceUID",
 }
-_PARAMETERS = frozenset({"includefield", "limit", "offset", "fuzzymatching", "accept", "charset", "_"})
+_PARAMETERS = frozenset({"includefield", "limit", "offset", "after", "fuzzymatching", "accept", "charset", "_"})
 _NUMBERS = frozenset({"IS", "DS", "US", "SS", "UL", "SL", "FL", "FD", "SV", "UV"})
 _LISTS = frozenset({"UI", "CS"})  # several values mean any of them
 _FUZZY = frozenset({"PN", "LO", "SH", "ST", "LT", "UT", "UC"})
@@ -35,6 +36,8 @@ _WILD = frozenset("*?")
 _MOST_VALUES = 10_000
 _LONGEST = 1024  # characters of one value of a key; no attribute that is matched is longer
 
+_TIMEZONE = "TimezoneOffsetFromUTC"
+_OFFSET = re.compile(r"[+-][0-9]{4}")
 _UID = re.compile(r"[0-9.]{1,64}")
 _DATE = r"(?:\d{8}|\d{4}\.\d{2}\.\d{2})"
 _TIME = r"(?:\d{2}(?::?\d{2}(?::?\d{2}(?:\.\d{1,6})?)?)?)"
@@ -45,12 +48,19 @@ _SAID = {"DA": "a date or a range of dates", "TM": "a time or a range of times",
 
 
 def study_query(
-    scope: Scope, identifier: Dataset, model: Model = "STUDY", relational: bool = False, fuzzy: bool = False
+    scope: Scope,
+    identifier: Dataset,
+    model: Model = "STUDY",
+    relational: bool = False,
+    fuzzy: bool = False,
+    combined: bool = False,
+    timezone: bool = False,
 ) -> Query:
     """The query of a C-FIND identifier in the Patient Root or Study Root model (PS3.4 C.4.1, C.6.1, C.6.2).
 
-    Keys below the level and keys we cannot match are not matched on (`unsupported` names them). `returns` are all
-    keywords of the identifier. Raises InvalidQuery.
+    Keys below the level and keys we cannot match are not matched on (`not_supported` tells whether there are any).
+    `returns` are the keywords of the identifier that we can answer. `combined` and `timezone` are what was negotiated:
+    date and time as one moment, and Timezone Offset From UTC as that of the keys. Raises InvalidQuery.
     """
     level = query_level(identifier, model)
     if not relational:
@@ -60,6 +70,8 @@ def study_query(
     for element in identifier:
         keyword = element.keyword
         if not keyword or keyword in _ABOUT:
+            continue
+        if not answered(keyword, level):
             continue
         returns.append(keyword)
         attribute = _matchable(keyword, level)
@@ -71,7 +83,33 @@ def study_query(
             match = _match(attribute, _texts(element.value), fuzzy)
         if match is not None:
             matches.append(match)
+    if timezone:
+        returns.append(_TIMEZONE)
+        matches = _in_timezone(matches, str(identifier.get(_TIMEZONE, "") or "").strip())
+    elif combined:
+        matches = _as_moments(matches)
     return Query(level, scope, tuple(matches), tuple(returns))
+
+
+def answered(keyword: str, level: Level) -> bool:
+    """Whether an answer at this level has the attribute; Modality of a study means those of its series."""
+    attribute = BY_KEYWORD.get(keyword)
+    if keyword == "Modality" and level is Level.STUDY:
+        return True
+    return attribute is not None and LEVELS.index(attribute.level) <= LEVELS.index(level)
+
+
+def not_supported(identifier: Dataset, level: Level) -> bool:
+    """Whether a key is one we do not answer at this level, or do not match although it has a value: then the answers
+    come with a warning (PS3.4 C.2.2.1.3, C.4.1.1.4)."""
+    for element in identifier:
+        if element.keyword in _ABOUT or element.tag.element == 0:
+            continue
+        if not answered(element.keyword, level):
+            return True
+        if not element.is_empty and _matchable(element.keyword, level) is None:
+            return True
+    return False
 
 
 def query_level(identifier: Dataset, model: Model = "STUDY") -> Level:
@@ -116,6 +154,7 @@ def qido_query(
             if match is not None:
                 matches.append(match)
         returns.append(keywords[0])
+    matches = _as_moments(matches)  # always, PS3.18 8.3.4.1
     matches += [Match(keyword, Matching.SEQUENCE, items=tuple(items)) for keyword, items in nested.items()]
     returns += _defaults_above(level, path)
     return Query(
@@ -125,6 +164,7 @@ def qido_query(
         tuple(dict.fromkeys(returns)),
         limit=_count(single["limit"], "limit") if "limit" in single else None,
         offset=_count(single.get("offset", "0"), "offset"),
+        after=single.get("after", ""),
     )
 
 
@@ -167,6 +207,8 @@ def _texts(value: object) -> tuple[str, ...]:
 def _match(attribute: Attribute, values: Sequence[str], fuzzy: bool) -> Match | None:
     """What a key with these values selects; None when it selects everything (universal matching)."""
     values = [value for value in values if value.strip("* ")] if len(values) < 2 else list(values)
+    if attribute.vr in _ONE and list(values) == ["-"]:  # a range without ends
+        return None
     if not values or any(not value.strip("*") for value in values):
         return None
     if any(len(value) > _LONGEST for value in values):
@@ -195,9 +237,43 @@ def _moment_match(keyword: str, vr: str, value: str) -> Match:
     if _ONE[vr].fullmatch(value):
         return Match(keyword, Matching.SINGLE, (value,))
     found = _TWO[vr].fullmatch(value.replace(" ", ""))
-    if found is None or value == "-":
+    if found is None:
         raise InvalidQuery(f"{keyword} is not {_SAID[vr]}")
     return Match(keyword, Matching.RANGE, (found.group(1) or "", found.group(2) or ""))
+
+
+def _as_moments(matches: list[Match], offset: str = "") -> list[Match]:
+    """Ranges of a date and of its time that have the same ends become one range of moments (PS3.4 C.2.2.2.5.4)."""
+    given = {match.keyword: match for match in matches if match.matching is Matching.RANGE}
+    kept = list(matches)
+    for keyword, (date, time) in COMBINED.items():
+        if date not in given or time not in given:
+            continue
+        days, times = given[date].values, given[time].values
+        if [bool(end) for end in days] != [bool(end) for end in times]:
+            continue
+        ends = tuple(
+            day.replace(".", "") + clock.replace(":", "") + offset if day else ""
+            for day, clock in zip(days, times, strict=True)
+        )
+        kept = [match for match in kept if match.keyword not in (date, time)]
+        kept.append(Match(keyword, Matching.RANGE, ends))
+    return kept
+
+
+def _in_timezone(matches: list[Match], offset: str) -> list[Match]:
+    """Pairs of date and time as moments of the time zone the identifier names; a date alone cannot be moved."""
+    if not offset:
+        return matches
+    _check(_OFFSET.fullmatch(offset) is not None, _TIMEZONE, "an offset from UTC")
+    single = {match.keyword: match for match in matches if match.matching is Matching.SINGLE}
+    pairs = [pair for pair in COMBINED.values() if pair[0] in single and pair[1] in single]
+    as_ranges = {keyword for pair in pairs for keyword in pair}
+    ranges = [
+        replace(match, matching=Matching.RANGE, values=match.values * 2) if match.keyword in as_ranges else match
+        for match in matches
+    ]
+    return _as_moments(ranges, offset)
 
 
 def _sequence_match(attribute: Attribute, items: Sequence[Dataset]) -> Match | None:
@@ -243,17 +319,19 @@ def _keyword(part: str) -> str:
 
 
 def _included(text: str) -> list[str]:
-    """The keywords of includefield; what we do not know is ignored."""
+    """The keywords of includefield, those of a path with dots between them; what we do not know is ignored."""
     found = []
-    for part in text.split(","):
-        part = part.strip()
-        if part.lower() == "all":
-            found.append("all")
-        elif re.fullmatch(r"[0-9A-Fa-f]{8}", part):
-            found.append(keyword_for_tag(int(part, 16)))
-        elif tag_for_keyword(part) is not None:
-            found.append(part)
-    return [keyword for keyword in found if keyword]
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        path = ["all"] if part.lower() == "all" else [_known(one) for one in part.split(".")]
+        if all(path):
+            found.append(".".join(path))
+    return found
+
+
+def _known(part: str) -> str:
+    if re.fullmatch(r"[0-9A-Fa-f]{8}", part):
+        return keyword_for_tag(int(part, 16))
+    return part if tag_for_keyword(part) is not None else ""
 
 
 def _defaults_above(level: Level, path: Mapping[str, str]) -> list[str]:

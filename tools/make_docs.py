@@ -104,12 +104,13 @@ def conformance() -> str:
 
 
 def _attributes() -> str:
-    lines = ["| level | attribute | tag | VR | matching key |", "| --- | --- | --- | --- | --- |"]
+    lines = ["| level | attribute | tag | VR | matching key | index |", "| --- | --- | --- | --- | --- | --- |"]
     for level in LEVELS:
         for a in sorted((a for a in ATTRIBUTES if a.level is level), key=lambda a: a.tag):
             inside = f" ({', '.join(item.keyword for item in a.items)})" if a.items else ""
             matched = "yes" if a.matchable else "computed" if a.computed else "no"
-            lines.append(f"| {level} | {a.keyword}{inside} | ({a.tag[:4]},{a.tag[4:]}) | {a.vr} | {matched} |")
+            about = f"({a.tag[:4]},{a.tag[4:]}) | {a.vr} | {matched} | {'yes' if a.indexed else ''}"
+            lines.append(f"| {level} | {a.keyword}{inside} | {about} |")
     return "\n".join(lines)
 
 

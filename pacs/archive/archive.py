@@ -25,6 +25,7 @@ from pacs.pixels.pool import Codecs
 from storage.errors import InvalidInstance, NotFound, ObjectCorrupt, ObjectMissing, StorageUnavailable
 from storage.index import hospitals, instances, search
 from storage.index.database import Database
+from storage.index.effort import Effort
 from storage.model.archive import Description, Instance, InstanceKey, Origin, Outcome, Scope, Series
 from storage.model.query import Found, Query
 from storage.objects.base import ObjectStore, derived_key
@@ -60,12 +61,14 @@ class Archive:
         codecs: Codecs | None = None,
         clock: Callable[[], int] = now_ms,
         room: Room | None = None,
+        effort: Callable[[], Effort] = Effort,
     ) -> None:
         self.database = database
         self.objects = objects
         self.spool = spool
         self.clock = clock
         self.room = room or Room()
+        self.effort = effort  # what a query from outside may cost
         self._codecs = codecs
         self._known = KnownInstances(database)
         self._committer = Committer(database, objects, partial(compare.same_content, objects, codecs))
@@ -116,15 +119,16 @@ class Archive:
         """Remove what crashed processes left in the spool folder; how many files went."""
         return spool.sweep(self.spool)
 
-    def find(self, query: Query) -> Iterator[Found]:
-        """The answers to a query, one by one, on one connection. InvalidQuery is raised before the first of them."""
-        answers = self._answers(query)
+    def find(self, query: Query, effort: Effort | None = None) -> Iterator[Found]:
+        """The answers to a query, one by one, on one connection. InvalidQuery is raised before the first of them.
+        `effort` bounds the work, and says afterwards whether it had to."""
+        answers = self._answers(query, effort)
         first = list(islice(answers, 1))
         return chain(first, answers)
 
-    def _answers(self, query: Query) -> Iterator[Found]:
+    def _answers(self, query: Query, effort: Effort | None) -> Iterator[Found]:
         with self.database.reading() as db:
-            yield from search.find(db, query)
+            yield from search.find(db, query, effort)
 
     def instance(self, scope: Scope, key: InstanceKey) -> Instance:
         """The instance of exactly this study, series and UID. Raises NotFound."""

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
+from datetime import datetime
 
 from pydicom.dataset import Dataset
 
@@ -15,15 +16,19 @@ from pacs.dimse.retrieve import cancelled
 from pacs.dimse.session import Session
 from pacs.dimse.sop_classes import PATIENT_ROOT
 from pacs.dimse.statuses import CANCELLED, NO_SUCH_ARGUMENT, PENDING, PENDING_WARNING, SUCCESS, status_of
-from pacs.query import Model, study_query, unsupported
+from pacs.query import Model, not_supported, study_query
+from pacs.status import OUT_OF_RESOURCES
 from storage.errors import ArchiveError
-from storage.model.attributes import BY_KEYWORD, LEVELS
+from storage.index.effort import Effort
+from storage.model.attributes import BY_KEYWORD
 from storage.model.query import Level, Query
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 64 * 1024  # bytes of pending responses that share one write
-_ABOUT = frozenset({"QueryRetrieveLevel", "SpecificCharacterSet", "TimezoneOffsetFromUTC", "RetrieveAETitle"})
+_MODALITY, _MODALITIES, _TIMEZONE = (
+    BY_KEYWORD[keyword].tag for keyword in ("Modality", "ModalitiesInStudy", "TimezoneOffsetFromUTC")
+)
 
 
 def handle_find(session: Session, context: Context, command: Command) -> None:
@@ -36,18 +41,24 @@ def handle_find(session: Session, context: Context, command: Command) -> None:
     data = stream.read_dataset(context.context_id, identifiers.LIMIT)
     count, comment = 0, ""
     out = bytearray()
+    wanted = _Wanted(session, command)
+    effort = session.archive.effort()
+    effort.goes_on = wanted.still
     try:
         identifier = identifiers.decode(data, context.transfer_syntax)
         status = SUCCESS
-        for answer in _answers(session, context, command, identifier):
+        for answer in _answers(session, context, command, identifier, effort):
             out += answer
             count += 1
             if len(out) >= AT_ONCE:
                 stream.send(out)
                 out.clear()
-            if cancelled(stream, command) or session.stopping():
-                status = CANCELLED
+            if not wanted.still():
                 break
+        if effort.why:  # not all that matches was given, and success would say so
+            status, comment = OUT_OF_RESOURCES, effort.why
+        if wanted.over:
+            status, comment = CANCELLED, ""
     except ArchiveError as error:
         status, comment = status_of(error, "C-FIND"), str(error)
     session.tally.queries += 1
@@ -56,31 +67,54 @@ def handle_find(session: Session, context: Context, command: Command) -> None:
     stream.send(out)
 
 
-def _answers(session: Session, context: Context, command: Command, identifier: Dataset) -> Iterator[bytes]:
+class _Wanted:
+    """Whether the peer still wants its answers. It is asked between answers and, where none are found, between the
+    windows of the search."""
+
+    def __init__(self, session: Session, command: Command) -> None:
+        self._session = session
+        self._command = command
+        self.over = False
+
+    def still(self) -> bool:
+        """Look; once over it stays so."""
+        if not self.over:
+            self.over = cancelled(self._session.stream, self._command) or self._session.stopping()
+        return not self.over
+
+
+def _answers(
+    session: Session, context: Context, command: Command, identifier: Dataset, effort: Effort
+) -> Iterator[bytes]:
     """Pending responses as they go over the wire."""
     asked = _query(session, context, identifier)
     writer = AnswerWriter(asked.level, asked.returns, context.transfer_syntax, session.own_ae, session.peer.charset)
-    status = PENDING_WARNING if _has_unsupported(identifier, asked.level) else PENDING
+    status = PENDING_WARNING if not_supported(identifier, asked.level) else PENDING
     pending = commands.response(command, status, dataset=True)
-    for found in session.archive.find(asked):
+    modality = asked.level is Level.STUDY and "Modality" in asked.returns
+    zone = _local_offset() if session.timezone(context.abstract_syntax) else ""
+    for found in session.archive.find(asked, effort):
+        if modality:
+            found.attributes[_MODALITY] = found.attributes[_MODALITIES]
+        if zone and not found.attributes.get(_TIMEZONE, {}).get("Value"):
+            found.attributes[_TIMEZONE] = {"vr": "SH", "Value": [zone]}
         yield session.stream.encoded(context.context_id, pending, writer.write(found))
 
 
 def _query(session: Session, context: Context, identifier: Dataset) -> Query:
     uid = context.abstract_syntax
     model: Model = "PATIENT" if uid in PATIENT_ROOT else "STUDY"
-    return study_query(session.scope, identifier, model, relational=session.relational(uid), fuzzy=session.fuzzy(uid))
+    return study_query(
+        session.scope,
+        identifier,
+        model,
+        relational=session.relational(uid),
+        fuzzy=session.fuzzy(uid),
+        combined=session.combined(uid),
+        timezone=session.timezone(uid),
+    )
 
 
-def _has_unsupported(identifier: Dataset, level: Level) -> bool:
-    """Whether a key is one we do not answer at this level, or do not match although it has a value."""
-    for element in identifier:
-        keyword = element.keyword
-        if keyword in _ABOUT or element.tag.element == 0:
-            continue
-        attribute = BY_KEYWORD.get(keyword)
-        if attribute is None or LEVELS.index(attribute.level) > LEVELS.index(level):
-            return True
-        if not element.is_empty and unsupported((keyword,), level):
-            return True
-    return False
+def _local_offset() -> str:
+    """Of the clocks here: what objects without an offset are taken to be in."""
+    return datetime.now().astimezone().strftime("%z")[:5]

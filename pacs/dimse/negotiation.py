@@ -21,6 +21,7 @@ from pacs.dimse.request import AssociationRequest, ProposedContext
 from pacs.dimse.sop_classes import Service, service_of
 from pacs.send.negotiation import user_information
 
+FIND_EXTENSIONS = 4  # relational, combined date and time, fuzzy names, time zone
 UNCOMPRESSED = (EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG)
 
 ACCEPTED, USER_REJECTION, ABSTRACT_SYNTAX_NOT_SUPPORTED, TRANSFER_SYNTAXES_NOT_SUPPORTED = 0, 1, 3, 4
@@ -114,12 +115,10 @@ def _our_roles(service: Service, proposed: tuple[bool, bool] | None, allow: froz
 
 
 def _extended_answer(service: Service, asked: bytes) -> bytes:
-    """Relational queries and retrievals, and fuzzy matching of names, as asked; the rest is not supported
-    (PS3.4 C.5.1.1, C.5.2.1)."""
-    relational = asked[:1] == b"\1"
-    if service is not Service.FIND or len(asked) < 3:
-        return bytes([relational]) + bytes(len(asked) - 1 if asked else 0)
-    return bytes([relational, 0, asked[2] == 1]) + bytes(len(asked) - 3)
+    """Relational queries and retrievals, combined matching of dates and times, fuzzy matching of names and time zones,
+    as asked; the rest is not supported (PS3.4 C.5.1.1, C.5.2.1)."""
+    known = FIND_EXTENSIONS if service is Service.FIND else 1
+    return bytes(byte == 1 for byte in asked[:known]) + bytes(max(len(asked) - known, 0))
 
 
 def _result(context_id: int, result: int, syntax: str) -> PresentationContext:

@@ -70,8 +70,19 @@ class Session:
 
     def relational(self, sop_class_uid: str) -> bool:
         """Whether relational queries or retrievals were agreed (PS3.4 C.5.1.1)."""
-        return self.extended.get(sop_class_uid, b"")[:1] == b"\1"
+        return self._agreed(sop_class_uid, 0)
+
+    def combined(self, sop_class_uid: str) -> bool:
+        """Whether matching of date and time as one moment was agreed."""
+        return self._agreed(sop_class_uid, 1)
 
     def fuzzy(self, sop_class_uid: str) -> bool:
         """Whether fuzzy matching of names was agreed."""
-        return self.extended.get(sop_class_uid, b"")[2:3] == b"\1"
+        return self._agreed(sop_class_uid, 2)
+
+    def timezone(self, sop_class_uid: str) -> bool:
+        """Whether times of keys may be those of another time zone."""
+        return self._agreed(sop_class_uid, 3)
+
+    def _agreed(self, sop_class_uid: str, place: int) -> bool:
+        return self.extended.get(sop_class_uid, b"")[place : place + 1] == b"\1"

@@ -5,7 +5,7 @@ from sqlalchemy.engine import Connection
 
 from storage.index import schema
 from storage.index.types import BIG
-from storage.model.text import FOLD_VERSION, fold, tokens
+from storage.model.text import FOLD_VERSION, fold, name_tokens, tokens
 
 _OF_OBJECTS = (
     schema.conflict,
@@ -57,7 +57,7 @@ def refold(db: Connection, limit: int = 500) -> int:
         folded = fold(row.name)
         db.execute(patient.update().where(patient.c.id == row.id).values(name_fold=folded, fold_version=FOLD_VERSION))
         db.execute(schema.name_token.delete().where(schema.name_token.c.patient_id == row.id))
-        words = [{"token": word, "patient_id": row.id} for word in tokens(row.name)]
+        words = [{"token": word, "patient_id": row.id} for word in name_tokens(row.name)]
         if words:
             db.execute(schema.name_token.insert(), words)
     old_studies = db.execute(

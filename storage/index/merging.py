@@ -1,32 +1,35 @@
 """From the row of a query to the DICOM JSON of its answer: the kept attributes of all levels, merged, and what is
 computed (PS3.4 C.3.4, PS3.18 F.2)."""
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import sqlalchemy as sa
+import orjson
 from sqlalchemy.engine import Connection
 
-from storage.index import schema
+from storage.index.clauses import among, column, select
 from storage.index.rows import split
 from storage.model.attributes import BY_KEYWORD, LEVELS, Attribute, at_level
 from storage.model.query import Level
 
 Attributes = dict[str, dict[str, Any]]
 
-_TABLES = {
-    Level.PATIENT: schema.patient,
-    Level.STUDY: schema.study,
-    Level.SERIES: schema.series,
-    Level.IMAGE: schema.instance,
-}
+_TABLES = {Level.PATIENT: "patient", Level.STUDY: "study", Level.SERIES: "series", Level.IMAGE: "instance"}
+_AVAILABILITY = BY_KEYWORD["InstanceAvailability"].tag
+_ONLINE = {"vr": "CS", "Value": ["ONLINE"]}
 _GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _PATIENT_COUNTS = ("NumberOfPatientRelatedStudies", "NumberOfPatientRelatedSeries", "NumberOfPatientRelatedInstances")
 _COUNTS = {
-    Level.STUDY: (("NumberOfStudyRelatedSeries", "series"), ("NumberOfStudyRelatedInstances", "instances")),
-    Level.SERIES: (("NumberOfSeriesRelatedInstances", "instances"),),
+    Level.STUDY: (
+        (BY_KEYWORD["NumberOfStudyRelatedSeries"].tag, "series"),
+        (BY_KEYWORD["NumberOfStudyRelatedInstances"].tag, "instances"),
+    ),
+    Level.SERIES: ((BY_KEYWORD["NumberOfSeriesRelatedInstances"].tag, "instances"),),
 }
+_LISTS = (
+    (BY_KEYWORD["ModalitiesInStudy"].tag, "CS", "modalities"),
+    (BY_KEYWORD["SOPClassesInStudy"].tag, "UI", "sop_classes"),
+)
 _COLUMNS = {
     level: tuple(
         (attribute, attribute.column.split(".")[1])
@@ -37,90 +40,81 @@ _COLUMNS = {
 }
 
 
-def selected_columns(level: Level) -> "list[sa.Label[Any]]":
-    """What `Merger` needs of each row at this level; names are "<level>__<column>"."""
-    columns: list[sa.Label[Any]] = [schema.hospital.c.code.label("hospital_code")]
-    for upper in LEVELS[: LEVELS.index(level) + 1]:
-        table = _TABLES[upper]
-        names = {"attributes"} | {name for _, name in _COLUMNS[upper]} | {name for _, name in _COUNTS.get(upper, ())}
-        if upper is not Level.IMAGE:
-            names.add("id")
-        if upper is Level.STUDY:
-            names |= {"modalities", "sop_classes"}
-        columns.extend(table.c[name].label(f"{upper.value}__{name}") for name in sorted(names))
-    return columns
+def _selected(level: Level) -> tuple[str, ...]:
+    """The columns of the tables of this level that are needed to merge; the first is what a row is known by."""
+    names = {"attributes"} | {name for _, name in _COLUMNS[level]} | {name for _, name in _COUNTS.get(level, ())}
+    if level is Level.STUDY:
+        names |= {"modalities", "sop_classes"}
+    return ("uid" if level is Level.IMAGE else "id", *sorted(names - {"uid"} if level is Level.IMAGE else names))
+
+
+_SELECTED = {level: _selected(level) for level in LEVELS}
+
+
+def selected_columns(level: Level) -> str:
+    """What `Merger` needs of each row at this level, after the keys of its order."""
+    upper = LEVELS[: LEVELS.index(level) + 1]
+    return ", ".join(("h.code", *(column(f"{_TABLES[one]}.{name}") for one in upper for name in _SELECTED[one])))
 
 
 class Merger:
-    """Merges rows; what neighbouring rows share is parsed once."""
+    """Merges rows; what neighbouring rows share is parsed once. The columns begin after so many `keys`."""
 
-    def __init__(self, db: Connection, level: Level, returns: Sequence[str]) -> None:
+    def __init__(self, db: Connection, level: Level, returns: Sequence[str], keys: int) -> None:
         self._db = db
-        self._levels = LEVELS[: LEVELS.index(level) + 1]
         self._level = level
+        self._keys = keys
         self._counts_patients = level is Level.PATIENT or not set(_PATIENT_COUNTS).isdisjoint(returns)
-        self._last: dict[Level, tuple[int, Attributes]] = {}
+        self._last: dict[Level, tuple[object, Attributes]] = {}
+        self._places: list[tuple[Level, int, dict[str, int]]] = []
+        place = keys + 1
+        for upper in LEVELS[: LEVELS.index(level) + 1]:
+            names = _SELECTED[upper]
+            self._places.append((upper, place, {name: place + number for number, name in enumerate(names)}))
+            place += len(names)
 
-    def merged(self, rows: Sequence[Any]) -> Iterator[tuple[Any, Attributes]]:
-        """Each row with its attributes."""
+    def merged(self, rows: Sequence[Any]) -> Iterator[tuple[Any, str, Attributes]]:
+        """Each row with the code of its hospital and its attributes."""
         counts = self._patient_counts(rows) if self._counts_patients and rows else {}
         for row in rows:
-            values = row._mapping
             attributes: Attributes = {}
-            for level in self._levels:
-                attributes.update(self._of_level(level, values))
+            for level, place, names in self._places:
+                last = self._last.get(level)
+                if last is None or last[0] != row[place]:
+                    last = self._last[level] = (row[place], _level_attributes(level, row, names))
+                attributes |= last[1]
             if counts:
-                numbers = counts.get(values[f"{Level.PATIENT.value}__id"], (0, 0, 0))
+                numbers = counts.get(row[self._places[0][1]], (0, 0, 0))
                 for keyword, number in zip(_PATIENT_COUNTS, numbers, strict=True):
-                    attributes.update(_element(BY_KEYWORD[keyword], number))
+                    attributes[BY_KEYWORD[keyword].tag] = {"vr": "IS", "Value": [number]}
             if self._level is not Level.PATIENT:
-                attributes.update(_element(BY_KEYWORD["InstanceAvailability"], "ONLINE"))
-            yield row, attributes
-
-    def _of_level(self, level: Level, values: Any) -> Attributes:
-        if level is Level.IMAGE:
-            return _level_attributes(level, values)
-        row_id = values[f"{level.value}__id"]
-        last = self._last.get(level)
-        if last is None or last[0] != row_id:
-            last = self._last[level] = (row_id, _level_attributes(level, values))
-        return last[1]
+                attributes[_AVAILABILITY] = _ONLINE
+            yield row, row[self._keys], attributes
 
     def _patient_counts(self, rows: Sequence[Any]) -> dict[int, tuple[int, int, int]]:
-        study = schema.study.c
-        ids = sorted({row._mapping[f"{Level.PATIENT.value}__id"] for row in rows})
-        statement = (
-            sa.select(
-                study.patient_id,
-                sa.func.count().label("studies"),
-                sa.func.sum(study.series).label("series"),
-                sa.func.sum(study.instances).label("instances"),
-            )
-            .where(study.patient_id.in_(ids))
-            .group_by(study.patient_id)
+        place = self._places[0][1]
+        mine = among("patient_id", sorted({row[place] for row in rows}))
+        sql = (
+            f"SELECT patient_id, count(*), sum(series), sum(instances) FROM study WHERE {mine.sql} GROUP BY patient_id"
         )
-        return {
-            row.patient_id: (int(row.studies), int(row.series), int(row.instances))
-            for row in self._db.execute(statement)
-        }
+        return {row[0]: (int(row[1]), int(row[2]), int(row[3])) for row in select(self._db, sql, mine.values)}
 
 
-def _level_attributes(level: Level, values: Any) -> Attributes:
-    attributes: Attributes = json.loads(values[f"{level.value}__attributes"])
+def _level_attributes(level: Level, row: Any, names: dict[str, int]) -> Attributes:
+    attributes: Attributes = orjson.loads(row[names["attributes"]])
     for attribute, name in _COLUMNS[level]:
         if attribute.tag not in attributes:
-            attributes.update(_element(attribute, _value(attribute, values[f"{level.value}__{name}"])))
-    for keyword, name in _COUNTS.get(level, ()):
-        attributes.update(_element(BY_KEYWORD[keyword], values[f"{level.value}__{name}"]))
+            value = _value(attribute, row[names[name]])
+            attributes[attribute.tag] = (
+                {"vr": attribute.vr} if value is None else {"vr": attribute.vr, "Value": [value]}
+            )
+    for tag, name in _COUNTS.get(level, ()):
+        attributes[tag] = {"vr": "IS", "Value": [row[names[name]]]}
     if level is Level.STUDY:
-        for keyword, name in (("ModalitiesInStudy", "modalities"), ("SOPClassesInStudy", "sop_classes")):
-            attributes.update(_element(BY_KEYWORD[keyword], *split(values[f"{level.value}__{name}"])))
+        for tag, vr, name in _LISTS:
+            values = split(row[names[name]])
+            attributes[tag] = {"vr": vr, "Value": list(values)} if values else {"vr": vr}
     return attributes
-
-
-def _element(attribute: Attribute, *values: Any) -> Attributes:
-    kept = [value for value in values if value is not None]
-    return {attribute.tag: {"vr": attribute.vr, "Value": kept} if kept else {"vr": attribute.vr}}
 
 
 def _value(attribute: Attribute, value: Any) -> Any:

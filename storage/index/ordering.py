@@ -5,20 +5,19 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
-
-import sqlalchemy as sa
 
 from storage.errors import InvalidQuery
+from storage.index.clauses import Clause, Value, all_of, any_of, negated
+from storage.model.query import cursor_of
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One column of an order; `label` names it in the rows."""
+    """One expression of an order, and the type of its values."""
 
-    label: str
-    column: "sa.ColumnElement[Any]"
+    sql: str
     descending: bool = False
+    kind: type = int
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,53 +27,63 @@ class Order:
     name: str
     keys: tuple[Key, ...]
 
-    def columns(self) -> "list[sa.Label[Any]]":
-        """What must be selected so that `values` can be read from a row."""
-        return [key.column.label(f"key__{key.label}") for key in self.keys]
+    @property
+    def columns(self) -> str:
+        """What must be selected first so that the place of a row is its beginning."""
+        return ", ".join(key.sql for key in self.keys)
 
-    def clauses(self) -> "list[sa.ColumnElement[Any]]":
+    @property
+    def by(self) -> str:
         """For ORDER BY."""
-        return [key.column.desc() if key.descending else key.column.asc() for key in self.keys]
+        return ", ".join(f"{key.sql} DESC" if key.descending else key.sql for key in self.keys)
 
-    def values(self, row: Any) -> tuple[Any, ...]:
-        """Where this row is in the order."""
-        return tuple(row._mapping[f"key__{key.label}"] for key in self.keys)
-
-    def after(self, values: Sequence[Any]) -> "sa.ColumnElement[bool]":
+    def after(self, place: Sequence[Value]) -> Clause:
         """The rows that come later than this place."""
-        placed = list(zip(self.keys, values, strict=True))
-        runs = [list(run) for _, run in groupby(placed, key=lambda pair: pair[0].descending)]
-        return _later(runs)
+        return _later(self._runs(place))
 
-    def cursor(self, values: Sequence[Any]) -> str:
-        """The place as opaque text."""
-        text = json.dumps([self.name, *values], ensure_ascii=False, separators=(",", ":"))
-        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    def until(self, place: Sequence[Value]) -> Clause:
+        """The rows that do not come later than this place."""
+        runs = self._runs(place)
+        bound = _compared(runs[0], ">=" if runs[0][0][0].descending else "<=")
+        return bound if len(runs) == 1 else all_of((bound, negated(_later(runs))))
 
-    def place(self, cursor: str) -> tuple[Any, ...]:
-        """The place a cursor names."""
+    def cursor(self, place: Sequence[Value], part: int = 0) -> str:
+        """The place as opaque text; `part` when the rows come in parts that each have this order."""
+        return cursor_of(f"{self.name}/{part}" if part else self.name, place)
+
+    def place(self, cursor: str) -> tuple[tuple[Value, ...], int]:
+        """The place a cursor names, and the part it is in."""
         try:
             read = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
             name, *values = read
         except (ValueError, TypeError):
             raise InvalidQuery("the cursor is not one of ours") from None
-        if name != self.name or len(values) != len(self.keys):
+        part = 1 if name == f"{self.name}/1" else 0
+        if name not in (self.name, f"{self.name}/1") or len(values) != len(self.keys):
             raise InvalidQuery("the cursor belongs to another order")
         for key, value in zip(self.keys, values, strict=True):
-            if not isinstance(value, key.column.type.python_type) or isinstance(value, bool):
+            if not isinstance(value, key.kind) or isinstance(value, bool):
                 raise InvalidQuery("the cursor is not one of ours")
-        return tuple(values)
+        return tuple(values), part
+
+    def _runs(self, place: Sequence[Value]) -> list[list[tuple[Key, Value]]]:
+        placed = list(zip(self.keys, place, strict=True))
+        return [list(run) for _, run in groupby(placed, key=lambda pair: pair[0].descending)]
 
 
-def _later(runs: list[list[tuple[Key, Any]]]) -> "sa.ColumnElement[bool]":
+def _later(runs: list[list[tuple[Key, Value]]]) -> Clause:
     """Row values compare whole runs of one direction, so that an index on them serves the first run."""
     first, rest = runs[0], runs[1:]
-    columns = sa.tuple_(*(key.column for key, _ in first))
-    place = sa.tuple_(*(sa.literal(value, key.column.type) for key, value in first))
     descending = first[0][0].descending
-    beyond = columns < place if descending else columns > place
+    beyond = _compared(first, "<" if descending else ">")
     if not rest:
         return beyond
-    here = sa.and_(*(key.column == value for key, value in first))
-    bound = columns <= place if descending else columns >= place
-    return sa.and_(bound, sa.or_(beyond, sa.and_(here, _later(rest))))
+    bound = _compared(first, "<=" if descending else ">=")
+    return all_of((bound, any_of((beyond, all_of((_compared(first, "="), _later(rest)))))))
+
+
+def _compared(run: list[tuple[Key, Value]], sign: str) -> Clause:
+    values = tuple(value for _, value in run)
+    if len(run) == 1:
+        return Clause(f"{run[0][0].sql} {sign} ?", values)
+    return Clause(f"({', '.join(key.sql for key, _ in run)}) {sign} ({', '.join('?' * len(run))})", values)

@@ -12,7 +12,7 @@ from storage.index.bulk import insert_many
 from storage.index.rows import patient_key, patient_values, series_values, split, study_values
 from storage.index.types import among, clean
 from storage.model.archive import Description, Origin, StoredObject
-from storage.model.text import tokens
+from storage.model.text import name_tokens, tokens
 
 Item = tuple[Description, StoredObject, Origin]
 Teller = tuple[int, bytes]  # the instance that tells the facts: when it was stored, and its SHA-256
@@ -183,7 +183,7 @@ def ensure_patients(db: Connection, items: Sequence[Item]) -> dict[PatientIdenti
         ]
         insert_many(db, schema.patient, rows, ignore=True)
         made = _find_patients(db, missing)
-        _add_names(db, [(made[identity][0], row["name_fold"]) for identity, row in zip(missing, rows, strict=True)])
+        _add_names(db, [(made[identity][0], row["name"]) for identity, row in zip(missing, rows, strict=True)])
         known |= made
     return {identity: patient_id for identity, (patient_id, _) in known.items()}
 
@@ -223,7 +223,7 @@ def _retell_patient(db: Connection, patient_id: int, item: Item) -> None:
     values = patient_values(item[0].patient)
     _update(db, schema.patient, patient_id, values, teller(item))
     db.execute(schema.name_token.delete().where(schema.name_token.c.patient_id == patient_id))
-    _add_names(db, [(patient_id, values["name_fold"])])
+    _add_names(db, [(patient_id, values["name"])])
 
 
 def _update(db: Connection, table: sa.Table, row_id: int, values: dict[str, Any], told: Teller) -> None:
@@ -237,7 +237,7 @@ def _update(db: Connection, table: sa.Table, row_id: int, values: dict[str, Any]
 
 
 def _add_names(db: Connection, patients: Iterable[tuple[int, str]]) -> None:
-    words = [{"token": word, "patient_id": patient_id} for patient_id, name in patients for word in tokens(name)]
+    words = [{"token": word, "patient_id": patient_id} for patient_id, name in patients for word in name_tokens(name)]
     insert_many(db, schema.name_token, words, ignore=True)
 
 

@@ -3,23 +3,31 @@ only narrow (PS3.4 C.2.2.2)."""
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from storage.errors import InvalidQuery
-from storage.model.attributes import BY_KEYWORD, Attribute
+from storage.model.attributes import BY_KEYWORD, COMBINED, Attribute
 from storage.model.query import Match, Matching
 from storage.model.text import fold, nfc, tokens
 
 Attributes = Mapping[str, Mapping[str, Any]]
 
+OFFSET = re.compile(r"[+-][0-9]{4}$")  # of a moment, from UTC
+_TIMEZONE = BY_KEYWORD["TimezoneOffsetFromUTC"].tag
+
 _DATES_AND_TIMES = frozenset({"DA", "TM", "DT"})
 _NUMBERS = frozenset({"IS", "DS", "US", "SS", "UL", "SL", "FL", "FD", "UV", "SV"})
+_ALPHABETIC = {"Alphabetic"}
 _GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 
 
-def matches(match: Match, attributes: Attributes, items: Sequence[Attribute] = ()) -> bool:
-    """Whether the row with these attributes is selected. `items` are the attributes known inside a sequence."""
+def matches(match: Match, attributes: Attributes, items: Sequence[Attribute] = (), *, lone: bool = False) -> bool:
+    """Whether the row with these attributes is selected. `items` are the attributes known inside a sequence; `lone`:
+    SQL has already matched names of one component group."""
+    if match.keyword in COMBINED:
+        return _in_moments(match, attributes)
     attribute = attribute_of(match.keyword, items)
     values = attributes.get(attribute.tag, {}).get("Value") or []
     if match.matching is Matching.SEQUENCE:
@@ -27,6 +35,8 @@ def matches(match: Match, attributes: Attributes, items: Sequence[Attribute] = (
             all(matches(inner, item, attribute.items) for inner in match.items) for item in values
         )
     if is_universal(match):
+        return True
+    if lone and len(values) == 1 and isinstance(values[0], Mapping) and values[0].keys() == _ALPHABETIC:
         return True
     return any(value is not None and _selects(match, attribute.vr, value) for value in values)
 
@@ -144,6 +154,41 @@ def _selects_time(match: Match, vr: str, value: str) -> bool:
     if match.matching is Matching.WILDCARD:
         return wildcard(keys[0]).fullmatch(value) is not None
     return any(value == key or (vr != "DA" and value.startswith(key)) for key in keys if key)
+
+
+def _in_moments(match: Match, attributes: Attributes) -> bool:
+    """Whether date and time, taken as one moment, lie in the range. Where the range has an offset from UTC, the moment
+    is one in the time zone of the row, or of this archive when the row does not say."""
+    date, time = (_first(attributes, BY_KEYWORD[keyword]) for keyword in COMBINED[match.keyword])
+    if not date:
+        return False
+    moment = canonical("DA", date) + canonical("TM", time)
+    zone = str((attributes.get(_TIMEZONE, {}).get("Value") or [""])[0] or "").strip()
+    for key, is_end in zip(match.values, (False, True), strict=True):
+        if not key:
+            continue
+        wanted, own = OFFSET.sub("", key), moment
+        if OFFSET.search(key):
+            wanted = _moved(wanted, key[-5:], zone, "235959" if is_end else "000000")
+        if (own > wanted and not own.startswith(wanted)) if is_end else own < wanted:
+            return False
+    return True
+
+
+def _first(attributes: Attributes, attribute: Attribute) -> str:
+    values = attributes.get(attribute.tag, {}).get("Value") or [""]
+    return str(values[0] or "")
+
+
+def _moved(moment: str, offset: str, zone: str, rest: str) -> str:
+    """A moment at `offset` from UTC as clocks show it in `zone`; what it does not say of the time is of `rest`."""
+    digits, _, fraction = moment.partition(".")
+    try:
+        there = datetime.strptime(digits + rest[len(digits) - 8 :] + offset, "%Y%m%d%H%M%S%z")
+        own = datetime.strptime(zone, "%z").tzinfo if OFFSET.fullmatch(zone) else None
+    except ValueError:
+        raise InvalidQuery("a range of moments is not of the form yyyymmddhhmmss") from None
+    return there.astimezone(own).strftime("%Y%m%d%H%M%S") + (f".{fraction}" if fraction else "")
 
 
 def _in_range(match: Match, value: Any) -> bool:

@@ -53,10 +53,8 @@ SERIES_COLUMNS = (
     schema.study.c.uid.label("study_uid"),
     schema.study.c.hospital_id.label("hospital_id"),
 )
-PATIENT_COLUMNS = tuple(
-    schema.patient.c[name].label(f"patient__{name}")
-    for name in ("patient_id", "issuer", "name", "name_fold", "birth_date", "sex", "attributes")
-)
+PATIENT_FACTS = ("patient_id", "issuer", "name", "name_fold", "birth_date", "sex", "attributes")
+PATIENT_COLUMNS = tuple(schema.patient.c[name].label(f"patient__{name}") for name in PATIENT_FACTS)
 STUDY_COLUMNS = (
     *schema.study.c,
     *PATIENT_COLUMNS,

@@ -10,7 +10,7 @@ from sqlalchemy import Column, ForeignKey, Index, Table
 
 from storage.index.types import BIG, BOOL, BYTES, INT, TEXT
 
-HEAD = "0006"  # the newest revision in migrations/versions
+HEAD = "0007"  # the newest revision in migrations/versions
 
 metadata = sa.MetaData()
 

@@ -4,85 +4,178 @@ Rows are read in keyset pages and answered one by one: however many match, only 
 
     ""                          newest study first, then by Series Number and Instance Number; patients newest first
     "study_date", "received_at", "patient_name" and the same with "-" for descending: at the STUDY level only
+
+When a name was typed with marks, those that have them come first, then the others, both in that order. Keys that no
+index serves are asked of every row, newest first, in windows; an `Effort` says how far that may go.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from storage.errors import InvalidQuery
-from storage.index import schema
-from storage.index.conditions import COMBINED, condition
+from storage.index.clauses import Clause, Value, all_of, among, negated, select
+from storage.index.conditions import condition, marked
+from storage.index.effort import Effort
 from storage.index.merging import Merger, selected_columns
 from storage.index.ordering import Key, Order
 from storage.index.residual import attribute_of, matches
-from storage.index.rows import mine
 from storage.index.types import SQLITE
 from storage.index.worklist import STUDY_ORDERS, worklist
-from storage.model.attributes import LEVELS
+from storage.model.attributes import COMBINED, LEVELS
 from storage.model.query import Found, Level, Match, Query
 
-__all__ = ["COMBINED", "find", "worklist"]
+__all__ = ["Effort", "find", "worklist"]
 
 _FIRST_PAGE, _LAST_PAGE = 100, 2000
+_FIRST_WINDOW, _LAST_WINDOW = 500, 8000
 _NO_NUMBER = 1 << 40  # series and instances without a number come last
+_UNBOUNDED = Effort(rows=1 << 60, seconds=1e9, answers=None)
 
-_BY_SERIES = (
-    Key("series_number", sa.func.coalesce(schema.series.c.number, _NO_NUMBER)),
-    Key("series_id", schema.series.c.id),
-)
-_BY_INSTANCE = (
-    Key("instance_number", sa.func.coalesce(schema.instance.c.number, _NO_NUMBER)),
-    Key("instance_uid", schema.instance.c.uid),
-)
+_BY_SERIES = (Key(f"coalesce(e.number, {_NO_NUMBER})"), Key("e.id"))
+_BY_INSTANCE = (Key(f"coalesce(i.number, {_NO_NUMBER})"), Key("i.uid", kind=str))
 _NEWEST = STUDY_ORDERS["-study_date"]
 _ORDERS = {
-    Level.PATIENT: Order("patient", (Key("id", schema.patient.c.id, descending=True),)),
+    Level.PATIENT: Order("patient", (Key("p.id", descending=True),)),
     Level.STUDY: _NEWEST,
     Level.SERIES: Order("series", (*_NEWEST.keys, *_BY_SERIES)),
     Level.IMAGE: Order("image", (*_NEWEST.keys, *_BY_SERIES, *_BY_INSTANCE)),
 }
+_OF_STUDIES = "study s JOIN patient p ON s.patient_id = p.id JOIN hospital h ON s.hospital_id = h.id"
+
+Place = tuple[Value, ...]
 
 
-def find(db: Connection, query: Query) -> Iterator[Found]:
-    """What the query selects, in its order. InvalidQuery is raised at once, not at the first answer."""
-    order = _order(query)
-    statement, left = _statement(db, query, order)
-    place = order.place(query.after) if query.after else None
-    return _answers(db, query, order, statement, left, place)
+@dataclass(slots=True)
+class _Plan:
+    """A question as SQL. `base` selects the rows that are read in order, `asked` is asked of each of them, and `left`
+    is left to Python. `parts` are read one after the other."""
+
+    order: Order
+    columns: str
+    tables: str
+    base: list[Clause]
+    asked: list[Clause] = field(default_factory=list)
+    left: list[tuple[Match, bool]] = field(default_factory=list)
+    parts: list[Clause | None] = field(default_factory=lambda: [None])
+    driven: bool = False
+    selective: bool = False
+
+    @property
+    def in_windows(self) -> bool:
+        return not self.driven and bool(self.asked or self.left or self.parts[0])
+
+
+def find(db: Connection, query: Query, effort: Effort | None = None) -> Iterator[Found]:
+    """What the query selects, in its order. InvalidQuery is raised at once, not at the first answer. Without an
+    `effort` nothing is left out, however long it takes."""
+    plan = _plan(db, query)
+    place, part = plan.order.place(query.after) if query.after else (None, 0)
+    return _answers(db, query, plan, effort or _UNBOUNDED, place, min(part, len(plan.parts) - 1))
 
 
 def _answers(
+    db: Connection, query: Query, plan: _Plan, effort: Effort, place: Place | None, part: int
+) -> Iterator[Found]:
+    merger = Merger(db, query.level, query.returns, len(plan.order.keys))
+    keys = len(plan.order.keys)
+    skip, given = query.offset, 0
+    for number in range(part, len(plan.parts)):
+        name = f"{plan.order.name}/{number}" if number else plan.order.name
+        for rows in _pages(db, query, plan, effort, plan.parts[number], place, skip):
+            if skip >= len(rows) and not plan.left:
+                skip -= len(rows)
+                continue
+            for row, hospital_code, attributes in merger.merged(rows):
+                if plan.left and not all(matches(match, attributes, lone=lone) for match, lone in plan.left):
+                    continue
+                if skip:
+                    skip -= 1
+                    continue
+                if not plan.selective and effort.full(given):
+                    return
+                yield Found(query.level, attributes, hospital_code, name, tuple(row[:keys]))
+                given += 1
+                if given == query.limit:
+                    return
+        if effort.why:
+            return
+        place = None
+
+
+def _pages(
     db: Connection,
     query: Query,
-    order: Order,
-    statement: "sa.Select[Any]",
-    left: tuple[Match, ...],
-    place: tuple[Any, ...] | None,
-) -> Iterator[Found]:
-    merger = Merger(db, query.level, query.returns)
-    skip, remaining = query.offset, query.limit
-    size = _FIRST_PAGE if remaining is None or left else max(1, min(remaining + skip, _LAST_PAGE))
-    while remaining is None or remaining > 0:
-        page = statement if place is None else statement.where(order.after(place))
-        rows = db.execute(page.limit(size)).all()
-        for row, attributes in merger.merged(rows):
-            if any(not matches(match, attributes) for match in left):
-                continue
-            if skip:
-                skip -= 1
-                continue
-            yield Found(query.level, attributes, row.hospital_code, order.cursor(order.values(row)))
-            if remaining is not None:
-                remaining -= 1
-                if remaining == 0:
-                    return
-        if len(rows) < size:
+    plan: _Plan,
+    effort: Effort,
+    part: Clause | None,
+    place: Place | None,
+    skip: int,
+) -> Iterator[Sequence[Any]]:
+    """The rows of one part, page by page, window by window."""
+    order = plan.order
+    where = [*plan.base, *plan.asked, *([part] if part else [])]
+    size = _LAST_PAGE if plan.driven else _FIRST_PAGE
+    if query.limit is not None and not plan.left:
+        size = max(1, min(query.limit + skip, _LAST_PAGE))
+    window = _FIRST_WINDOW
+    while True:
+        window = max(1, min(window, effort.rows - effort.looked_at))
+        end = _end_of_window(db, plan, place, window) if plan.in_windows else None
+        bounded = [*where, order.until(end)] if end is not None else where
+        while True:
+            if effort.spent():
+                return
+            found = all_of([*bounded, order.after(place)] if place is not None else bounded)
+            sql = f"SELECT {plan.columns} FROM {plan.tables} WHERE {found.sql} ORDER BY {order.by} LIMIT {size}"
+            rows = select(db, sql, found.values)
+            if rows:
+                yield rows
+                place = tuple(rows[-1][: len(order.keys)])
+            if len(rows) < size:
+                break
+            size = min(size * 2, _LAST_PAGE)
+        if end is None:
             return
-        place = order.values(rows[-1])
-        size = min(size * 2, _LAST_PAGE)
+        effort.looked_at += window
+        place, window = end, min(window * 4, _LAST_WINDOW)
+
+
+def _end_of_window(db: Connection, plan: _Plan, place: Place | None, window: int) -> Place | None:
+    """The place so many rows on, asked of nothing but the order; None when there are not as many."""
+    where = all_of([*plan.base, plan.order.after(place)] if place is not None else plan.base)
+    sql = (
+        f"SELECT {plan.order.columns} FROM {plan.tables} WHERE {where.sql} "
+        f"ORDER BY {plan.order.by} LIMIT 1 OFFSET {window - 1}"
+    )
+    rows = select(db, sql, where.values)
+    return tuple(rows[0]) if rows else None
+
+
+def _plan(db: Connection, query: Query) -> _Plan:
+    order = _order(query)
+    dialect = db.dialect.name
+    owner = "p" if query.level is Level.PATIENT else "s"
+    base = [among(f"{owner}.hospital_id", sorted(query.scope.hospital_ids))]
+    if query.level is Level.PATIENT:
+        base.append(Clause("EXISTS (SELECT 1 FROM study n WHERE n.patient_id = p.id)"))
+    plan = _Plan(order, f"{order.columns}, {selected_columns(query.level)}", _tables(dialect, query), base)
+    for match in query.matches:
+        _check_level(match, query.level)
+        found = condition(db, match, query.limit)
+        if found.clause is not None:
+            in_order = match.keyword in ("StudyDate", "StudyDateAndStudyTime")
+            (plan.base if found.driven or in_order else plan.asked).append(found.clause)
+        if not found.exact:
+            plan.left.append((match, found.lone))
+        plan.driven |= found.driven
+        plan.selective |= found.selective
+        first = marked(dialect, match)
+        if first is not None and found.clause is not None:
+            plan.parts = [first, negated(first)]
+    return plan
 
 
 def _order(query: Query) -> Order:
@@ -93,53 +186,23 @@ def _order(query: Query) -> Order:
     return STUDY_ORDERS[query.order]
 
 
-def _statement(db: Connection, query: Query, order: Order) -> tuple["sa.Select[Any]", tuple[Match, ...]]:
-    """The rows SQL can select, in order, and the keys that are left to Python."""
-    owner = schema.patient.c.hospital_id if query.level is Level.PATIENT else schema.study.c.hospital_id
-    statement = (
-        sa.select(*selected_columns(query.level), *order.columns())
-        .select_from(_tables(db.dialect.name, query))
-        .where(mine(owner, query.scope.hospital_ids))
-        .order_by(*order.clauses())
-    )
-    if query.level is Level.PATIENT:
-        statement = statement.where(sa.exists().where(schema.study.c.patient_id == schema.patient.c.id))
-    left = []
-    for match in query.matches:
-        _check_level(match, query.level)
-        found = condition(db, match)
-        if found.clause is not None:
-            statement = statement.where(found.clause)
-        if not found.exact:
-            left.append(match)
-    return statement, tuple(left)
-
-
 def _check_level(match: Match, level: Level) -> None:
-    its_level = Level.STUDY if match.keyword == COMBINED else attribute_of(match.keyword).level
-    if LEVELS.index(its_level) > LEVELS.index(level):
+    keyword = COMBINED[match.keyword][0] if match.keyword in COMBINED else match.keyword
+    if LEVELS.index(attribute_of(keyword).level) > LEVELS.index(level):
         raise InvalidQuery(f"{match.keyword} is not a key at the {level} level")
 
 
-def _tables(dialect: str, query: Query) -> "sa.Join":
-    hospital, patient, study, series, instance = (
-        schema.hospital, schema.patient, schema.study, schema.series, schema.instance
-    )  # fmt: skip
+def _tables(dialect: str, query: Query) -> str:
+    """SQLite does not know how few series a study has, and would rather read every instance and sort. A sum cannot be
+    looked up in an index, so there the join goes from the upper level down, in the order of the studies."""
     if query.level is Level.PATIENT:
-        return patient.join(hospital, patient.c.hospital_id == hospital.c.id)
-    tables = study.join(patient, study.c.patient_id == patient.c.id)
-    tables = tables.join(hospital, study.c.hospital_id == hospital.c.id)
+        return "patient p JOIN hospital h ON p.hospital_id = h.id"
+    tables = _OF_STUDIES
     named = {match.keyword for match in query.matches}
     if query.level in (Level.SERIES, Level.IMAGE):
         downward = dialect == SQLITE and named.isdisjoint(("SeriesInstanceUID", "SOPInstanceUID"))
-        tables = tables.join(series, series.c.study_id == _upper(study.c.id, downward))
+        tables += f" JOIN series e ON e.study_id = s.id{' + 0' if downward else ''}"
     if query.level is Level.IMAGE:
         downward = dialect == SQLITE and "SOPInstanceUID" not in named
-        tables = tables.join(instance, instance.c.series_id == _upper(series.c.id, downward))
+        tables += f" JOIN instance i ON i.series_id = e.id{' + 0' if downward else ''}"
     return tables
-
-
-def _upper(column: "sa.Column[int]", downward: bool) -> "sa.ColumnElement[int]":
-    """SQLite does not know how few series a study has, and would rather read every instance and sort. A sum cannot
-    be looked up in an index, so the join goes from the upper level down, in the order of the studies."""
-    return column + 0 if downward else column

@@ -2,84 +2,102 @@
 
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from storage.errors import InvalidQuery
 from storage.index import schema
+from storage.index.clauses import Clause, all_of, among, any_of, column, holds, negated, select
+from storage.index.conditions import spelled
 from storage.index.ordering import Key, Order
-from storage.index.patterns import holds
-from storage.index.rows import STUDY_COLUMNS, STUDY_TABLES, mine, split, study_of
+from storage.index.rows import PATIENT_FACTS, split, study_of
 from storage.index.words import studies_with
 from storage.model.archive import Scope
 from storage.model.text import tokens
 from storage.model.worklist import COUNT_CAP, SORTS, Facets, WorklistFilter, WorklistPage
 
-_STUDY = schema.study.c
-
 _KEYS = {
-    "received_at": (("received_at", _STUDY.received_at), ("id", _STUDY.id)),
-    "study_date": (("study_date", _STUDY.study_date), ("study_time", _STUDY.study_time), ("id", _STUDY.id)),
-    "patient_name": (("name_fold", schema.patient.c.name_fold), ("id", _STUDY.id)),
+    "received_at": (("s.received_at", int), ("s.id", int)),
+    "study_date": (("s.study_date", int), ("s.study_time", str), ("s.id", int)),
+    "patient_name": (("p.name_fold", str), ("s.id", int)),
 }
 STUDY_ORDERS = {
-    sign + name: Order(sign + name, tuple(Key(label, column, bool(sign)) for label, column in _KEYS[name]))
+    sign + name: Order(sign + name, tuple(Key(sql, bool(sign), kind) for sql, kind in _KEYS[name]))
     for name in SORTS
     for sign in ("", "-")
 }
+_COLUMNS = ", ".join(
+    (
+        *(column(f"study.{own.name}") for own in schema.study.c),
+        *(f"{column(f'patient.{name}')} AS patient__{name}" for name in PATIENT_FACTS),
+        "h.code AS hospital_code",
+        "h.name AS hospital_name",
+    )
+)
+_TABLES = "study s JOIN patient p ON s.patient_id = p.id JOIN hospital h ON s.hospital_id = h.id"
 
 
 def worklist(db: Connection, scope: Scope, wanted: WorklistFilter) -> WorklistPage:
-    """One page of the studies of this scope that the filter lets through."""
+    """One page of the studies of this scope that the filter lets through. What was searched for with marks brings
+    those names first that have them."""
     order = STUDY_ORDERS.get(wanted.sort)
     if order is None:
         raise InvalidQuery(f"{wanted.sort!r} is not an order of the worklist")
     conditions = _conditions(db, scope, wanted)
-    statement = (
-        sa.select(*STUDY_COLUMNS, *order.columns())
-        .select_from(STUDY_TABLES)
-        .where(*conditions.values())
-        .order_by(*order.clauses())
-        .limit(wanted.limit + 1)
-    )
-    if wanted.after:
-        statement = statement.where(order.after(order.place(wanted.after)))
-    rows = db.execute(statement).all()
+    first = spelled(db.dialect.name, wanted.search) if "search" in conditions else None
+    parts = [None] if first is None else [first, negated(first)]
+    place, part = order.place(wanted.after) if wanted.after else (None, 0)
+    rows: list[tuple[int, Any]] = []
+    for number in range(min(part, len(parts) - 1), len(parts)):
+        chosen = parts[number]
+        where = [*conditions.values(), *([chosen] if chosen else [])]
+        if place is not None and number == part:
+            where.append(order.after(place))
+        missing = wanted.limit + 1 - len(rows)
+        rows += [(number, row) for row in _rows(db, order, all_of(where), missing)]
+        if len(rows) > wanted.limit:
+            break
     page, more = rows[: wanted.limit], len(rows) > wanted.limit
     total, facets = _facets(db, conditions) if wanted.with_facets else (-1, Facets())
+    last = len(order.keys)
     return WorklistPage(
-        studies=tuple(study_of(row) for row in page),
-        next=order.cursor(order.values(page[-1])) if more and page else "",
+        studies=tuple(study_of(row) for _, row in page),
+        next=order.cursor(tuple(page[-1][1][-last:]), page[-1][0]) if more and page else "",
         total=total,
         facets=facets,
     )
 
 
-def _conditions(db: Connection, scope: Scope, wanted: WorklistFilter) -> "dict[str, sa.ColumnElement[bool]]":
+def _rows(db: Connection, order: Order, where: Clause, limit: int) -> "list[Any]":
+    keys = ", ".join(f"{key.sql} AS key__{number}" for number, key in enumerate(order.keys))
+    sql = f"SELECT {_COLUMNS}, {keys} FROM {_TABLES} WHERE {where.sql} ORDER BY {order.by} LIMIT {limit}"
+    return list(select(db, sql, where.values))
+
+
+def _conditions(db: Connection, scope: Scope, wanted: WorklistFilter) -> dict[str, Clause]:
     """What selects, by the name of the filter it comes from."""
-    clauses: dict[str, sa.ColumnElement[bool]] = {"scope": mine(_STUDY.hospital_id, scope.hospital_ids)}
+    clauses = {"scope": among("s.hospital_id", sorted(scope.hospital_ids))}
     words = tokens(wanted.search)
     if words:
-        clauses["search"] = studies_with(db, words)
-    days = [_STUDY.study_date > 0] if wanted.date_from or wanted.date_to else []
+        clauses["search"] = studies_with(db, words, wanted.limit).clause
+    days = [Clause("s.study_date > 0")] if wanted.date_from or wanted.date_to else []
     if wanted.date_from:
-        days.append(_STUDY.study_date >= wanted.date_from)
+        days.append(Clause("s.study_date >= ?", (wanted.date_from,)))
     if wanted.date_to:
-        days.append(_STUDY.study_date <= wanted.date_to)
+        days.append(Clause("s.study_date <= ?", (wanted.date_to,)))
     if days:
-        clauses["date"] = sa.and_(*days)
+        clauses["date"] = all_of(days)
     if wanted.modalities:
         dialect = db.dialect.name
-        clauses["modality"] = sa.or_(*(holds(dialect, _STUDY.modalities, f"\\{name}\\") for name in wanted.modalities))
+        clauses["modality"] = any_of(holds(dialect, "s.modalities", f"\\{name}\\") for name in wanted.modalities)
     if wanted.statuses:
-        clauses["status"] = _STUDY.status.in_(wanted.statuses)
+        clauses["status"] = among("s.status", wanted.statuses)
     if wanted.hospital_codes:
-        codes = schema.hospital.c.code.in_(wanted.hospital_codes)
-        clauses["hospital"] = _STUDY.hospital_id.in_(sa.select(schema.hospital.c.id).where(codes))
+        codes = among("code", wanted.hospital_codes)
+        clauses["hospital"] = Clause(f"s.hospital_id IN (SELECT id FROM hospital WHERE {codes.sql})", codes.values)
     return clauses
 
 
-def _facets(db: Connection, conditions: "dict[str, sa.ColumnElement[bool]]") -> tuple[int, Facets]:
+def _facets(db: Connection, conditions: dict[str, Clause]) -> tuple[int, Facets]:
     """The total, and per facet the counts under all other filters."""
     everything = _counted(db, conditions)
     total = sum(row.n for row in everything)
@@ -96,16 +114,11 @@ def _facets(db: Connection, conditions: "dict[str, sa.ColumnElement[bool]]") -> 
     return int(total), Facets(**ordered)
 
 
-def _counted(db: Connection, conditions: "dict[str, sa.ColumnElement[bool]]") -> list[Any]:
-    some = (
-        sa.select(_STUDY.modalities, _STUDY.status, _STUDY.hospital_id)
-        .where(*conditions.values())
-        .limit(COUNT_CAP)
-        .subquery("some")
+def _counted(db: Connection, conditions: dict[str, Clause]) -> list[Any]:
+    where = all_of(conditions.values())
+    sql = (
+        "SELECT few.modalities, few.status, h.code, count(*) AS n FROM (SELECT s.modalities, s.status, s.hospital_id "
+        f"FROM study s WHERE {where.sql} LIMIT {COUNT_CAP}) AS few JOIN hospital h ON h.id = few.hospital_id "
+        "GROUP BY few.modalities, few.status, h.code"
     )
-    statement = (
-        sa.select(some.c.modalities, some.c.status, schema.hospital.c.code, sa.func.count().label("n"))
-        .join(schema.hospital, schema.hospital.c.id == some.c.hospital_id)
-        .group_by(some.c.modalities, some.c.status, schema.hospital.c.code)
-    )
-    return list(db.execute(statement))
+    return list(select(db, sql, where.values))

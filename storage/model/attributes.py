@@ -14,6 +14,13 @@ from storage.model.query import Level
 LEVELS = (Level.PATIENT, Level.STUDY, Level.SERIES, Level.IMAGE)
 
 
+_INDEXED = frozenset(
+    {
+        "PatientName", "PatientID", "StudyInstanceUID", "StudyDate", "AccessionNumber", "SOPInstanceUID",
+    }
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Attribute:
     """One attribute: keyword, tag as eight hexadecimal digits, VR, the level it belongs to, and how it is kept."""
@@ -26,6 +33,11 @@ class Attribute:
     computed: bool = False
     matchable: bool = True
     items: tuple["Attribute", ...] = ()
+
+    @property
+    def indexed(self) -> bool:
+        """Whether an index finds it (exactly, by its beginning, or by words), however many rows there are."""
+        return self.keyword in _INDEXED
 
     @property
     def kept(self) -> bool:
@@ -198,6 +210,14 @@ ATTRIBUTES: tuple[Attribute, ...] = (
 )
 
 BY_KEYWORD: Mapping[str, Attribute] = MappingProxyType({attribute.keyword: attribute for attribute in ATTRIBUTES})
+# Pairs of date and time that can be matched as one moment (PS3.4 C.2.2.2.5.4), by the keyword their Match has: a RANGE
+# of yyyymmdd[hh[mm[ss[.f]]]][&zzxx], either end may be open.
+COMBINED: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        f"{name}DateAnd{name}Time": (f"{name}Date", f"{name}Time")
+        for name in ("Study", "Series", "Acquisition", "Content", "PerformedProcedureStepStart", "PatientBirth")
+    }
+)
 BY_TAG: Mapping[str, Attribute] = MappingProxyType({attribute.tag: attribute for attribute in ATTRIBUTES})
 
 

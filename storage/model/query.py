@@ -1,5 +1,8 @@
 """A question to the index, as C-FIND and QIDO-RS both mean it (PS3.4 C.2.2.2)."""
 
+import base64
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -66,4 +69,16 @@ class Found:
     level: Level
     attributes: dict[str, dict[str, object]]
     hospital_code: str
-    cursor: str
+    order: str = ""
+    place: tuple[str | int | None, ...] = ()
+
+    @property
+    def cursor(self) -> str:
+        """For `Query.after`."""
+        return cursor_of(self.order, self.place)
+
+
+def cursor_of(order: str, place: Sequence[object]) -> str:
+    """A place in an order as opaque text."""
+    text = json.dumps([order, *place], ensure_ascii=False, separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")

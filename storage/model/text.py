@@ -4,6 +4,7 @@ The fold has a version because folded text is kept in the index: when the rules 
 be folded again.
 """
 
+import re
 import unicodedata
 
 FOLD_VERSION = 1
@@ -18,6 +19,11 @@ _ASCII = str.maketrans({
 })  # fmt: skip
 _SEPARATORS = str.maketrans(dict.fromkeys("^=,.-\\/_;:()[]‐‑–—−\x00", " "))
 _WILDCARDS = frozenset("*?")
+WHOLE = "="  # before a whole folded name among its words; it separates, so no word begins with it
+_TONES = "\u0300\u0301\u0303\u0309\u0323"
+# Where the tone stands in these is a matter of taste: hoà and hòa, thuý and thúy.
+_TONE_LATE = re.compile(rf"(o[ae]|uy)([{_TONES}])$", re.IGNORECASE)
+_TONE_EARLY = re.compile(rf"([ou])([{_TONES}])([aey])$", re.IGNORECASE)
 
 
 def fold(text: str) -> str:
@@ -40,6 +46,26 @@ def ascii_of(text: str) -> str:
 def tokens(text: str) -> tuple[str, ...]:
     """The words of the folded text in their order, each once."""
     return tuple(dict.fromkeys(fold(text).split()))
+
+
+def name_tokens(name: str) -> tuple[str, ...]:
+    """What a person name is found by: its words, and each of its component groups as a whole."""
+    wholes = (WHOLE + folded for folded in map(fold, name.split("=")) if folded)
+    return tuple(dict.fromkeys((*tokens(name), *wholes)))
+
+
+def spellings(word: str) -> tuple[str, ...]:
+    """How a word that was typed with marks may stand in a name: capitals or not, the tone here or there. Nothing for a
+    word without marks."""
+    composed = nfc(word)
+    if fold(composed) == composed.casefold():
+        return ()
+    parts = unicodedata.normalize("NFD", composed)
+    moved = _TONE_LATE.sub(lambda m: m[1][0] + m[2] + m[1][1], parts)
+    if moved == parts:
+        moved = _TONE_EARLY.sub(lambda m: m[1] + m[3] + m[2], parts)
+    forms = dict.fromkeys(unicodedata.normalize("NFC", form) for form in (parts, moved))
+    return tuple(dict.fromkeys(cased for form in forms for cased in (form.capitalize(), form.upper(), form.lower())))
 
 
 def nfc(text: str) -> str:

@@ -75,7 +75,6 @@ def test_sequence_matching_needs_all_keys_in_one_item() -> None:
     ("keyword", "value"),
     [
         ("StudyDate", "yesterday"),
-        ("StudyDate", "-"),
         ("StudyDate", "2024-01-01"),
         ("StudyTime", "9am"),
         ("StudyInstanceUID", "1.2*"),
@@ -128,12 +127,46 @@ def test_levels_that_are_none(level: str, model: Model) -> None:
         query.study_query(SCOPE, identifier(level), model)
 
 
-def test_keys_we_cannot_match_are_answered_but_not_matched() -> None:
+def test_a_range_without_ends_selects_everything() -> None:
+    assert query.study_query(SCOPE, identifier(StudyDate="-", StudyTime="-")).matches == ()
+
+
+def test_keys_we_cannot_match_are_not_matched_and_those_we_do_not_know_not_answered() -> None:
     keys = {"SliceThickness": "5", "SOPInstanceUID": "1.2", "NumberOfStudyRelatedInstances": "3"}
     found = query.study_query(SCOPE, identifier(**keys))
     assert found.matches == ()
-    assert set(found.returns) == set(keys)
+    assert found.returns == ("NumberOfStudyRelatedInstances",)
+    assert query.not_supported(identifier(**keys), Level.STUDY)
+    assert not query.not_supported(identifier(NumberOfStudyRelatedInstances="", Modality="CT"), Level.STUDY)
     assert set(query.unsupported(keys, Level.STUDY)) == set(keys)
+
+
+DAYS, HOURS = "20260101-20260103", "23:00-01"
+
+
+def test_date_and_time_become_one_moment_when_both_are_ranges_with_the_same_ends() -> None:
+    both = identifier(StudyDate=DAYS, StudyTime=HOURS)
+    [moment] = query.study_query(SCOPE, both, combined=True).matches
+    assert moment == Match("StudyDateAndStudyTime", Matching.RANGE, ("202601012300", "2026010301"))
+    assert len(query.study_query(SCOPE, both).matches) == 2
+    assert len(query.study_query(SCOPE, identifier(StudyDate="20260101-", StudyTime=HOURS), combined=True).matches) == 2
+    assert len(query.study_query(SCOPE, identifier(StudyDate=DAYS, StudyTime="10"), combined=True).matches) == 2
+    [asked] = query.qido_query(SCOPE, Level.STUDY, [("StudyDate", DAYS), ("StudyTime", HOURS)]).matches
+    assert asked == moment
+
+
+def test_moments_have_the_time_zone_of_the_identifier() -> None:
+    keys = {"StudyDate": "20260101", "StudyTime": "2300", "TimezoneOffsetFromUTC": "+0900"}
+    [moment] = query.study_query(SCOPE, identifier(**keys), timezone=True).matches
+    assert moment.values == ("202601012300+0900",) * 2
+    with pytest.raises(InvalidQuery):
+        query.study_query(SCOPE, identifier(**{**keys, "TimezoneOffsetFromUTC": "Hanoi"}), timezone=True)
+
+
+def test_included_paths_stay_paths() -> None:
+    asked = [("includefield", "00400275.00400009,RequestAttributesSequence.Nonsense,PatientAge")]
+    returns = query.qido_query(SCOPE, Level.SERIES, asked, {"StudyInstanceUID": "1.2"}).returns
+    assert returns == ("RequestAttributesSequence.ScheduledProcedureStepID", "PatientAge")
 
 
 def test_fuzzy_matching_of_names_when_negotiated() -> None:

@@ -1,6 +1,8 @@
 """C-FIND through findscu: levels, models, kinds of keys, names with and without accents, and the statuses."""
 
 import re
+import subprocess
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from pacs.dimse.identifier import decode, encode
 from pacs.dimse.sop_classes import PATIENT_ROOT_FIND, STUDY_ROOT_FIND
 from pacs.present import to_dataset
 from storage.index import hospitals
+from storage.index.effort import Effort
 from storage.model.attributes import down_to
 from storage.model.query import Found, Level, Query
 from tests.pacs.dimse.conftest import HOST, Door
@@ -174,7 +177,99 @@ def test_unknown_keys_are_answered_with_a_warning(filled: Door) -> None:
     assert set(find(stream, keys("STUDY", StudyInstanceUID=""))[1][:-1]) == {0xFF00}
     assert set(find(stream, keys("STUDY", StudyInstanceUID="", PixelSpacing=None))[1][:-1]) == {0xFF01}
     assert set(find(stream, keys("STUDY", StudyInstanceUID="", SeriesDescription="x"))[1][:-1]) == {0xFF01}
+    answers, _ = find(stream, keys("STUDY", StudyInstanceUID=f"{ROOT}.1", PixelSpacing=None, SeriesDescription=""))
+    assert "PixelSpacing" not in answers[0]  # what is not supported is not answered (PS3.4 C.2.2.1.3)
+    assert "SeriesDescription" not in answers[0]
     connection.close()
+
+
+CONSOLE = {
+    "STUDY": "PatientName PatientID PatientBirthDate PatientSex StudyInstanceUID StudyDate StudyTime AccessionNumber "
+    "StudyID StudyDescription ModalitiesInStudy NumberOfStudyRelatedSeries NumberOfStudyRelatedInstances "
+    "SOPClassesInStudy InstanceAvailability NumberOfPatientRelatedStudies NumberOfPatientRelatedSeries "
+    "NumberOfPatientRelatedInstances",
+    "SERIES": "SeriesInstanceUID Modality SeriesNumber NumberOfSeriesRelatedInstances InstanceAvailability",
+    "IMAGE": "SOPInstanceUID SOPClassUID InstanceNumber InstanceAvailability Rows Columns",
+}
+
+
+@pytest.mark.parametrize("level", CONSOLE)
+def test_a_console_sees_full_rows(filled: Door, level: str) -> None:
+    unique = {"StudyInstanceUID": f"{ROOT}.1"} | ({"SeriesInstanceUID": f"{ROOT}.1.1"} if level == "IMAGE" else {})
+    given = dict.fromkeys(CONSOLE[level].split()) | unique
+    answers, status = ask(filled, keys(level, RetrieveAETitle="", InstitutionName="", **given))
+    assert status == 0
+    for answer in answers:
+        empty = [keyword for keyword in (*given, "RetrieveAETitle") if not str(answer.get(keyword, "") or "")]
+        assert empty == []
+
+
+def test_the_modality_of_a_study_is_that_of_its_series(filled: Door) -> None:
+    answers, _ = ask(filled, keys("STUDY", StudyInstanceUID="", Modality="CT"))
+    assert [answer.Modality for answer in answers] == ["CT"] * 3
+    assert ask(filled, keys("STUDY", StudyInstanceUID="", Modality="MR")) == ([], 0)
+
+
+def test_date_and_time_are_one_moment_when_negotiated(filled: Door) -> None:
+    identifier = keys("STUDY", StudyInstanceUID="", StudyDate="20260101-20260103", StudyTime="230000-010000")
+    assert ask(filled, identifier)[0] == []
+    assert len(ask(filled, identifier, extended={STUDY_ROOT_FIND: b"\0\1\0"})[0]) == 1
+
+
+def test_times_are_those_of_the_time_zone_when_negotiated(filled: Door) -> None:
+    [known] = ask(filled, keys("STUDY", StudyInstanceUID=f"{ROOT}.1", StudyTime=None, StudyDate=None))[0]
+    here = datetime.strptime(f"{known.StudyDate}{str(known.StudyTime)[:6]}", "%Y%m%d%H%M%S").astimezone()
+    there = here.astimezone(timezone(timedelta(hours=9)))
+    identifier = keys(
+        "STUDY", StudyInstanceUID="", TimezoneOffsetFromUTC="+0900", StudyDate=f"{there:%Y%m%d}",
+        StudyTime=f"{there:%H%M%S}",
+    )  # fmt: skip
+    [answer] = ask(filled, identifier, extended={STUDY_ROOT_FIND: b"\0\0\0\1"})[0]
+    assert answer.StudyInstanceUID == f"{ROOT}.1"
+    assert answer.TimezoneOffsetFromUTC == f"{here:%z}"
+    assert ask(filled, identifier)[0] == [] or f"{here:%z}" == "+0900"
+
+
+def test_what_could_not_be_searched_through_is_no_success(filled: Door) -> None:
+    filled.archive.effort = lambda: Effort(rows=2)
+    connection, stream = associate(filled, association_request([(STUDY_ROOT_FIND, [EXPLICIT])]))
+    stream.send_message(1, find_rq(), encode(keys("STUDY", StudyInstanceUID="", PatientAge="099Y"), EXPLICIT))
+    answer = stream.read_command()[1]
+    assert answer.status == 0xA700
+    assert answer.text(commands.ERROR_COMMENT).startswith("only the newest 2")
+    connection.close()
+
+
+def test_a_search_that_finds_nothing_can_be_cancelled(filled: Door) -> None:
+    asked: list[bool] = []
+
+    class Endless(Effort):
+        def spent(self) -> bool:
+            asked.append(self.goes_on())
+            return not asked[-1] and len(asked) > 1
+
+    filled.archive.effort = lambda: Endless(rows=1)
+    connection, stream = associate(filled, association_request([(STUDY_ROOT_FIND, [EXPLICIT])]))
+    identifier = encode(keys("STUDY", StudyInstanceUID="", PatientAge="099Y"), EXPLICIT)
+    cancel = {
+        commands.COMMAND_FIELD: commands.C_CANCEL_RQ, commands.MESSAGE_ID_RESPONDED_TO: 1,
+        commands.DATASET_TYPE: commands.NO_DATASET,
+    }  # fmt: skip
+    connection.sendall(stream.encoded(1, find_rq(), identifier) + stream.encoded(1, commands.encode(cancel)))
+    assert stream.read_command()[1].status == 0xFE00
+    connection.close()
+
+
+def test_findscu_is_answered_by_model(filled: Door) -> None:
+    """Patient Root and Study Root are served; the retired Patient/Study Only model and worklists are not."""
+    for model, wanted in (("-P", "PATIENT"), ("-S", "STUDY")):
+        dcmtk("findscu", model, "-aec", "HOICHAN", HOST, filled.port, "-k", f"QueryRetrieveLevel={wanted}")
+    for model, level in (("-O", ("-k", "QueryRetrieveLevel=STUDY")), ("-W", ())):
+        done = subprocess.run(
+            ["findscu", "-v", model, "-aec", "HOICHAN", HOST, str(filled.port), *level, "-k", "PatientID"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert "No Acceptable Presentation Contexts" in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def test_the_answer_can_be_read_by_pynetdicom() -> None:
     request = decode_request(
         association_request(
             [(CT, [EXPLICIT]), (WORKLIST, [IMPLICIT]), (STUDY_FIND, [IMPLICIT])],
-            roles={CT: (True, True)}, extended={STUDY_FIND: b"\1\1\1"},
+            roles={CT: (True, True)}, extended={STUDY_FIND: b"\1\1\1\1\1"},
         )
     )  # fmt: skip
     accept = pdus.A_ASSOCIATE_AC()
@@ -123,7 +123,7 @@ def test_the_answer_can_be_read_by_pynetdicom() -> None:
     assert information.maximum_length == 131072
     role = next(iter(information.role_selection.values()))
     assert (role.scu_role, role.scp_role) == (True, True)
-    assert information.ext_neg[0].service_class_application_information == b"\1\0\1"
+    assert information.ext_neg[0].service_class_application_information == b"\1\1\1\1\0"
 
 
 def test_128_contexts_are_taken_and_more_are_not() -> None:

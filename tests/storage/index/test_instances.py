@@ -225,7 +225,7 @@ def test_the_earliest_stored_tells_the_facts_whatever_the_order(
         words = db.exec_driver_sql("SELECT token FROM name_token").scalars().all()
     assert (study.facts.description, study.patient.name, series.facts.description) == ("first", "An", "first")
     assert study.received_at == STORED_AT
-    assert words == ["an"]
+    assert set(words) == {"=an", "an"}
 
 
 def test_an_mr_joins_a_ct_study(database: Database, hospital: Hospital, scope: Scope) -> None:

@@ -11,7 +11,7 @@ import pytest
 from storage.errors import InvalidQuery
 from storage.index import instances
 from storage.index.database import Database
-from storage.index.search import COMBINED, find
+from storage.index.search import find
 from storage.model.archive import Hospital, Scope
 from storage.model.attributes import BY_KEYWORD
 from storage.model.query import Found, Level, Match, Matching, Query
@@ -169,10 +169,10 @@ SELECTS = [
     ("2", Match("StudyTime", R, ("120000", "120000"))),
     ("2", Match("StudyTime", S, ("12:00:00.50",))),
     ("3", Match("StudyTime", S, ("10",))),
-    ("23", Match(COMBINED, R, ("20240101090000", ""))),
-    ("12", Match(COMBINED, R, ("", "20240102120000.5"))),
-    ("1", Match(COMBINED, R, ("20240101", "20240102115959"))),
-    ("12", Match(COMBINED, R, ("20240101", "2024010212"))),
+    ("23", Match("StudyDateAndStudyTime", R, ("20240101090000", ""))),
+    ("12", Match("StudyDateAndStudyTime", R, ("", "20240102120000.5"))),
+    ("1", Match("StudyDateAndStudyTime", R, ("20240101", "20240102115959"))),
+    ("12", Match("StudyDateAndStudyTime", R, ("20240101", "2024010212"))),
 ]  # fmt: skip
 
 
@@ -302,8 +302,8 @@ def test_a_scope_sees_its_own_rows_only(found: Find, other_hospital: Hospital) -
         ("STUDY", Match("NoSuchKeyword", S, ("1",))),
         ("STUDY", Match("StudyDate", S, ("yesterday",))),
         ("STUDY", Match("StudyTime", R, ("ten", ""))),
-        ("STUDY", Match(COMBINED, R, ("10:00", ""))),
-        ("STUDY", Match(COMBINED, S, ("20240101",))),
+        ("STUDY", Match("StudyDateAndStudyTime", R, ("10:00", ""))),
+        ("STUDY", Match("StudyDateAndStudyTime", S, ("20240101",))),
     ],
 )
 def test_refuses_keys_that_make_no_sense(found: Find, level: str, match: Match) -> None:

@@ -7,6 +7,7 @@ import pydicom
 import pytest
 from pydicom.uid import generate_uid
 
+from storage.index.effort import Effort
 from tests.support.corpus import images
 from tests.viewer.dicomweb.conftest import PUBLIC, Shelf
 from viewer.dicomweb import search
@@ -103,6 +104,37 @@ def test_pages_and_warns_when_there_is_more(found: Shelf, monkeypatch: pytest.Mo
         assert len(response.get_json(force=True)) == 3
         assert response.headers["Warning"].startswith("299 ")
     assert ask(found, "/studies", limit="0") == []
+
+
+def test_the_next_page_is_linked(found: Shelf) -> None:
+    pages, url = [], "/dicom-web/studies?limit=2&offset=0&PatientSex="
+    while url:
+        response = found.client.get(url)
+        assert response.status_code == 200
+        pages += values(response.get_json(force=True), "00100020")
+        link = response.headers.get("Link", "")
+        assert link.startswith(f"<{PUBLIC}/dicom-web/studies?limit=2&") or not link
+        url = link.removeprefix(f"<{PUBLIC}").partition(">")[0]
+    assert sorted(pages) == ["P0", "P1", "P2", "P3", "P4"]
+    assert found.client.get("/dicom-web/studies?after=nonsense").status_code == 400
+
+
+def test_the_same_answer_again_is_304(found: Shelf) -> None:
+    for encoding in ("gzip", "identity"):
+        headers = {"Accept-Encoding": encoding}
+        first = found.client.get("/dicom-web/studies", headers=headers)
+        assert (first.headers.get("Content-Encoding") == "gzip") == (encoding == "gzip")
+        again = {**headers, "If-None-Match": first.headers["ETag"]}
+        response = found.client.get("/dicom-web/studies", headers=again)
+        assert (response.status_code, response.get_data()) == (304, b"")
+        assert found.client.get("/dicom-web/studies?PatientID=P0", headers=again).status_code == 200
+
+
+def test_says_when_the_search_was_not_exhaustive(found: Shelf) -> None:
+    found.archive.effort = lambda: Effort(rows=2)
+    response = found.client.get("/dicom-web/studies?PatientAge=000Y")
+    assert response.get_json(force=True) == []
+    assert "not complete: only the newest 2" in response.headers["Warning"]
 
 
 def test_series_and_instances_within_and_across(found: Shelf) -> None:
