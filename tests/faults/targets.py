@@ -95,8 +95,8 @@ def read_command(data: bytes) -> None:
 def read_request(data: bytes) -> None:
     """An A-ASSOCIATE-RQ and our answer to it."""
     request = decode_request(data)
-    if not _TITLE.fullmatch(request.calling):
-        return  # no peer has such a title, so it is rejected here
+    if not (_TITLE.fullmatch(request.calling) and _TITLE.fullmatch(request.called)):
+        return  # neither a peer nor we have such a title: it is rejected here
     encode_accept(request, agree(request, PEER_RIGHTS), 131072)
 
 
