@@ -12,7 +12,6 @@ import shutil
 import sqlite3
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,11 +23,13 @@ from tests.faults.disk import FILE_SYSTEMS, CannotCut, Disk
 from tests.faults.history import History, Senders
 from tests.faults.instances import Maker, dataset_of
 from tests.faults.launcher import NO_SYNC
-from tests.faults.server import Launcher, Server
+from tests.faults.server import TICK, Launcher, Server
 
 CONTROLS = ("files", "all")
 ENOUGH = 40  # acknowledged instances before a control is cut
-ENOUGH_SECONDS = 30
+ENOUGH_SECONDS = 30.0
+MOST_BETWEEN_CUTS = 60  # acknowledged instances
+CUT_SECONDS, MOST_SECONDS = 3.0, 60.0  # waited for them; the second where nothing was acknowledged at all
 SENDERS, BATCH = 3, 10
 
 
@@ -72,12 +73,9 @@ def control(what: str, kind: str, folder: Path, launcher: Launcher, *, seed: int
         server.start()
         server.prepare()
         disk.settle()
-        enough = threading.Event()
         senders = _senders(maker, history, server, seed)
         senders.start()
-        deadline = time.monotonic() + ENOUGH_SECONDS
-        while len(history.acknowledged()) < ENOUGH and time.monotonic() < deadline:
-            enough.wait(0.02)
+        _wait_for(history, ENOUGH, ENOUGH_SECONDS)
         acknowledged = history.acknowledged()
         disk.cut()
         senders.stop()
@@ -102,16 +100,28 @@ def _senders(maker: Maker, history: History, server: Server, seed: int) -> Sende
 
 
 def _cut_under_load(disk: Disk, server: Server, maker: Maker, history: History, chance: random.Random) -> None:
-    """Send, cut at a moment of chance, forget what happened after it, mount what is left."""
+    """Send, cut at a moment of chance once something was acknowledged, forget what happened after it, mount what is
+    left."""
     senders = _senders(maker, history, server, chance.randrange(1 << 30))
     senders.start()
-    time.sleep(chance.uniform(0.1, 0.7))
+    _wait_for(history, len(history.acknowledged()) + chance.randint(1, MOST_BETWEEN_CUTS), CUT_SECONDS)
+    time.sleep(chance.uniform(0, 0.01))
     acknowledged = history.acknowledged()
     disk.cut()
     senders.stop()
     server.kill_tree()
     history.roll_back(acknowledged)
     disk.power_on()
+
+
+def _wait_for(history: History, acknowledged: int, seconds: float) -> None:
+    """Until so many are acknowledged; after `seconds`, at least one will do."""
+    began = time.monotonic()
+    while (heard := len(history.acknowledged())) < acknowledged:
+        waited = time.monotonic() - began
+        if waited > seconds and (heard or waited > MOST_SECONDS):
+            return
+        time.sleep(TICK)
 
 
 def _kept(data: Path) -> set[str]:
