@@ -156,6 +156,14 @@ class CodecsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ScrubConfig:
+    """Reading back what is stored, in the background, to find what rots before somebody needs it."""
+
+    days: int = setting(30, "Every object is read back within so many days. 0: never.", low=0, high=3650)
+    mb_per_second: int = setting(40, "Never read faster than this, in MB a second.", low=1, high=100000)
+
+
+@dataclass(frozen=True, slots=True)
 class LogConfig:
     """Logging. Logs never hold names, patient IDs or identifiers of queries, at any level."""
 
@@ -185,6 +193,7 @@ class Config:
     index: IndexConfig = field(default_factory=IndexConfig)
     objects: ObjectsConfig = field(default_factory=ObjectsConfig)
     codecs: CodecsConfig = field(default_factory=CodecsConfig)
+    scrub: ScrubConfig = field(default_factory=ScrubConfig)
     log: LogConfig = field(default_factory=LogConfig)
     peers: tuple[PeerConfig, ...] = setting((), "Peers added at the first start.")
 

@@ -1,6 +1,7 @@
 """Values → what doors say: a C-FIND answer as a Dataset, a QIDO-RS answer and instance metadata as DICOM JSON."""
 
 import base64
+import json
 from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import Any
@@ -122,6 +123,26 @@ def instance_json(instance: Instance, header: Header, root: str) -> dict[str, Js
     found["00080016"] = {"vr": "UI", "Value": [instance.facts.sop_class_uid]}
     found["00080018"] = {"vr": "UI", "Value": [key.sop_instance_uid]}
     found[_AVAILABLE_TRANSFER_SYNTAX] = {"vr": "UI", "Value": [instance.facts.transfer_syntax_uid]}
+    return dict(sorted(found.items()))
+
+
+def indexed_json(instance: Instance) -> dict[str, Json]:
+    """What the index alone says of an instance whose object cannot be read: its UIDs, and what queries return."""
+    found: dict[str, Json] = json.loads(instance.facts.attributes)
+    key = instance.key
+    for tag, vr, value in (
+        ("00080016", "UI", instance.facts.sop_class_uid),
+        ("00080018", "UI", key.sop_instance_uid),
+        ("00080060", "CS", instance.modality),
+        ("0020000D", "UI", key.study_instance_uid),
+        ("0020000E", "UI", key.series_instance_uid),
+        ("00200013", "IS", instance.facts.number),
+        ("00280010", "US", instance.facts.rows),
+        ("00280011", "US", instance.facts.columns),
+        (_AVAILABLE_TRANSFER_SYNTAX, "UI", instance.facts.transfer_syntax_uid),
+    ):
+        if value not in (None, ""):
+            found[tag] = {"vr": vr, "Value": [value]}
     return dict(sorted(found.items()))
 
 

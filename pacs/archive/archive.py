@@ -12,7 +12,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
-from pacs.archive import compare, frames, metadata, spool, transcode
+from pacs.archive import adopting, compare, frames, metadata, spool, transcode
 from pacs.archive.commit import Committer, Waiting
 from pacs.archive.frames import Frame, Place
 from pacs.archive.known import KnownInstances
@@ -26,7 +26,7 @@ from storage.errors import InvalidInstance, NotFound, ObjectCorrupt, ObjectMissi
 from storage.index import hospitals, instances, search
 from storage.index.database import Database
 from storage.index.effort import Effort
-from storage.model.archive import Description, Instance, InstanceKey, Origin, Outcome, Scope, Series
+from storage.model.archive import Description, Instance, InstanceKey, Origin, Outcome, Scope, Series, StoredObject
 from storage.model.query import Found, Query
 from storage.objects.base import ObjectStore, derived_key
 from storage.objects.room import Room
@@ -71,7 +71,8 @@ class Archive:
         self.effort = effort  # what a query from outside may cost
         self._codecs = codecs
         self._known = KnownInstances(database)
-        self._committer = Committer(database, objects, partial(compare.same_content, objects, codecs))
+        self._same_content = partial(compare.same_content, objects, codecs)
+        self._committer = Committer(database, objects, self._same_content)
 
     @property
     def codecs(self) -> Codecs:
@@ -119,6 +120,11 @@ class Archive:
         """Remove what crashed processes left in the spool folder; how many files went."""
         return spool.sweep(self.spool)
 
+    def adopt(self, stored: StoredObject, origin: Origin) -> str:
+        """Index an object that is in the store and that nothing points to; what became of it, as in Outcome. Raises
+        ObjectCorrupt when it is no longer what was stored."""
+        return adopting.adopt(self.database, self.objects, self._same_content, stored, origin)
+
     def find(self, query: Query, effort: Effort | None = None) -> Iterator[Found]:
         """The answers to a query, one by one, on one connection. InvalidQuery is raised before the first of them.
         `effort` bounds the work, and says afterwards whether it had to."""
@@ -161,15 +167,15 @@ class Archive:
 
     def open(self, instance: Instance) -> BinaryIO:
         """The stored object as a stream; the caller closes it."""
-        return self.objects.open(instance.stored.key)
+        return self.objects.open(frames.sound(instance))
 
     def bytes_of(self, instance: Instance, offset: int = 0, length: int | None = None) -> bytes:
         """The stored object, or a range of it."""
-        return self.objects.get(instance.stored.key, offset, length)
+        return self.objects.get(frames.sound(instance), offset, length)
 
     def local_path(self, instance: Instance) -> Path | None:
         """The file of the stored object, where there is one on this machine."""
-        return self.objects.local_path(instance.stored.key)
+        return self.objects.local_path(frames.sound(instance))
 
     def header(self, instance: Instance) -> bytes:
         """The dataset before Pixel Data, encoded in the instance's transfer syntax; inflated when it is deflated."""
@@ -275,7 +281,7 @@ class Archive:
             options = RenderOptions(rows=THUMBNAIL, columns=THUMBNAIL, quality=80)
             try:
                 return self.rendered(instance, instance.facts.frames // 2 + 1, options)
-            except (UndecodablePixels, UnsupportedTransferSyntax, InvalidInstance, ObjectCorrupt):
+            except (UndecodablePixels, UnsupportedTransferSyntax, InvalidInstance, ObjectCorrupt, ObjectMissing):
                 continue
         return None
 

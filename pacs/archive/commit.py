@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 
 from pacs.archive.spool import Incoming
 from pacs.dataset.preamble import TIFF, ZERO, kind_of
-from storage.errors import ArchiveError, ObjectMissing, StorageFull, StorageUnavailable
-from storage.index import audit, instances, noted
+from storage.errors import ArchiveError, ObjectCorrupt, ObjectMissing, StorageFull, StorageUnavailable
+from storage.index import audit, damage, instances, noted
 from storage.index.database import Database
 from storage.model.archive import (
     ALREADY_STORED,
@@ -58,6 +58,7 @@ class Waiting:
     future: "Future[Outcome]" = field(default_factory=Future)
     stored: StoredObject | None = None
     existing: Instance | None = None  # the canonical one that was found to be another content
+    damaged: bool = False  # the same bytes were stored before and were found damaged or missing since
     finished: bool = False
     turn: "threading.Lock | None" = None  # of a thread that waits: released when finished, or when it is to lead
     may_lead: bool = True
@@ -176,6 +177,8 @@ class Committer:
         for waiting, outcome in self._index(group):
             if outcome is None:
                 self._compare(waiting)
+            elif waiting.damaged and not self._mended(waiting):
+                _fail([waiting], ObjectCorrupt("the stored object is damaged and could not be replaced"))
             else:
                 _finish(waiting, outcome)
 
@@ -221,6 +224,19 @@ class Committer:
                     _note_preamble(waiting, db)
         outcomes.extend((waiting, _added(waiting, one)) for waiting, one in zip(plain, added, strict=True))
         return outcomes
+
+    def _mended(self, waiting: Waiting) -> bool:
+        """The same bytes again, where those that were stored had been lost: read back, they are there now."""
+        key = _kept(waiting).key
+        try:
+            if self._objects.verified(key) is None and self._objects.stat(key) is None:
+                return False
+        except ObjectCorrupt:
+            return False
+        with self._database.writing() as db:
+            damage.repaired(db, key)
+        log.info("%s was damaged and is repaired", key)
+        return True
 
     def _compare(self, waiting: Waiting) -> None:
         """The same UID with other bytes: whether it is the same content takes long, so it is found out elsewhere."""
@@ -293,6 +309,7 @@ def _added(waiting: Waiting, added: instances.Added) -> Outcome | None:
     if added.kind == STORED:
         return _outcome(STORED, waiting, _kept(waiting))
     if added.kind == ALREADY_STORED:
+        waiting.damaged = added.existing is not None and added.existing.damage != ""
         return _outcome(ALREADY_STORED, waiting, _kept(waiting))
     waiting.existing = added.existing
     return None

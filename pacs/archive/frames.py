@@ -10,8 +10,9 @@ from pacs.dataset.frames import cut_bits
 from pacs.dataset.limits import LIMITS
 from pacs.dataset.syntaxes import Header
 from pacs.errors import LimitExceeded, UndecodablePixels
-from storage.errors import InvalidInstance, NotFound, ObjectCorrupt
+from storage.errors import InvalidInstance, NotFound, ObjectCorrupt, ObjectMissing
 from storage.model.archive import Instance
+from storage.model.damage import CORRUPT
 from storage.objects.base import ObjectStore
 
 _BLOCK = 256 * 1024
@@ -36,6 +37,16 @@ class Place:
     length: int
 
 
+def sound(instance: Instance) -> str:
+    """The key of the instance's object. Raises what was found when it was last read back: no part of an object that is
+    known to be damaged is handed out as if it were right."""
+    if instance.damage == CORRUPT:
+        raise ObjectCorrupt(f"the object of {instance.key.sop_instance_uid} is damaged")
+    if instance.damage:
+        raise ObjectMissing(f"the object of {instance.key.sop_instance_uid} is not in the store")
+    return instance.stored.key
+
+
 def header_of(objects: ObjectStore, instance: Instance) -> bytes:
     """The dataset up to the value of Pixel Data (that element's tag, VR and length are the last bytes), all of it when
     there are no pixels; inflated when it is deflated."""
@@ -46,7 +57,7 @@ def header_of(objects: ObjectStore, instance: Instance) -> bytes:
     length = end - facts.dataset_offset
     if length > LARGEST_HEADER:
         raise LimitExceeded(f"a header of {length} bytes")
-    return objects.get(instance.stored.key, facts.dataset_offset, length)
+    return objects.get(sound(instance), facts.dataset_offset, length)
 
 
 @contextmanager
@@ -57,9 +68,9 @@ def opened_header(objects: ObjectStore, instance: Instance) -> Iterator[Header]:
     if facts.transfer_syntax_uid in DEFLATED or end <= READ_WHOLE:
         yield Header(header_of(objects, instance), facts.transfer_syntax_uid)
         return
-    path = objects.local_path(instance.stored.key)
+    path = objects.local_path(sound(instance))
     with ExitStack() as stack:
-        source = path or stack.enter_context(objects.open(instance.stored.key))
+        source = path or stack.enter_context(objects.open(sound(instance)))
         yield Header(stack.enter_context(mapped(source)), facts.transfer_syntax_uid, facts.dataset_offset)
 
 
@@ -79,7 +90,7 @@ def frame_of(objects: ObjectStore, instance: Instance, number: int) -> Frame:
     if facts.transfer_syntax_uid in DEFLATED:
         data = _inflated(objects, instance, facts.pixel_offset + begin, facts.pixel_offset + end)
     else:
-        data = objects.get(instance.stored.key, facts.pixel_offset + begin, end - begin)
+        data = objects.get(sound(instance), facts.pixel_offset + begin, end - begin)
     return Frame(cut_bits(data, start % 8, bits) if start % 8 or bits % 8 else data, facts.transfer_syntax_uid)
 
 
@@ -87,7 +98,7 @@ def place_of(instance: Instance, number: int) -> Place | None:
     """Where the frame lies when its stored bytes are the frame: one fragment, or whole native bytes in little endian
     order. None when it has to be made first, or when there is no such frame."""
     facts = instance.facts
-    if not 1 <= number <= facts.frames or facts.pixel_offset is None:
+    if instance.damage or not 1 <= number <= facts.frames or facts.pixel_offset is None:
         return None
     if facts.frame_table:
         parts = facts.frame_table[number - 1]
@@ -116,9 +127,9 @@ def _native_place(instance: Instance, number: int) -> tuple[int, int]:
 
 def _joined(objects: ObjectStore, instance: Instance, parts: tuple[tuple[int, int], ...]) -> bytes:
     if len(parts) == 1:
-        return objects.get(instance.stored.key, *parts[0])
+        return objects.get(sound(instance), *parts[0])
     begin, end = parts[0][0], parts[-1][0] + parts[-1][1]
-    data = objects.get(instance.stored.key, begin, end - begin)
+    data = objects.get(sound(instance), begin, end - begin)
     return b"".join(data[offset - begin : offset - begin + length] for offset, length in parts)
 
 
@@ -146,6 +157,6 @@ def _inflated(objects: ObjectStore, instance: Instance, begin: int, end: int | N
 
 
 def _blocks(objects: ObjectStore, instance: Instance) -> Iterator[bytes]:
-    with objects.open(instance.stored.key, instance.facts.dataset_offset) as stream:
+    with objects.open(sound(instance), instance.facts.dataset_offset) as stream:
         while block := stream.read(_BLOCK):
             yield block

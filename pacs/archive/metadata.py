@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pacs.archive.frames import opened_header
-from pacs.present import instance_json
-from storage.errors import ObjectMissing
+from pacs.present import indexed_json, instance_json
+from storage.errors import ObjectCorrupt, ObjectMissing
 from storage.model.archive import Instance, Series
 from storage.objects.base import ObjectStore
 
@@ -57,8 +57,11 @@ def joined(parts: Sequence[Metadata]) -> Metadata:
 
 
 def _instance_text(objects: ObjectStore, instance: Instance) -> str:
-    with opened_header(objects, instance) as header:
-        found = instance_json(instance, header, BULK_ROOT)
+    try:
+        with opened_header(objects, instance) as header:
+            found = instance_json(instance, header, BULK_ROOT)
+    except (ObjectMissing, ObjectCorrupt):  # the series is not lost for one of its instances
+        found = indexed_json(instance)
     return json.dumps(found, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 

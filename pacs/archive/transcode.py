@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pacs.archive.frames import frame_of, header_of
+from pacs.archive.frames import frame_of, header_of, sound
 from pacs.dataset.preamble import harmless, may_leave
 from pacs.errors import UnsupportedTransferSyntax
 from pacs.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
@@ -44,7 +44,7 @@ def transcoded(
 def part10_stream(objects: ObjectStore, instance: Instance) -> BinaryIO:
     """The stored object, as far as it leaves the archive: one that came without preamble and File Meta Information
     gets them, a preamble that other programs could run is zeros."""
-    stream = objects.open(instance.stored.key)
+    stream = objects.open(sound(instance))
     head = stream.read(132)
     if head[128:] == b"DICM" and instance.facts.dataset_offset > 132:
         if not may_leave(head):

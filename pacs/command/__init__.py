@@ -47,6 +47,10 @@ def _run(arguments: argparse.Namespace, config: Config) -> int:
         from pacs.command.doctor import run_doctor
 
         return run_doctor(config)
+    if arguments.command == "verify":
+        from pacs.command.verify import run_read_back
+
+        return run_read_back(config, arguments.sample, adopting=arguments.adopt)
     if arguments.command == "index":
         from pacs.command.rebuild import run_rebuild
 
@@ -96,6 +100,10 @@ def _parser() -> argparse.ArgumentParser:
     importing.add_argument("--hospital", metavar="CODE", help="whose studies these are (default: the own hospital)")
     command("check-config", "say everything that is wrong with the configuration")
     command("doctor", "check ports, disk, database, object store, clock and exposure")
+    verify = command("verify", "read stored objects back and compare them, and the index, with what was stored")
+    verify.add_argument("--sample", type=_percent, default=100.0, metavar="PERCENT", help="only so many, by chance")
+    verify.add_argument("--all", dest="sample", action="store_const", const=100.0, help="every object (the default)")
+    verify.add_argument("--adopt", action="store_true", help="take stored objects that are not indexed into the index")
     command("rebuild", "build the index anew from the objects", group("index", "the index of what is stored"))
     auditing = group("audit", "who did what")
     verify = command(
@@ -112,6 +120,13 @@ def _parser() -> argparse.ArgumentParser:
     _people(command, group)
     _neighbours(command, group)
     return parser
+
+
+def _percent(text: str) -> float:
+    value = float(text.rstrip("%"))
+    if not 0 < value <= 100:
+        raise argparse.ArgumentTypeError("a number above 0, up to 100")
+    return value
 
 
 def _people(command, group) -> None:  # type: ignore[no-untyped-def]

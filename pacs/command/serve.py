@@ -147,23 +147,27 @@ def _codecs(config: Config) -> Run:
 
 def _worker(config: Config) -> Run:
     def run(ready: Callable[[], None]) -> None:
-        from pacs.jobs.worker import QUICK, SLOW, Worker
+        from pacs.jobs.worker import QUICK, SLOW, SLOWEST, Worker
 
         stop = stop_on_sigterm(END_SECONDS)
         archive = open_archive(config)
         credentials = credentials_of(config.dicom)
         ready()
 
-        def do_slow_ones() -> None:
+        def work(kinds: frozenset[str]) -> None:
             try:
-                Worker(archive, own_ae=config.dicom.ae_title, credentials=credentials, kinds=SLOW).run(stop)
+                Worker(
+                    archive, own_ae=config.dicom.ae_title, credentials=credentials, scrub=config.scrub, kinds=kinds
+                ).run(stop)
             finally:
-                stop.set()  # one falls, both end; the supervisor starts them again
+                stop.set()  # one falls, all end; the supervisor starts them again
 
-        slow = threading.Thread(target=do_slow_ones, name="slow")
-        slow.start()
-        Worker(archive, own_ae=config.dicom.ae_title, credentials=credentials, kinds=QUICK).run(stop)
-        slow.join()
+        others = [threading.Thread(target=work, args=(kinds,), name="slow") for kinds in (SLOW, SLOWEST)]
+        for thread in others:
+            thread.start()
+        work(QUICK)
+        for thread in others:
+            thread.join()
         archive.close()
 
     return run

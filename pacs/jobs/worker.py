@@ -15,6 +15,8 @@ from typing import Any
 from pacs import auditing, reconciling
 from pacs.archive import Archive
 from pacs.association.tls import TlsCredentials
+from pacs.config import ScrubConfig
+from pacs.jobs import scrub as scrubbing
 from pacs.jobs.commitment import Commitments
 from pacs.jobs.endings import Stopping
 from pacs.jobs.plan import SAMPLES, SUMMARISE, SWEEP, plan
@@ -39,7 +41,8 @@ KEPT_CHANGES = 100_000  # the newest lines stay however old they are: more than 
 FORGOTTEN_AT_ONCE = 20_000  # lines of the change log in one transaction: who stores must not wait long
 KEPT_FAILURES_MS = 24 * 3600 * 1000
 KEPT_COMMITMENTS_MS = 90 * 24 * 3600 * 1000  # requests for storage commitment that are over
-SLOW = frozenset({commitments.TASK})  # tasks that wait for peers and disks: they have a worker of their own
+# Tasks that wait for peers and disks have workers of their own, so that nobody waits for them.
+SLOW, SLOWEST = frozenset({commitments.TASK}), frozenset({scrubbing.TASK})
 QUICK = frozenset({SUMMARISE, SAMPLES, SWEEP})
 
 
@@ -54,6 +57,7 @@ class Worker:
         lease: float = LEASE_SECONDS,
         own_ae: str = "HOICHAN",
         credentials: TlsCredentials | None = None,
+        scrub: ScrubConfig | None = None,
         kinds: frozenset[str] | None = None,
     ) -> None:
         self._archive = archive
@@ -63,11 +67,13 @@ class Worker:
         self._next_sweep = self._next_anchor = 0.0
         self._folded = False
         self._commitments = Commitments(archive, own_ae, lambda: self._stop.is_set(), credentials)
+        self._scrub = scrubbing.Scrub(archive, scrub or ScrubConfig(), lambda: self._stop.is_set())
         done_by_kind: Mapping[str, Callable[[Task, dict[str, Any]], None]] = {
             SUMMARISE: self._summarise,
             SAMPLES: self._samples,
             SWEEP: self._sweep,
             commitments.TASK: self._commitment,
+            scrubbing.TASK: self._scrub_on,
         }
         self._done_by_kind = {kind: do for kind, do in done_by_kind.items() if kinds is None or kind in kinds}
         self._plans = SWEEP in self._done_by_kind
@@ -171,6 +177,14 @@ class Worker:
     def _commitment(self, task: Task, arguments: dict[str, Any]) -> None:
         self._commitments.do(int(arguments["commitment"]))
 
+    def _scrub_on(self, task: Task, arguments: dict[str, Any]) -> None:
+        try:
+            delay = self._scrub.slice()
+        except Stopping:
+            delay = 0.0  # after the restart
+        with self._archive.database.writing() as db:
+            tasks.enqueue(db, scrubbing.TASK, {}, scrubbing.TASK, delay, scrubbing.PRIORITY)
+
     def _samples(self, task: Task, arguments: dict[str, Any]) -> None:
         origin = Origin(
             int(arguments["hospital_id"]), arguments["hospital"], "sample", arguments.get("source", "worker")
@@ -200,10 +214,12 @@ class Worker:
             commitments.sweep(db, self._archive.clock() - KEPT_COMMITMENTS_MS)
             for number in commitments.unfinished(db):
                 commitments.ask(db, number)
+            tasks.enqueue(db, scrubbing.TASK, {}, scrubbing.TASK, 0.0, scrubbing.PRIORITY)
+        mended = self._scrub.recheck()
         folded = self._refold()
-        if files or lines or old or folded or purged:
+        if files or lines or old or folded or purged or mended:
             log.info("swept %d spool files, %d changes, %d tasks; folded %d again", files, lines, old, folded)
-            log.info("forgot %d quarantined objects that were deleted", purged)
+            log.info("forgot %d quarantined objects that were deleted; %d damaged ones are mended", purged, mended)
 
     def _trim_changes(self) -> int:
         """Lines that everybody has followed, that are old and that are far behind, a part in each transaction."""

@@ -12,6 +12,7 @@ from contextlib import ExitStack, suppress
 from typing import IO, BinaryIO, Protocol
 
 from pacs.archive import Archive
+from pacs.archive.frames import sound
 from pacs.association.contexts import Context
 from pacs.errors import UnsupportedTransferSyntax
 from storage.errors import ArchiveError, ObjectCorrupt
@@ -158,7 +159,7 @@ class Sources:
         context = self._contexts(instance).get(instance.facts.transfer_syntax_uid)
         if context is None:
             return None
-        descriptor = self._archive.objects.descriptor(instance.stored.key, instance.stored.size)
+        descriptor = self._archive.objects.descriptor(sound(instance), instance.stored.size)
         if descriptor is None:
             return None
         return FileSource(context, descriptor, instance.facts.dataset_offset, instance.stored.size)
@@ -167,7 +168,7 @@ class Sources:
         contexts = self._contexts(instance)
         context = contexts.get(instance.facts.transfer_syntax_uid)
         if context is not None:
-            source = self._archive.objects.open(instance.stored.key, instance.facts.dataset_offset)
+            source = self._archive.objects.open(sound(instance), instance.facts.dataset_offset)
             return StreamSource(context, source)
         source, transfer_syntax = self._archive.transcoded(instance, tuple(contexts))
         try:

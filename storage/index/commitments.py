@@ -103,13 +103,13 @@ def get(db: Connection, commitment_id: int) -> Commitment:
 
 
 def kept(db: Connection, hospital_id: int, uids: Collection[str]) -> dict[str, Kept]:
-    """What this hospital keeps under these SOP Instance UIDs. An unresolved conflict counts: one of the two is what
-    the peer sent."""
+    """What this hospital keeps under these SOP Instance UIDs. All of a conflict counts: one of them is what the peer
+    sent."""
     table = schema.conflict
     others: dict[str, list[str]] = {}
     rows = db.execute(
         sa.select(table.c.sop_instance_uid, table.c.object_key)
-        .where(table.c.hospital_id == hospital_id, table.c.kind == "instance", table.c.resolved == sa.false())
+        .where(table.c.hospital_id == hospital_id, table.c.kind == "instance")
         .where(table.c.sop_instance_uid.in_(sorted(uids)))
     )
     for row in rows:

@@ -47,6 +47,7 @@ INSTANCE_COLUMNS = (
     schema.study.c.uid.label("study_uid"),
     schema.series.c.uid.label("series_uid"),
     schema.series.c.modality.label("series_modality"),
+    schema.instance.c.damage,
 )
 SERIES_COLUMNS = (
     *schema.series.c,
@@ -157,7 +158,7 @@ def instance_values(facts: InstanceFacts, stored: StoredObject, series_id: int, 
         "frame_length": facts.frame_length,
         "frame_table": pack(facts.frame_table),
         "attributes": nfc(facts.attributes),
-        "object_key": _shortened(stored.key, stored.sha256),
+        "object_key": shortened(stored.key, stored.sha256),
         "size": stored.size,
         "sha256": bytes.fromhex(stored.sha256),
         "stored_at": stored.stored_at,
@@ -167,12 +168,13 @@ def instance_values(facts: InstanceFacts, stored: StoredObject, series_id: int, 
 def instance_of(row: Any) -> Instance:
     """From a row of INSTANCE_COLUMNS."""
     values: list[Any] = list(row)
-    object_key, size, sha256, stored_at, hospital_id, study_uid, series_uid, modality = values[14:]
+    object_key, size, sha256, stored_at, hospital_id, study_uid, series_uid, modality, damage = values[14:]
     digest = sha256.hex()
     values[12] = unpack(values[12])
     facts = InstanceFacts(*values[:14])
-    stored = StoredObject(_lengthened(object_key, digest), size, digest, stored_at)
-    return Instance(hospital_id, InstanceKey(study_uid, series_uid, facts.sop_instance_uid), facts, stored, modality)
+    stored = StoredObject(lengthened(object_key, digest), size, digest, stored_at)
+    key = InstanceKey(study_uid, series_uid, facts.sop_instance_uid)
+    return Instance(hospital_id, key, facts, stored, modality, damage)
 
 
 def series_of(row: Any) -> Series:
@@ -248,9 +250,11 @@ def mine(column: "sa.ColumnElement[int]", hospital_ids: Iterable[int]) -> "sa.Co
     return column == ids[0] if len(ids) == 1 else column.in_(ids)
 
 
-def _shortened(key: str, sha256: str) -> str:
+def shortened(key: str, sha256: str) -> str:
+    """The key as the instance table keeps it: its SHA-256 stands there already."""
     return key.replace(f"{sha256[:2]}/{sha256}", "*", 1)
 
 
-def _lengthened(key: str, sha256: str) -> str:
+def lengthened(key: str, sha256: str) -> str:
+    """The key that `shortened` made short."""
     return key.replace("*", f"{sha256[:2]}/{sha256}", 1)

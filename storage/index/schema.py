@@ -8,11 +8,14 @@ for all of them both read the index in order.
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index, Table
 
+from storage.index.columns import count, text
+from storage.index.columns import metadata as metadata
+from storage.index.kept_tables import commitment as commitment
+from storage.index.kept_tables import damage as damage
+from storage.index.kept_tables import note as note
 from storage.index.types import BIG, BOOL, BYTES, INT, TEXT
 
-HEAD = "0007"  # the newest revision in migrations/versions
-
-metadata = sa.MetaData()
+HEAD = "0008"  # the newest revision in migrations/versions
 
 
 def _told() -> "tuple[Column[int], Column[bytes]]":
@@ -21,20 +24,12 @@ def _told() -> "tuple[Column[int], Column[bytes]]":
     return Column("told_at", BIG, nullable=False), Column("told_by", BYTES, nullable=False)
 
 
-def _text(name: str) -> "Column[str]":
-    return Column(name, TEXT, nullable=False, server_default="")
-
-
-def _count(name: str) -> "Column[int]":
-    return Column(name, BIG, nullable=False, server_default="0")
-
-
 hospital = Table(
     "hospital",
     metadata,
     Column("id", INT, primary_key=True),
     Column("code", TEXT, nullable=False, unique=True),
-    _text("name"),
+    text("name"),
 )
 
 patient = Table(
@@ -44,13 +39,13 @@ patient = Table(
     Column("hospital_id", INT, ForeignKey("hospital.id"), nullable=False),
     # "id:" and the normalised Patient ID; or "study:" and the study's UID when there is no Patient ID
     Column("patient_key", TEXT, nullable=False),
-    _text("issuer"),
-    _text("patient_id"),
-    _text("name"),
-    _text("name_fold"),
+    text("issuer"),
+    text("patient_id"),
+    text("name"),
+    text("name_fold"),
     Column("fold_version", INT, nullable=False),
     Column("birth_date", INT),
-    _text("sex"),
+    text("sex"),
     Column("attributes", TEXT, nullable=False, server_default="{}"),
     *_told(),
     Index("patient_identity", "patient_key", "hospital_id", "issuer", unique=True),
@@ -72,27 +67,27 @@ study = Table(
     Column("hospital_id", INT, ForeignKey("hospital.id"), nullable=False),
     Column("patient_id", BIG, ForeignKey("patient.id"), nullable=False),
     Column("uid", TEXT, nullable=False),
-    _text("study_id"),
+    text("study_id"),
     Column("study_date", INT, nullable=False, server_default="0"),  # 0 when unknown, so that it sorts alike
-    _text("study_time"),
-    _text("accession_number"),
-    _text("accession_issuer"),
-    _text("description"),
-    _text("description_fold"),
-    _text("referring"),
-    _text("referring_fold"),
-    _text("institution"),
+    text("study_time"),
+    text("accession_number"),
+    text("accession_issuer"),
+    text("description"),
+    text("description_fold"),
+    text("referring"),
+    text("referring_fold"),
+    text("institution"),
     Column("fold_version", INT, nullable=False),
-    _text("modalities"),  # "\CT\SR\": sorted, each value between backslashes
-    _text("sop_classes"),
-    _count("series"),
-    _count("instances"),
-    _count("bytes"),
+    text("modalities"),  # "\CT\SR\": sorted, each value between backslashes
+    text("sop_classes"),
+    count("series"),
+    count("instances"),
+    count("bytes"),
     Column("status", TEXT, nullable=False, server_default="unread"),
-    _count("conflicts"),
+    count("conflicts"),
     Column("received_at", BIG, nullable=False),
     Column("changed_at", BIG, nullable=False),
-    _count("revision"),
+    count("revision"),
     Column("attributes", TEXT, nullable=False, server_default="{}"),
     *_told(),
     Index("study_uid", "uid", "hospital_id", unique=True),
@@ -126,19 +121,19 @@ series = Table(
     Column("id", BIG, primary_key=True),
     Column("study_id", BIG, ForeignKey("study.id"), nullable=False),
     Column("uid", TEXT, nullable=False),
-    _text("modality"),
+    text("modality"),
     Column("number", BIG),
-    _text("description"),
-    _text("body_part"),
-    _text("station"),
-    _count("instances"),
-    _count("bytes"),
-    _count("revision"),
-    _text("manifest_key"),
-    _count("manifest_revision"),
-    _text("thumbnail_key"),
-    _text("door"),
-    _text("source"),
+    text("description"),
+    text("body_part"),
+    text("station"),
+    count("instances"),
+    count("bytes"),
+    count("revision"),
+    text("manifest_key"),
+    count("manifest_revision"),
+    text("thumbnail_key"),
+    text("door"),
+    text("source"),
     Column("attributes", TEXT, nullable=False, server_default="{}"),
     *_told(),
     Index("series_uid", "study_id", "uid", unique=True),
@@ -150,23 +145,24 @@ instance = Table(
     Column("series_id", BIG, ForeignKey("series.id"), primary_key=True),
     Column("uid", TEXT, primary_key=True),
     Column("hospital_id", INT, nullable=False),
-    _text("sop_class_uid"),
-    _text("transfer_syntax_uid"),
+    text("sop_class_uid"),
+    text("transfer_syntax_uid"),
     Column("number", BIG),
     Column("rows", INT),
     Column("columns", INT),
     Column("bits_allocated", INT),
-    _count("frames"),
-    _count("dataset_offset"),
+    count("frames"),
+    count("dataset_offset"),
     Column("pixel_offset", BIG),
     Column("pixel_length", BIG),
     Column("frame_length", BIG),
     Column("frame_table", BYTES),  # NULL when native; see frame_table.py
     Column("attributes", TEXT, nullable=False, server_default="{}"),
-    _text("object_key"),  # with "*" for the SHA-256, see rows.py
-    _count("size"),
+    text("object_key"),  # with "*" for the SHA-256, see rows.py
+    count("size"),
     Column("sha256", BYTES, nullable=False),
     Column("stored_at", BIG, nullable=False),
+    text("damage"),  # "corrupt" or "missing" while the table `damage` says so
     Index("instance_uid", "uid", "hospital_id", unique=True),
     sqlite_with_rowid=False,
 )
@@ -178,23 +174,23 @@ conflict = Table(
     Column("hospital_id", INT, ForeignKey("hospital.id"), nullable=False),
     Column("kind", TEXT, nullable=False),  # "instance": other bytes under its UID; "patient": another patient's study
     Column("identity", TEXT, nullable=False),  # what makes two reports the same report
-    _text("study_instance_uid"),
-    _text("series_instance_uid"),
-    _text("sop_instance_uid"),
-    _text("patient_id"),
-    _text("issuer"),
-    _text("patient_name"),
-    _text("kept_sha256"),
-    _text("sha256"),
-    _text("object_key"),
-    _count("size"),
-    _count("stored_at"),
-    _text("door"),
-    _text("source"),
-    _text("address"),
+    text("study_instance_uid"),
+    text("series_instance_uid"),
+    text("sop_instance_uid"),
+    text("patient_id"),
+    text("issuer"),
+    text("patient_name"),
+    text("kept_sha256"),
+    text("sha256"),
+    text("object_key"),
+    count("size"),
+    count("stored_at"),
+    text("door"),
+    text("source"),
+    text("address"),
     Column("at", BIG, nullable=False),
     Column("resolved", BOOL, nullable=False, server_default=sa.false()),
-    _text("action"),
+    text("action"),
     Column("before", TEXT, nullable=False, server_default="{}"),  # what undoing needs to know
     Index("conflict_identity", "hospital_id", "kind", "identity", unique=True),
 )
@@ -205,16 +201,16 @@ quarantine = Table(
     Column("id", BIG, primary_key=True),
     Column("hospital_id", INT, ForeignKey("hospital.id"), nullable=False),
     Column("sha256", TEXT, nullable=False),
-    _text("object_key"),
-    _count("size"),
-    _count("stored_at"),
-    _text("reason"),
-    _text("door"),
-    _text("source"),
-    _text("address"),
+    text("object_key"),
+    count("size"),
+    count("stored_at"),
+    text("reason"),
+    text("door"),
+    text("source"),
+    text("address"),
     Column("at", BIG, nullable=False),
-    _text("action"),
-    _text("target"),
+    text("action"),
+    text("target"),
     Column("decided_at", BIG),
     Index("quarantine_object", "hospital_id", "sha256", unique=True),
 )
@@ -227,9 +223,9 @@ decision = Table(
     Column("kind", TEXT, primary_key=True),
     Column("identity", TEXT, primary_key=True),
     Column("action", TEXT, nullable=False),
-    _text("target"),
-    _text("actor"),
-    _text("reason"),
+    text("target"),
+    text("actor"),
+    text("reason"),
     Column("at", BIG, nullable=False),
 )
 
@@ -239,9 +235,9 @@ change = Table(
     Column("sequence", BIG, primary_key=True, autoincrement=True),
     Column("hospital_id", INT, nullable=False),
     Column("kind", TEXT, nullable=False),
-    _text("study_instance_uid"),
-    _text("series_instance_uid"),
-    _text("sop_instance_uid"),
+    text("study_instance_uid"),
+    text("series_instance_uid"),
+    text("sop_instance_uid"),
     Column("at", BIG, nullable=False),
     Column("detail", TEXT, nullable=False, server_default="{}"),
     sqlite_autoincrement=True,
@@ -255,13 +251,13 @@ audit = Table(
     Column("at", BIG, nullable=False),
     Column("hospital_id", INT, nullable=False),
     Column("hospital", TEXT, nullable=False),
-    _text("actor"),
-    _text("role"),
-    _text("address"),
+    text("actor"),
+    text("role"),
+    text("address"),
     Column("action", TEXT, nullable=False),
-    _text("object"),
-    _text("patient"),
-    _text("reason"),
+    text("object"),
+    text("patient"),
+    text("reason"),
     Column("result", TEXT, nullable=False),
     Column("detail", TEXT, nullable=False, server_default="{}"),
     Column("previous", TEXT, nullable=False),
@@ -274,7 +270,7 @@ cursor = Table(
     "cursor",
     metadata,
     Column("name", TEXT, primary_key=True),
-    _count("sequence"),
+    count("sequence"),
 )
 
 task = Table(
@@ -288,12 +284,12 @@ task = Table(
     Column("state", TEXT, nullable=False, server_default="ready"),  # "ready", "running", "dead"
     Column("run_at", BIG, nullable=False),
     Column("lease_until", BIG),
-    _text("token"),
-    _count("tries"),
-    _count("done"),
-    _count("total"),
+    text("token"),
+    count("tries"),
+    count("done"),
+    count("total"),
     Column("again_at", BIG),  # asked for again while running
-    _text("error"),
+    text("error"),
     Column("created_at", BIG, nullable=False),
     Index("task_ready", "state", "run_at"),
     sqlite_autoincrement=True,
@@ -305,10 +301,10 @@ user = Table(
     Column("id", INT, primary_key=True),
     Column("name", TEXT, nullable=False),
     Column("name_key", TEXT, nullable=False, unique=True),  # without case, so that two cannot look alike
-    _text("display_name"),
+    text("display_name"),
     Column("language", TEXT, nullable=False, server_default="vi"),
     Column("disabled", BOOL, nullable=False, server_default=sa.false()),
-    _text("password_hash"),
+    text("password_hash"),
     Column("created_at", BIG, nullable=False),
     Column("last_sign_in_at", BIG),
     sqlite_autoincrement=True,
@@ -330,8 +326,8 @@ session = Table(
     Column("csrf", TEXT, nullable=False),
     Column("created_at", BIG, nullable=False),
     Column("seen_at", BIG, nullable=False),
-    _text("address"),
-    _text("agent"),
+    text("address"),
+    text("agent"),
 )
 
 token = Table(
@@ -368,45 +364,20 @@ sign_in_failure = Table(
     Index("sign_in_failure_address", "address", "at"),
 )
 
-# What a peer asked us to answer for, and whether it has heard.
-commitment = Table(
-    "commitment",
-    metadata,
-    Column("id", BIG, primary_key=True),
-    Column("hospital_id", INT, ForeignKey("hospital.id"), nullable=False),
-    Column("ae_title", TEXT, nullable=False),
-    _text("address"),
-    Column("transaction_uid", TEXT, nullable=False),
-    Column("identity", TEXT, nullable=False),  # SHA-256 of what was asked for
-    Column("refs", TEXT, nullable=False),  # JSON: [SOP Class UID, SOP Instance UID, Failure Reason or 0] for each
-    _count("instances"),
-    _count("failed"),
-    Column("state", TEXT, nullable=False),  # "requested", "checked", "reported", "given up"
-    Column("requested_at", BIG, nullable=False),
-    Column("checked_at", BIG),
-    Column("reported_at", BIG),
-    _text("token"),  # of who is reporting it
-    Column("lease_until", BIG),
-    _count("tries"),
-    _text("error"),
-    Index("commitment_request", "hospital_id", "ae_title", "transaction_uid", "identity", unique=True),
-    sqlite_autoincrement=True,
-)
-
 peer = Table(
     "peer",
     metadata,
     Column("ae_title", TEXT, primary_key=True),
     Column("hospital_id", INT, ForeignKey("hospital.id"), nullable=False),
-    _text("host"),
+    text("host"),
     Column("port", INT),
-    _text("allow"),
-    _text("description"),
+    text("allow"),
+    text("description"),
     Column("created_at", BIG, nullable=False),
     Column("last_association_at", BIG),
     Column("last_stored_at", BIG),
-    _text("charset"),
-    _text("certificate"),
+    text("charset"),
+    text("certificate"),
     Column("plain", BOOL, nullable=False, server_default=sa.false()),
     Column("tls", BOOL, nullable=False, server_default=sa.false()),
     Column("min_rate", INT),
@@ -421,8 +392,8 @@ refusal = Table(
     Column("called_ae_title", TEXT, primary_key=True),
     Column("address", TEXT, primary_key=True),
     Column("reason", TEXT, primary_key=True),
-    _count("count"),
+    count("count"),
     Column("first_at", BIG, nullable=False),
     Column("last_at", BIG, nullable=False),
-    _text("certificate"),
+    text("certificate"),
 )

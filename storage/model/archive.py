@@ -140,13 +140,15 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """An indexed instance: its key, its facts, and where its bytes are."""
+    """An indexed instance: its key, its facts, and where its bytes are. `damage` says that they are not there, or not
+    these any more (storage/model/damage.py)."""
 
     hospital_id: int
     key: InstanceKey
     facts: InstanceFacts
     stored: StoredObject
     modality: str
+    damage: str = ""
 
 
 @dataclass(frozen=True, slots=True)

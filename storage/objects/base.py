@@ -77,6 +77,11 @@ class ObjectStore(Protocol):
         """Forget the object; a missing one is harmless. Only sweeping and purging call this."""
         ...
 
+    def set_aside(self, key: str, aside: str) -> None:
+        """What lies under `key` is wrong: keep it under `aside`, so that the right bytes can be put in its place. A
+        store that has a second copy which is right puts that one there itself."""
+        ...
+
     def keys(self, prefix: str = "") -> Iterator[StoredObject]:
         """All objects whose key starts with `prefix`, in key order."""
         ...
@@ -127,3 +132,9 @@ def derived_key(hospital_code: str, kind: str, sha256: str) -> str:
 def quarantine_key(hospital_code: str, sha256: str) -> str:
     """Where bytes live that could not be read as an instance."""
     return f"{hospital_code}/q/{sha256[:2]}/{sha256}"
+
+
+def aside_key(object_key: str, at: int) -> str:
+    """Where the bytes go that are no longer those of `object_key`; found at this instant (UTC milliseconds)."""
+    hospital_code, _, spread, name = object_key.split("/")
+    return f"{hospital_code}/x/{spread}/{name}.{at}"

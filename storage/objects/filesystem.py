@@ -141,6 +141,17 @@ class FilesystemStore:
                 return
             _synchronise(path.parent)
 
+    def set_aside(self, key: str, aside: str) -> None:
+        path, target = self._path(key), self._path(aside)
+        with _said(self._root):
+            self._make_durable(str(target.parent))
+            try:
+                os.rename(path, target)
+            except (FileNotFoundError, NotADirectoryError):
+                return
+            _synchronise(target.parent)
+            _synchronise(path.parent)
+
     def keys(self, prefix: str = "") -> Iterator[StoredObject]:
         """Walks folder by folder, so it holds one folder's names at a time."""
         yield from self._walk(self._root, "", checked_prefix(prefix))

@@ -70,6 +70,12 @@ class MemoryStore:
         with self._lock:
             self._kept.pop(checked_key(key), None)
 
+    def set_aside(self, key: str, aside: str) -> None:
+        with self._lock:
+            kept = self._kept.pop(checked_key(key), None)
+            if kept is not None:
+                self._kept[checked_key(aside)] = kept
+
     def keys(self, prefix: str = "") -> Iterator[StoredObject]:
         checked_prefix(prefix)
         with self._lock:

@@ -13,37 +13,34 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 from urllib.parse import parse_qs, urlsplit
 from xml.etree.ElementTree import ParseError
 
 from minio import Minio
+from minio.commonconfig import CopySource
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 from urllib3.exceptions import HTTPError
-from urllib3.response import BaseHTTPResponse
 
 from storage.errors import ArchiveError, ObjectCorrupt, ObjectMissing, StorageFull, StorageUnavailable
 from storage.model.archive import StoredObject
 from storage.objects.base import Condition, Synchronise
+from storage.objects.body import CHUNK, Body, BrokenOff, instant
 from storage.objects.breaker import Breaker
 from storage.objects.names import checked_key, checked_prefix, is_key, sha256_of_key
-from storage.objects.requests import patience, pool
+from storage.objects.requests import pool
 from storage.objects.streams import FetchedRange
 from storage.objects.threads import Threads
 
 log = logging.getLogger(__name__)
 
 _TRIES = 3
-_CHUNK = 1 << 20
 _MISSING = {"NoSuchKey", "NoSuchObject", "NoSuchVersion"}
 _FULL = {"XMinioStorageFull", "QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "InsufficientCapacity"}
 _FULL_STATUS = 507
-_SIZE_HEADER = "x-amz-meta-size"
 
 Answer = TypeVar("Answer")
 
@@ -132,7 +129,7 @@ class S3Store:
         wanted = size - offset if length is None else length
         _must_have(key, size, offset, wanted)
         fetched = FetchedRange(lambda at: self._body(key, offset + at, wanted - at).unhurried(), wanted)
-        return io.BufferedReader(fetched, _CHUNK >> 3)
+        return io.BufferedReader(fetched, CHUNK >> 3)
 
     def stat(self, key: str) -> StoredObject | None:
         try:
@@ -140,7 +137,7 @@ class S3Store:
                 found = self._minio().stat_object(self._place.bucket, self._name(key))
         except ObjectMissing:
             return None
-        return StoredObject(key, found.size or 0, sha256_of_key(key), _instant(found.last_modified))
+        return StoredObject(key, found.size or 0, sha256_of_key(key), instant(found.last_modified))
 
     def delete(self, key: str) -> None:
         try:
@@ -148,6 +145,12 @@ class S3Store:
                 self._minio().remove_object(self._place.bucket, self._name(key))
         except ObjectMissing:
             return
+
+    def set_aside(self, key: str, aside: str) -> None:
+        with suppress(ObjectMissing), self._said(checked_key(key)):
+            source = CopySource(self._place.bucket, self._name(key))
+            self._minio().copy_object(self._place.bucket, self._name(checked_key(aside)), source)
+            self._minio().remove_object(self._place.bucket, self._name(key))
 
     def keys(self, prefix: str = "") -> Iterator[StoredObject]:
         """Walks level by level and sorts each: some servers list "a/x" before "a-b/x", others after it."""
@@ -192,7 +195,7 @@ class S3Store:
     def _walk(self, prefix: str) -> Iterator[StoredObject]:
         with self._said(prefix):
             listed = [
-                (found.object_name or "", found.size or 0, _instant(found.last_modified))
+                (found.object_name or "", found.size or 0, instant(found.last_modified))
                 for found in self._minio().list_objects(self._place.bucket, prefix=prefix, recursive=False)
             ]
         for name, size, at in sorted(listed):
@@ -272,10 +275,10 @@ class S3Store:
         with self._body(checked_key(key), offset, length) as body:
             return body.read()
 
-    def _body(self, key: str, offset: int, length: int | None) -> "_Body":
+    def _body(self, key: str, offset: int, length: int | None) -> Body:
         with self._said(key):
             response = self._minio().get_object(self._place.bucket, self._name(key), offset, length or 0)
-        body = _Body(self, key, response)
+        body = Body(key, response)
         try:
             body.must_have(offset, length)
         except ArchiveError:
@@ -290,7 +293,7 @@ class S3Store:
         for wait in range(1, self._tries):
             try:
                 return attempt()
-            except _BrokenOff:
+            except BrokenOff:
                 time.sleep(random.uniform(0.05, 0.2) * wait)
             except ObjectCorrupt:
                 if damaged:
@@ -350,77 +353,6 @@ class S3Store:
             raise StorageUnavailable(f"{self._place} does not answer as an S3 store does") from error
 
 
-class _BrokenOff(StorageUnavailable):
-    """The connection ended in the middle of a body."""
-
-
-class _Body:
-    """The body of a GET: all its announced bytes, or an error."""
-
-    def __init__(self, store: S3Store, key: str, response: BaseHTTPResponse) -> None:
-        self._store = store
-        self._key = key
-        self._response = response
-        try:
-            self.left = int(response.headers["Content-Length"])
-            self.stored_at = _instant(parsedate_to_datetime(response.headers["Last-Modified"]))
-        except (KeyError, ValueError, TypeError) as error:
-            response.close()
-            raise _BrokenOff(f"what the store answers for {key} is not an object") from error
-        self._until = time.monotonic() + patience(self.left)
-
-    def unhurried(self) -> "_Body":
-        """For a reader that takes its time: only silence ends it."""
-        self._until = float("inf")
-        return self
-
-    def __enter__(self) -> "_Body":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def must_have(self, offset: int, length: int | None) -> None:
-        """Raise ObjectCorrupt when the answer announces another range than was asked for."""
-        kept = self._response.headers.get(_SIZE_HEADER, "")
-        wanted = length if length is not None else int(kept) if kept.isdecimal() else self.left
-        given = self._response.headers.get("Content-Range", f"bytes {offset}-")
-        if self.left != wanted or not given.startswith(f"bytes {offset}-"):
-            raise ObjectCorrupt(f"{self._key} gives {self.left} bytes where {wanted} were expected")
-
-    def read(self) -> bytes:
-        data = bytearray(self.left)
-        view = memoryview(data)
-        while view:
-            view = view[self.readinto(view) :]
-        return bytes(data)
-
-    def sha256(self) -> str:
-        digest = hashlib.sha256()
-        view = memoryview(bytearray(min(self.left, _CHUNK)))
-        while self.left:
-            digest.update(view[: self.readinto(view)])
-        return digest.hexdigest()
-
-    def readinto(self, view: memoryview, /) -> int:
-        if time.monotonic() > self._until:
-            raise _BrokenOff(f"{self._key} comes too slowly; {self.left} bytes are missing")
-        try:
-            data = self._response.read(min(len(view), _CHUNK))
-        except (HTTPError, OSError) as error:
-            raise _BrokenOff(f"the connection broke {self.left} bytes before the end of {self._key}") from error
-        if not data and self.left:
-            raise _BrokenOff(f"the connection ended {self.left} bytes before the end of {self._key}")
-        view[: len(data)] = data
-        self.left -= len(data)
-        return len(data)
-
-    def close(self) -> None:
-        if self.left:
-            self._response.close()  # unread bytes: the connection cannot be used again
-        self._response.release_conn()
-
-
 def _make_bucket(minio: Minio, bucket: str) -> None:
     try:
         if not minio.bucket_exists(bucket):
@@ -434,11 +366,6 @@ def _make_bucket(minio: Minio, bucket: str) -> None:
 def _must_have(key: str, size: int, offset: int, length: int) -> None:
     if offset < 0 or length < 0 or offset + length > size:
         raise ObjectCorrupt(f"{key} has {size} bytes, {length} from {offset} were asked for")
-
-
-def _instant(last_modified: datetime | None) -> int:
-    """UTC milliseconds, in whole seconds: listing and looking at one object must say the same."""
-    return 0 if last_modified is None else int(last_modified.timestamp()) * 1000
 
 
 def _flag(options: dict[str, list[str]], name: str, *, default: bool) -> bool:

@@ -117,6 +117,18 @@ class StagedStore:
         self._kept.delete(key)
         self._waiting.delete(key)
 
+    def set_aside(self, key: str, aside: str) -> None:
+        """What is wrong in the final store is mended by a copy that is still here and is right."""
+        self._final.set_aside(key, aside)
+        try:
+            right = self._kept.verified(key)
+        except ObjectCorrupt:
+            self._kept.delete(key)
+            return
+        path = self._kept.local_path(key)
+        if right is not None and path is not None:
+            self._final.put(key, path, sha256_of_key(key))
+
     def keys(self, prefix: str = "") -> Iterator[StoredObject]:
         last = ""
         stores: tuple[ObjectStore, ...] = (self._waiting, self._kept, self._final)

@@ -26,6 +26,7 @@ RUNS = (
         ("--kills", "15", "--index", "postgresql")),
     Run("database", "tests.faults.database", ("--kills", "200"), ("--kills", "12")),
     Run("s3", "tests.faults.s3", ("--each", "1000"), ("--each", "40")),
+    Run("rot", "tests.faults.rot", ("--flips", "1000"), ("--flips", "50", "--objects", "200")),
     Run("power", "tests.faults.power", ("--cuts", "300"), ("--cuts", "6")),
     Run("fuzz", "tests.faults.fuzz", ("--seconds", "14400"), ("--seconds", "60")),
 )  # fmt: skip

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from storage.errors import ObjectCorrupt, ObjectMissing
-from storage.objects.base import ObjectStore, derived_key, object_key, quarantine_key
+from storage.objects.base import ObjectStore, aside_key, derived_key, object_key, quarantine_key
 from storage.objects.filesystem import FilesystemStore
 from storage.objects.memory import MemoryStore
 from storage.objects.s3 import S3Store
@@ -219,6 +219,20 @@ def test_verifies_what_is_in_the_final_store(store: ObjectStore, spooled: Spoole
     assert store.get(key_of(data)) == data
     assert store.condition().trouble == ""
     assert store.condition().waiting == 0
+
+
+def test_what_is_set_aside_leaves_its_place_free(store: ObjectStore, spooled: Spooled) -> None:
+    data = os.urandom(70_000)
+    store.put(key_of(data), spooled(data), sha256(data))
+    while store.settle():
+        pass
+    aside = aside_key(key_of(data), 1)
+    store.set_aside(key_of(data), aside)
+    assert store.get(aside) == data
+    store.put(key_of(data), spooled(data), sha256(data))
+    assert store.get(key_of(data)) == data
+    store.set_aside(key_of(b"nothing"), aside_key(key_of(b"nothing"), 1))
+    assert store.stat(aside_key(key_of(b"nothing"), 1)) is None
 
 
 def test_many_at_once_do_not_disturb_each_other(store: ObjectStore, spooled: Spooled) -> None:

@@ -1,0 +1,55 @@
+"""Tables of the archive's own promises: what it was asked to answer for, what it lost, where its long work is."""
+
+from sqlalchemy import Column, ForeignKey, Index, Table
+
+from storage.index.columns import count, metadata, text
+from storage.index.types import BIG, INT, TEXT
+
+# What a peer asked us to answer for, and whether it has heard.
+commitment = Table(
+    "commitment",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("hospital_id", INT, ForeignKey("hospital.id"), nullable=False),
+    Column("ae_title", TEXT, nullable=False),
+    text("address"),
+    Column("transaction_uid", TEXT, nullable=False),
+    Column("identity", TEXT, nullable=False),  # SHA-256 of what was asked for
+    Column("refs", TEXT, nullable=False),  # JSON: [SOP Class UID, SOP Instance UID, Failure Reason or 0] for each
+    count("instances"),
+    count("failed"),
+    Column("state", TEXT, nullable=False),  # "requested", "checked", "reported", "given up"
+    Column("requested_at", BIG, nullable=False),
+    Column("checked_at", BIG),
+    Column("reported_at", BIG),
+    text("token"),  # of who is reporting it
+    Column("lease_until", BIG),
+    count("tries"),
+    text("error"),
+    Index("commitment_request", "hospital_id", "ae_title", "transaction_uid", "identity", unique=True),
+    sqlite_autoincrement=True,
+)
+
+# Objects that are not in the store any more, or not as they were stored; it survives a rebuild, which cannot know.
+damage = Table(
+    "damage",
+    metadata,
+    Column("object_key", TEXT, primary_key=True),
+    Column("hospital_id", INT, ForeignKey("hospital.id"), nullable=False),
+    Column("kind", TEXT, nullable=False),
+    text("aside_key"),  # where the wrong bytes are kept
+    count("size"),
+    Column("found_at", BIG, nullable=False),
+    text("study_instance_uid"),
+    text("series_instance_uid"),
+    text("sop_instance_uid"),
+)
+
+# Where the archive's own long work is: a name and JSON.
+note = Table(
+    "note",
+    metadata,
+    Column("name", TEXT, primary_key=True),
+    Column("value", TEXT, nullable=False),
+    Column("at", BIG, nullable=False),
+)
