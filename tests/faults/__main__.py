@@ -24,6 +24,7 @@ RUNS = (
     Run("kill9", "tests.faults.kill9", ("--kills", "1000"), ("--kills", "30")),
     Run("kill9-postgresql", "tests.faults.kill9", ("--kills", "300", "--index", "postgresql"),
         ("--kills", "15", "--index", "postgresql")),
+    Run("kill9-s3", "tests.faults.kill9", ("--kills", "300", "--objects", "s3"), ("--kills", "15", "--objects", "s3")),
     Run("database", "tests.faults.database", ("--kills", "200"), ("--kills", "12")),
     Run("s3", "tests.faults.s3", ("--each", "1000"), ("--each", "40")),
     Run("rot", "tests.faults.rot", ("--flips", "1000"), ("--flips", "50", "--objects", "200")),

@@ -28,7 +28,7 @@ ENGINES = ("atheris", "hypothesis")
 CRASHES = Path(__file__).parent / "crashes"
 TARGET_NAMES = ("association", "request", "lobby", "command", "header", "multipart", "identifier", "qido")
 PLANTED_SECONDS = 60
-NO_ATHERIS = "atheris is not installed here; install it with: .venv/bin/pip install atheris (or --engine hypothesis)"
+NO_ATHERIS = "atheris is not installed here (.venv/bin/pip install atheris, where it has a wheel)"
 _SPARE_SECONDS = 60
 _DONE = re.compile(r"inputs tried: (\d+)")
 _DONE_BY_ATHERIS = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
@@ -198,21 +198,25 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.fuzz", description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"only these: {', '.join(TARGET_NAMES)}")
     parser.add_argument("--seconds", type=int, default=3600, help="for all targets together")
-    parser.add_argument("--engine", choices=ENGINES, default="atheris")
+    parser.add_argument("--engine", choices=ENGINES, help="by default atheris where it is installed, else hypothesis")
     parser.add_argument("--folder", type=Path, help="where the corpus grows; by default a temporary one")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
     if unknown := set(asked.targets) - {"planted", *TARGET_NAMES}:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    if asked.engine == "atheris" and find_spec("atheris") is None:
-        print(NO_ATHERIS, file=sys.stderr)
-        return 2
+    engine = asked.engine or "atheris"
+    if engine == "atheris" and find_spec("atheris") is None:
+        if asked.engine:
+            print(NO_ATHERIS, file=sys.stderr)
+            return 2
+        print(f"{NO_ATHERIS}: fuzzing with hypothesis, which is not guided by coverage", flush=True)
+        engine = "hypothesis"
     folder = asked.folder or Path(tempfile.mkdtemp(prefix="hoichan-fuzz-"))
     folder.mkdir(parents=True, exist_ok=True)
     names = asked.targets or list(TARGET_NAMES)
     if asked.here:
-        return fuzz_here(asked.engine, names[0], asked.seconds, folder / f"corpus-{names[0]}")
-    return 0 if campaign(asked.engine, names, asked.seconds, folder) else 1
+        return fuzz_here(engine, names[0], asked.seconds, folder / f"corpus-{names[0]}")
+    return 0 if campaign(engine, names, asked.seconds, folder) else 1
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ _IMPORTED = ("pacs.command", "pacs.command.serve", "pacs.dimse", "pacs.jobs.work
              "viewer.access.setup", "pacs.pixels.server")  # fmt: skip
 _SUPERVISOR, _PAUSE = "pacs.command.supervisor", "STABLE_SECONDS"
 _LISTENER, _SERVE = "pacs.dimse", "serve"
+_DISK_BLOCK = 4096
 _P_DATA, _C_STORE_RSP = 4, b"\x00\x00\x00\x01\x02\x00\x00\x00\x01\x80"
 _index = {name: number for number, name in enumerate(POINTS)}
 
@@ -126,9 +127,11 @@ def _trap_files(trap: Trap, spool: str, data: str) -> None:
 
     def _write(descriptor: int, content: Any) -> int:
         if trap.is_armed(half) and _where(descriptor).startswith(spool):
-            os_write(descriptor, memoryview(content).cast("B")[: len(content) // 2])
+            whole = memoryview(content).cast("B")
+            middle = len(whole) // 2 // _DISK_BLOCK * _DISK_BLOCK or len(whole) // 2  # as O_DIRECT wants it
+            os_write(descriptor, whole[:middle])
             trap.step(half)
-            return os_write(descriptor, memoryview(content).cast("B")[len(content) // 2 :]) + len(content) // 2
+            return middle + os_write(descriptor, whole[middle:])
         return os_write(descriptor, content)
 
     def _writev(descriptor: int, contents: Any) -> int:
