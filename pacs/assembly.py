@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pacs.archive import Archive
+from pacs.archive.encodings import Encodings
 from pacs.config import Config, ObjectsConfig
 from pacs.pixels.pool import Codecs
 from storage.errors import StorageUnavailable
@@ -66,6 +67,7 @@ def open_archive(config: Config) -> Archive:
         effort=partial(
             Effort, config.index.search_rows, float(config.index.search_seconds), config.index.search_answers
         ),
+        encodings=Encodings(config.data / "cache" / "frames", config.codecs.cache_mb * 1_000_000),
     )
 
 

@@ -153,6 +153,9 @@ class CodecsConfig:
     processes: int = setting(2, "Child processes.", low=1, high=64)
     memory_mb: int = setting(1536, "Memory limit of each, in MB.", low=256, high=65536)
     seconds: int = setting(20, "Time limit of one frame, in seconds.", low=1, high=600)
+    cache_mb: int = setting(
+        2048, "Disk space for frames that were encoded on demand, in MB; 0 keeps none.", low=0, high=10_000_000
+    )
 
 
 @dataclass(frozen=True, slots=True)

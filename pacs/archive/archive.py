@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from pacs.archive import adopting, compare, frames, metadata, spool, transcode
 from pacs.archive.commit import Committer, Waiting
+from pacs.archive.encodings import Encodings
 from pacs.archive.frames import Frame, Place
 from pacs.archive.known import KnownInstances
 from pacs.archive.metadata import Metadata
@@ -22,6 +23,7 @@ from pacs.describe import describe, describe_head
 from pacs.errors import SopClassMismatch, UndecodablePixels, UnsupportedTransferSyntax
 from pacs.pixels.options import RenderOptions
 from pacs.pixels.pool import Codecs
+from pacs.pixels.syntaxes import NATIVE
 from storage.errors import InvalidInstance, NotFound, ObjectCorrupt, ObjectMissing, StorageUnavailable
 from storage.index import hospitals, instances, search
 from storage.index.database import Database
@@ -62,6 +64,7 @@ class Archive:
         clock: Callable[[], int] = now_ms,
         room: Room | None = None,
         effort: Callable[[], Effort] = Effort,
+        encodings: Encodings | None = None,
     ) -> None:
         self.database = database
         self.objects = objects
@@ -70,6 +73,7 @@ class Archive:
         self.room = room or Room()
         self.effort = effort  # what a query from outside may cost
         self._codecs = codecs
+        self._encodings = encodings
         self._known = KnownInstances(database)
         self._same_content = partial(compare.same_content, objects, codecs)
         self._committer = Committer(database, objects, self._same_content)
@@ -185,6 +189,27 @@ class Archive:
         """Frame `number`, from 1, as it is stored."""
         return frames.frame_of(self.objects, instance, number)
 
+    def frame_in(self, instance: Instance, number: int, transfer_syntax: str) -> bytes:
+        """Frame `number`, from 1, in a transfer syntax: as it is stored where that is the same, else decoded or
+        losslessly encoded in a codec process, and kept for the next one who asks."""
+        stored = instance.facts.transfer_syntax_uid
+        if frames.is_stored_as(stored, transfer_syntax):
+            return self.frame(instance, number).data
+        if self._encodings is None or transfer_syntax in NATIVE:
+            return self._encoded(instance, number, transfer_syntax)
+        frames.sound(instance)
+        kept = self._encodings.get(instance, number, transfer_syntax)
+        if kept is None:
+            kept = self._encoded(instance, number, transfer_syntax)
+            self._encodings.put(instance, number, transfer_syntax, kept)
+        return kept
+
+    def _encoded(self, instance: Instance, number: int, transfer_syntax: str) -> bytes:
+        header, frame = self.header(instance), self.frame(instance, number)
+        if transfer_syntax in NATIVE:
+            return self.codecs.decode(header, frame.transfer_syntax_uid, frame.data, number)
+        return self.codecs.transcode_frame(header, frame.transfer_syntax_uid, frame.data, number, transfer_syntax)
+
     def frame_place(self, instance: Instance, number: int) -> Place | None:
         """Where frame `number`, from 1, lies in the stored object, when it lies there in one piece."""
         return frames.place_of(instance, number)
@@ -206,10 +231,13 @@ class Archive:
             raise NotFound(f"there is no series {series_instance_uid}")
         return metadata.joined(parts)
 
-    def rendered(self, instance: Instance, number: int, options: RenderOptions) -> bytes:
-        """Frame `number`, from 1, as a picture."""
+    def rendered(
+        self, instance: Instance, number: int, options: RenderOptions, presentation: Instance | None = None
+    ) -> bytes:
+        """Frame `number`, from 1, as a picture; as the presentation state wants it when one is given."""
         frame = self.frame(instance, number)
-        return self.codecs.render(self.header(instance), frame.transfer_syntax_uid, frame.data, number, options)
+        how = self.header(presentation) if presentation is not None else b""
+        return self.codecs.render(self.header(instance), frame.transfer_syntax_uid, frame.data, number, options, how)
 
     def thumbnail(self, scope: Scope, study_instance_uid: str, series_instance_uid: str | None = None) -> bytes:
         """A small JPEG of the middle image of a series, or of the first series of a study that has images."""

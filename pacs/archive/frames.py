@@ -19,6 +19,7 @@ _BLOCK = 256 * 1024
 LARGEST_HEADER = 128 * 1024 * 1024
 READ_WHOLE = 4 * 1024 * 1024
 _CHANGED = DEFLATED | {BIG_ENDIAN}
+_LITTLE = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99"})  # the same pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,11 @@ def sound(instance: Instance) -> str:
     if instance.damage:
         raise ObjectMissing(f"the object of {instance.key.sop_instance_uid} is not in the store")
     return instance.stored.key
+
+
+def is_stored_as(stored: str, transfer_syntax: str) -> bool:
+    """Whether the stored bytes of a frame are what the transfer syntax has for it."""
+    return stored == transfer_syntax or (stored in _LITTLE and transfer_syntax in _LITTLE)
 
 
 def header_of(objects: ObjectStore, instance: Instance) -> bytes:

@@ -116,7 +116,8 @@ def _j2k(array: Array, depth: int, rgb: bool) -> bytes:
 
 
 def _htj2k(array: Array, depth: int, rgb: bool, target_syntax: str) -> bytes:
-    """Reversible HTJ2K in RPCL order. The RPCL syntax (.202) also has one tile-part per resolution and their lengths
+    """Reversible HTJ2K in RPCL order, also in the syntax that allows loss (.203). The RPCL syntax (.202) also has one
+    tile-part per resolution and their lengths
     (TLM), so that a prefix of the frame is a smaller picture.
 
     The encoder only knows 8 and 16 bits. The depth in the size header is set to the true one afterwards: a reversible

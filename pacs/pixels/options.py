@@ -26,3 +26,4 @@ class RenderOptions:
     format: Literal["jpeg", "png", "webp"] = "jpeg"
     overlays: bool = False  # burn in the overlay planes (60xx)
     invert: bool = False
+    annotation: tuple[str, ...] = ()  # "patient", "technique": burnt in

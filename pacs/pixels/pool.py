@@ -71,31 +71,35 @@ class Codecs:
         frame_data: bytes,
         frame_number: int = 1,
         options: RenderOptions | None = None,
+        presentation: bytes = b"",
     ) -> bytes:
-        """The frame as a picture to look at: JPEG, PNG or WebP."""
+        """The frame as a picture to look at: JPEG, PNG or WebP. `presentation` is the dataset of a presentation state
+        that says how, "" for none."""
         head = {
             "do": "render",
             "syntax": transfer_syntax,
             "frame": frame_number,
             "options": asdict(options or RenderOptions()),
         }
-        return self._ask(head, header, frame_data)
+        return self._ask(head, header, frame_data, *([presentation] if presentation else []))
 
     def check(self) -> str:
         """A sentence for `doctor`. Raises StorageUnavailable."""
         return self._ask({"do": "check"}, b"", b"").decode()
 
-    def _ask(self, head: dict[str, Any], header: bytes, frame_data: bytes) -> bytes:
+    def _ask(self, head: dict[str, Any], header: bytes, frame_data: bytes, *more: bytes) -> bytes:
         if len(header) > MOST_HEADER_BYTES:
             raise UndecodablePixels(f"The header has {len(header)} bytes, more than {MOST_HEADER_BYTES}")
         if len(frame_data) > MOST_FRAME_BYTES + 2:
             raise UndecodablePixels(f"The frame has {len(frame_data)} bytes, more than {MOST_FRAME_BYTES}")
+        if any(len(part) > MOST_HEADER_BYTES for part in more):
+            raise UndecodablePixels(f"The presentation state has more than {MOST_HEADER_BYTES} bytes")
         started = time.monotonic()
         for last in (False, True):
             asked = time.monotonic()
             try:
                 with self._connected(started + self._patience) as connection:
-                    protocol.send(connection, head, (header, frame_data))
+                    protocol.send(connection, head, (header, frame_data, *more))
                     answer, parts = protocol.receive(connection)
                 break
             except TimeoutError as error:

@@ -1,5 +1,6 @@
 """A frame as a picture: the whole grey or colour pipeline, region, size, overlays, and the file format."""
 
+from dataclasses import replace
 from functools import lru_cache
 from io import BytesIO
 from typing import Any
@@ -7,30 +8,58 @@ from typing import Any
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from pacs.errors import UndecodablePixels
 from pacs.pixels.colour import apply_palette
 from pacs.pixels.decode import Samples, as_rgb, decode_samples
 from pacs.pixels.header import Header
+from pacs.pixels.lettering import annotations, write_lines
 from pacs.pixels.options import RenderOptions
 from pacs.pixels.overlay import overlay_mask
+from pacs.pixels.presentation import area_of, drawn, presentation_of, presented, sideways, turned
 from pacs.pixels.window import Grey, automatic_window, grey_of, padding_of
 
 Array = NDArray[Any]
 Picture = NDArray[np.uint8]
 
 
-def render_frame(header: Header, transfer_syntax: str, data: bytes, frame_number: int, options: RenderOptions) -> bytes:
-    """Decode, show, cut, fit and write."""
+def render_frame(
+    header: Header,
+    transfer_syntax: str,
+    data: bytes,
+    frame_number: int,
+    options: RenderOptions,
+    presentation_header: bytes = b"",
+) -> bytes:
+    """Decode, show, cut, fit and write; as a presentation state wants it when there is one."""
     samples = decode_samples(header.facts, transfer_syntax, data)
-    picture = shown(header, samples, frame_number, options)
+    presentation = None
+    if presentation_header:
+        presentation = presentation_of(presentation_header, header.dataset, frame_number)
+        header = presented(header, presentation)
+    whole = options if presentation is None else replace(options, region=None)
+    picture = shown(header, samples, frame_number, whole)
     if options.overlays:
         mask = overlay_mask(header, transfer_syntax, data, frame_number)
         if mask is not None:
             picture = picture.copy()
             picture[mask] = 255
-    return written(fitted(header, picture, options), options)
+    if presentation is not None:
+        options = area_of(presentation, (picture.shape[1], picture.shape[0]), options)
+        picture = turned(_region(drawn(picture, presentation), options), presentation)
+        header = sideways(header, presentation)
+    return written(annotated(header, fitted(header, picture, options), options), options)
+
+
+def annotated(header: Header, picture: Picture, options: RenderOptions) -> Picture:
+    """With patient and technique burnt in, when they are wanted (PS3.18 8.3.5.1.1)."""
+    if not options.annotation:
+        return picture
+    image = Image.fromarray(np.ascontiguousarray(picture))
+    upper, lower = annotations(header.dataset, options.annotation)
+    write_lines(ImageDraw.Draw(image), upper, lower, *image.size)
+    return np.asarray(image)
 
 
 def shown(header: Header, samples: Samples, frame_number: int, options: RenderOptions) -> Picture:

@@ -40,8 +40,10 @@ ENCODABLE = frozenset(
         J2K_LOSSLESS,
         HTJ2K_LOSSLESS,
         HTJ2K_LOSSLESS_RPCL,
+        HTJ2K,
     }
 )
+GENERATION = 1  # counts up when an encoder writes other bytes for the same samples: what was kept is then made anew
 
 
 def is_encapsulated(transfer_syntax: str) -> bool:

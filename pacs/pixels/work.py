@@ -46,14 +46,14 @@ def warm() -> None:
         getattr(imagecodecs, f"{name}_encode")
 
 
-def _do(head: dict[str, Any], header: bytes, frame_data: bytes) -> bytes:
+def _do(head: dict[str, Any], header: bytes, frame_data: bytes, presentation: bytes = b"") -> bytes:
     if head["do"] == "check":
         return f"codecs: imagecodecs {imagecodecs.__version__}".encode()
     syntax, number = str(head["syntax"]), int(head["frame"])
     parsed = read_header(header, syntax)
     limit_cpu(2 + parsed.facts.frame_bytes / _SLOWEST)
     if head["do"] == "render":
-        return render_frame(parsed, syntax, frame_data, number, _options(head["options"]))
+        return render_frame(parsed, syntax, frame_data, number, _options(head["options"]), presentation)
     samples = decode_samples(parsed.facts, syntax, frame_data)
     if head["do"] == "decode":
         return native_bytes(parsed.facts, as_rgb(samples))
@@ -64,6 +64,7 @@ def _options(given: dict[str, Any]) -> RenderOptions:
     if not set(given) <= _OPTIONS:
         raise UndecodablePixels("The request has unknown options")
     region = given.get("region")
+    given = {**given, "annotation": tuple(given.get("annotation", ()))}
     options = RenderOptions(**{**given, "region": tuple(region) if region else None})
     if not all(side is None or 1 <= side <= _LONGEST_SIDE for side in (options.rows, options.columns)):
         raise UndecodablePixels(f"A picture has 1 to {_LONGEST_SIDE} rows and columns")

@@ -36,7 +36,7 @@ R = TypeVar("R")
 REMEMBERED = 512  # callers whose account was read just now
 REMEMBERED_SECONDS = 60.0  # … and how long they may go without being read again, though nothing was committed
 PROGRAMS_PATH = "/dicom-web"  # where Authorization headers count; everywhere else only a session does
-SAFE = frozenset({"GET", "HEAD"})
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 # All that answers without a session. tests/viewer/test_guard.py knows these six by heart too.
 OPEN = (

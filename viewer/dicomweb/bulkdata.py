@@ -16,7 +16,8 @@ from pacs.dataset.values import Reader
 from pacs.pixels.syntaxes import DEFLATED, EXPLICIT, IMPLICIT, NATIVE
 from storage.errors import NotFound
 from storage.model.archive import Instance
-from viewer.dicomweb.frames import encoded, retrieve_frames
+from viewer.dicomweb.addresses import instance_url
+from viewer.dicomweb.frames import retrieve_frames, retrieve_series_frames
 from viewer.dicomweb.instances import slice_of
 from viewer.dicomweb.media_types import OCTETS, Offer, accepted, choose
 from viewer.dicomweb.multipart import Part, multipart_response
@@ -25,6 +26,7 @@ from viewer.dicomweb.ranges import IMMUTABLE, Read, not_modified, ranged, valida
 _TAG = re.compile(r"[0-9A-Fa-f]{8}", re.ASCII)
 _ITEM = b"\xfe\xff\x00\xe0"
 _MOST_STEPS = 65
+_PIXEL_DATA = "7FE00010"
 
 
 def retrieve_bulkdata(archive: Archive, instance: Instance, path: str, address: str) -> Response:
@@ -36,6 +38,16 @@ def retrieve_bulkdata(archive: Archive, instance: Instance, path: str, address: 
             return retrieve_frames(archive, instance, range(1, facts.frames + 1), address)
         return _pixels(archive, instance, address, path)
     return _octets(*_value(archive, instance, tags), instance, f"{address}/bulkdata/{path}", path)
+
+
+def retrieve_pixel_data(archive: Archive, instances: Sequence[Instance], base: str) -> Response:
+    """The pixel data of one or more instances (PS3.18 10.4.1.1.7): of one as bulk data, of several all their frames."""
+    if len(instances) == 1:
+        return retrieve_bulkdata(archive, instances[0], _PIXEL_DATA, instance_url(base, instances[0].key))
+    frames = sum(instance.facts.frames for instance in instances)
+    if not frames:
+        raise NotFound("there are no images here")
+    return retrieve_series_frames(archive, instances, f"1-{frames}", base, most=frames)
 
 
 def _pixels(archive: Archive, instance: Instance, address: str, path: str) -> Response:
@@ -50,7 +62,7 @@ def _pixels(archive: Archive, instance: Instance, address: str, path: str) -> Re
             return slice_of(archive, instance, begin + offset, length)
 
         return _octets(read, facts.pixel_length, instance, where, path)
-    data = b"".join(encoded(archive, instance, number, EXPLICIT) for number in range(1, facts.frames + 1))
+    data = b"".join(archive.frame_in(instance, number, EXPLICIT) for number in range(1, facts.frames + 1))
     return _octets(*_held(data), instance, where, path)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from flask import Request
 
 from pacs.archive import Archive
+from pacs.archive.frames import is_stored_as, sound
 from pacs.config import WebConfig
 from pacs.errors import NotAcceptable
 from storage.errors import ArchiveError
@@ -72,9 +73,9 @@ class DirectFrames:
             place = self._archive.frame_place(instance, number)
             syntax = instance.facts.transfer_syntax_uid
             choice = _choice(asked.environ.get("HTTP_ACCEPT", ""), syntax)
-            if place is None or choice is None or not frames.is_stored_as(syntax, choice.offer.transfer_syntax):
+            if place is None or choice is None or not is_stored_as(syntax, choice.offer.transfer_syntax):
                 return None
-            descriptor = self._archive.objects.descriptor(instance.stored.key, place.offset + place.length)
+            descriptor = self._archive.objects.descriptor(sound(instance), place.offset + place.length)
         except ArchiveError:
             return None
         if descriptor is None:

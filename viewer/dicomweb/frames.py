@@ -7,17 +7,18 @@ from collections.abc import Sequence
 from flask import Response
 
 from pacs.archive import Archive
-from pacs.pixels.syntaxes import DECODABLE, DEFLATED, ENCODABLE, IMPLICIT, JPEG_BASELINE, NATIVE
+from pacs.pixels.syntaxes import DECODABLE, ENCODABLE, IMPLICIT, JPEG_BASELINE, NATIVE
 from storage.errors import NotFound
 from storage.model.archive import Instance
+from viewer.dicomweb.addresses import instance_url
 from viewer.dicomweb.media_types import EXPLICIT, FRAME_TYPES, OCTETS, Offer, accepted, choose
 from viewer.dicomweb.multipart import Part, multipart_response
-from viewer.dicomweb.ranges import IMMUTABLE, not_modified, ranged, validated
+from viewer.dicomweb.ranges import IMMUTABLE, REVALIDATED, not_modified, ranged, validated
 from viewer.errors import InvalidRequest
 
 _NUMBERS = re.compile(r"[0-9]{1,9}(,[0-9]{1,9})*", re.ASCII)
+_LIST = re.compile(r"[0-9]{1,9}(-[0-9]{1,9})?(,[0-9]{1,9}(-[0-9]{1,9})?)*", re.ASCII)
 _MOST_FRAMES = 10_000
-_LITTLE = frozenset({IMPLICIT, EXPLICIT, DEFLATED})
 # What no transfer syntax in Accept means for each type, when that is not what is stored (Table 8.7.3-5)
 _DEFAULTS = {
     "1.2.840.10008.1.2.4.70",
@@ -37,7 +38,7 @@ def retrieve_frames(archive: Archive, instance: Instance, numbers: Sequence[int]
     if unchanged is not None:
         return _varying(unchanged)
     content_type = f"{offer.type}; transfer-syntax={offer.transfer_syntax}"
-    first = encoded(archive, instance, numbers[0], offer.transfer_syntax)
+    first = archive.frame_in(instance, numbers[0], offer.transfer_syntax)
     if not choice.multipart:
         return _varying(
             ranged(lambda at, length: (first[at : at + length],), len(first), content_type, etag, IMMUTABLE)
@@ -48,13 +49,61 @@ def retrieve_frames(archive: Archive, instance: Instance, numbers: Sequence[int]
             return Part(content_type, lambda: (first,), len(first), f"{address}/frames/{number}")
         return Part(
             content_type,
-            lambda: (encoded(archive, instance, number, offer.transfer_syntax),),
+            lambda: (archive.frame_in(instance, number, offer.transfer_syntax),),
             _stored_size(instance, number) if offer.stored else None,
             f"{address}/frames/{number}",
         )
 
     response = multipart_response(offer.type, [part(position, number) for position, number in enumerate(numbers)], etag)
     return _varying(validated(response, etag, IMMUTABLE))
+
+
+def retrieve_series_frames(
+    archive: Archive, instances: Sequence[Instance], text: str, base: str, most: int = _MOST_FRAMES
+) -> Response:
+    """Frames of several instances of a series in one answer: ``?frames=1-40,55`` counts all frames of the series, from
+    1, in the order of its metadata. Every part says by Content-Location which frame of which instance it is."""
+    wanted = _places_of(text, instances, most)
+    ranges = accepted()
+    choices = {
+        syntax: choose(ranges, offers_of(syntax), single=False).offer
+        for syntax in dict.fromkeys(instance.facts.transfer_syntax_uid for instance, _ in wanted)
+    }
+    what = "".join(f"{instance.stored.sha256} {number} " for instance, number in wanted) + repr(choices) + base
+    etag = hashlib.sha256(what.encode()).hexdigest()[:32]
+    unchanged = not_modified(etag, REVALIDATED)
+    if unchanged is not None:
+        return _varying(unchanged)
+
+    def part(instance: Instance, number: int) -> Part:
+        offer = choices[instance.facts.transfer_syntax_uid]
+        return Part(
+            f"{offer.type}; transfer-syntax={offer.transfer_syntax}",
+            lambda: (archive.frame_in(instance, number, offer.transfer_syntax),),
+            _stored_size(instance, number) if offer.stored else None,
+            f"{instance_url(base, instance.key)}/frames/{number}",
+        )
+
+    type = next(iter(choices.values())).type
+    response = multipart_response(type, [part(*one) for one in wanted], etag)
+    return _varying(validated(response, etag, REVALIDATED))
+
+
+def _places_of(text: str, instances: Sequence[Instance], most: int) -> list[tuple[Instance, int]]:
+    """Instance and frame number of each number of the list."""
+    if not _LIST.fullmatch(text):
+        raise InvalidRequest("frames are given as numbers and ranges from 1, like 1-40,55")
+    places = [(one, number) for one in instances for number in range(1, one.facts.frames + 1)]
+    wanted: list[tuple[Instance, int]] = []
+    for piece in text.split(","):
+        first, _, last = piece.partition("-")
+        begin, end = int(first), int(last or first)
+        if not 1 <= begin <= end <= len(places):
+            raise NotFound(f"there are no frames {piece}, the series has {len(places)}")
+        wanted += places[begin - 1 : end]
+        if len(wanted) > most:
+            raise InvalidRequest(f"more than {most} frames at once")
+    return wanted
 
 
 def offers_of(stored: str) -> list[Offer]:
@@ -70,17 +119,6 @@ def offers_of(stored: str) -> list[Offer]:
         targets = sorted(ENCODABLE - NATIVE - {stored, JPEG_BASELINE})
         offers += [Offer(type, uid, usual=uid in _DEFAULTS) for uid in targets for type in FRAME_TYPES.get(uid, ())]
     return offers
-
-
-def encoded(archive: Archive, instance: Instance, number: int, transfer_syntax: str) -> bytes:
-    """One frame in the transfer syntax; stored bytes where they already are that."""
-    frame = archive.frame(instance, number)
-    if is_stored_as(frame.transfer_syntax_uid, transfer_syntax):
-        return frame.data
-    header = archive.header(instance)
-    if transfer_syntax in NATIVE:
-        return archive.codecs.decode(header, frame.transfer_syntax_uid, frame.data, number)
-    return archive.codecs.transcode_frame(header, frame.transfer_syntax_uid, frame.data, number, transfer_syntax)
 
 
 def numbers_of(text: str) -> list[int]:
@@ -100,11 +138,6 @@ def check_numbers(instance: Instance, numbers: Sequence[int]) -> None:
     for number in numbers:
         if not 1 <= number <= instance.facts.frames:
             raise NotFound(f"there is no frame {number}, the instance has {instance.facts.frames}")
-
-
-def is_stored_as(stored: str, transfer_syntax: str) -> bool:
-    """Whether the stored bytes of a frame are what the transfer syntax has for it."""
-    return stored == transfer_syntax or (stored in _LITTLE and transfer_syntax in _LITTLE)
 
 
 def _stored_size(instance: Instance, number: int) -> int | None:

@@ -49,7 +49,11 @@ def retrieve_instance(archive: Archive, instance: Instance, base: str) -> Respon
     choice = choose(ranges, [Offer(DICOM, syntax) for syntax in _askable([instance])])
     if choice.multipart:
         return retrieve_instances(archive, [instance], base)
-    wanted = transfer_syntaxes(ranges, DICOM, multipart=False)
+    return retrieve_single(archive, instance, transfer_syntaxes(ranges, DICOM, multipart=False))
+
+
+def retrieve_single(archive: Archive, instance: Instance, wanted: Sequence[str]) -> Response:
+    """One instance by itself, in the first of these transfer syntaxes it can be had in; "" is the default."""
     syntax = transfer_syntax_for(instance, wanted)
     if syntax is None:
         raise NotAcceptable("the instance cannot be had in a transfer syntax that is accepted")

@@ -28,30 +28,58 @@ _FUNCTIONS: dict[str, Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]] = {
     "linear-exact": "LINEAR_EXACT",
     "sigmoid": "SIGMOID",
 }
+_PRESENTATIONS = {"1.2.840.10008.5.1.4.1.1.11.1", "1.2.840.10008.5.1.4.1.1.11.2"}
+_ANNOTATIONS = ("patient", "technique")
 _LARGEST_VIEWPORT = 8192
 _THUMBNAIL = 256
 _KEPT = "private, max-age=86400, no-transform"  # the program that renders may change, the object cannot
 _KEPT_WHILE_GROWING = "private, no-cache"
 
 
-def retrieve_rendered(archive: Archive, instance: Instance, numbers: Sequence[int], address: str) -> Response:
-    """Frames as pictures: one by itself, several as multipart/related."""
+def retrieve_rendered(
+    archive: Archive, instance: Instance, numbers: Sequence[int], address: str, presentation: Instance | None = None
+) -> Response:
+    """Frames as pictures: one by itself, several as multipart/related; as a presentation state wants them."""
     choice = _choice(single=len(numbers) == 1)
     options = options_of(choice)
-    etag = _etag([instance.stored.sha256], numbers, options, choice)
+    return send_rendered(archive, instance, numbers, address, choice, options, presentation)
+
+
+def send_rendered(
+    archive: Archive,
+    instance: Instance,
+    numbers: Sequence[int],
+    address: str,
+    choice: Choice,
+    options: RenderOptions,
+    presentation: Instance | None,
+) -> Response:
+    """Frames as pictures once it is clear which."""
+    hashes = [one.stored.sha256 for one in (instance, presentation) if one is not None]
+    etag = _etag(hashes, numbers, options, choice)
     unchanged = not_modified(etag, _KEPT)
     if unchanged is None:
-        pictures = ((number, archive.rendered(instance, number, options)) for number in numbers)
+        pictures = ((number, archive.rendered(instance, number, options, presentation)) for number in numbers)
         places = ((f"{address}/frames/{number}/rendered", data) for number, data in pictures)
         unchanged = validated(_answer(choice, places, etag), etag, _KEPT)
     return _explained(unchanged)
 
 
-def retrieve_rendered_instance(archive: Archive, instance: Instance, address: str) -> Response:
+def retrieve_rendered_instance(
+    archive: Archive, instance: Instance, address: str, presentation: Instance | None = None
+) -> Response:
     """The one or first frame as a picture; all frames when multipart is asked for."""
     ranges = accepted()
     only_several = all(one.multipart for one in ranges)
-    return retrieve_rendered(archive, instance, range(1, instance.facts.frames + 1) if only_several else [1], address)
+    numbers = range(1, instance.facts.frames + 1) if only_several else [1]
+    return retrieve_rendered(archive, instance, numbers, address, presentation)
+
+
+def check_presentation(presentation: Instance) -> Instance:
+    """The instance itself when it is a presentation state we can apply; InvalidRequest otherwise."""
+    if presentation.facts.sop_class_uid not in _PRESENTATIONS:
+        raise InvalidRequest("presentationUID names something else than a greyscale or colour presentation state")
+    return presentation
 
 
 def retrieve_rendered_all(archive: Archive, instances: Sequence[Instance], base: str) -> Response:
@@ -99,7 +127,7 @@ def middle(instances: Sequence[Instance]) -> tuple[Instance, int]:
 
 def wants_own_thumbnail() -> bool:
     """Whether the request asks for a thumbnail that the kept one does not serve."""
-    if any(name in request.args for name in ("viewport", "window", "quality")):
+    if any(name in request.args for name in ("viewport", "window", "quality", "annotation")):
         return True
     return choose(accepted(), _OFFERS, multipart=False).offer.type != "image/jpeg"
 
@@ -107,14 +135,28 @@ def wants_own_thumbnail() -> bool:
 def options_of(choice: Choice) -> RenderOptions:
     """The parameters of the query; InvalidRequest says which makes no sense."""
     options = RenderOptions(format=_FORMATS[choice.offer.type], quality=_quality(request.args.get("quality")))
+    if "annotation" in request.args:
+        options = replace(options, annotation=annotation_of(request.args["annotation"]))
     if "window" in request.args:
-        options = _windowed(options, request.args["window"])
+        options = windowed(options, request.args["window"])
     if "viewport" in request.args:
-        options = _in_viewport(options, request.args["viewport"])
+        options = in_viewport(options, request.args["viewport"])
     return options
 
 
-def _windowed(options: RenderOptions, text: str) -> RenderOptions:
+def format_of(choice: Choice) -> Literal["jpeg", "png", "webp"]:
+    """How the picture is written."""
+    return _FORMATS[choice.offer.type]
+
+
+def annotation_of(text: str) -> tuple[str, ...]:
+    """Which annotations are wanted; those we do not know are passed over (PS3.18 8.3.5.1.1)."""
+    wanted = {part.strip().lower() for part in text.split(",")}
+    return tuple(name for name in _ANNOTATIONS if name in wanted)
+
+
+def windowed(options: RenderOptions, text: str) -> RenderOptions:
+    """With this center, width and maybe function."""
     parts = [part.strip() for part in text.split(",")]
     if len(parts) not in (2, 3):
         raise InvalidRequest("window is center,width,function")
@@ -127,7 +169,8 @@ def _windowed(options: RenderOptions, text: str) -> RenderOptions:
     return replace(options, window_center=center, window_width=width, voi_function=function)
 
 
-def _in_viewport(options: RenderOptions, text: str) -> RenderOptions:
+def in_viewport(options: RenderOptions, text: str) -> RenderOptions:
+    """With this size and maybe region."""
     parts = [part.strip() for part in text.split(",")]
     if not 2 <= len(parts) <= 6:
         raise InvalidRequest("viewport is width,height and maybe left,top,width,height of the source")
@@ -225,7 +268,9 @@ def _etag(objects: Sequence[str], numbers: Sequence[int], options: RenderOptions
 def _explained(response: Response) -> Response:
     """Vary, and a warning about parameters that have no effect (PS3.18 8.3.5.1)."""
     response.vary.add("Accept")
-    ignored = [name for name in ("annotation", "iccprofile", "presentationUID") if request.args.get(name, "no") != "no"]
+    ignored = [name for name in ("iccprofile",) if request.args.get(name, "no") != "no"]
+    if set(request.args.get("annotation", "patient").lower().replace(" ", "").split(",")) - set(_ANNOTATIONS):
+        ignored.append("annotation")
     if ignored:
         response.headers["Warning"] = f'299 - "these parameters have no effect: {", ".join(ignored)}"'
     return response

@@ -1,6 +1,6 @@
 """The resource tree of DICOMweb (PS3.18 10.1): which address is answered by which function."""
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from pacs.archive import Archive
 from pacs.config import WebConfig
@@ -8,7 +8,7 @@ from storage.model.archive import Instance, InstanceKey
 from storage.model.query import Level
 from viewer.access.guard import Guard
 from viewer.access.rights import STUDY_READ, STUDY_STORE
-from viewer.dicomweb import bulkdata, frames, instances, metadata, rendered, search, store
+from viewer.dicomweb import bulkdata, capabilities, frames, instances, metadata, rendered, search, store, wado_uri
 from viewer.dicomweb.addresses import PATH, instance_url, root
 
 _STUDY = "/studies/<study>"
@@ -25,7 +25,9 @@ def blueprint(archive: Archive, guard: Guard, web: WebConfig) -> Blueprint:
     _retrieve(routes, archive, guard, web)
     _retrieve_instance(routes, archive, guard, web)
     _retrieve_frames(routes, archive, guard, web)
+    _retrieve_pixels(routes, archive, guard, web)
     _store(routes, archive, guard, web)
+    capabilities.install(routes, guard, web.public_url)
     return routes
 
 
@@ -128,7 +130,7 @@ def _retrieve_instance(routes: Blueprint, archive: Archive, guard: Guard, web: W
     def retrieve_rendered_instance(study: str, series: str, sop: str) -> Response:
         instance, address = one(study, series, sop)
         frames.check_numbers(instance, [1])
-        return rendered.retrieve_rendered_instance(archive, instance, address)
+        return rendered.retrieve_rendered_instance(archive, instance, address, _presentation(archive, guard))
 
     @routes.get(f"{_INSTANCE}/thumbnail")
     @guard.needs(STUDY_READ)
@@ -154,13 +156,53 @@ def _retrieve_frames(routes: Blueprint, archive: Archive, guard: Guard, web: Web
     @routes.get(f"{_FRAMES}/rendered")
     @guard.needs(STUDY_READ)
     def retrieve_rendered_frames(study: str, series: str, sop: str, numbers: str) -> Response:
-        return rendered.retrieve_rendered(archive, *some(study, series, sop, numbers))
+        return rendered.retrieve_rendered(
+            archive, *some(study, series, sop, numbers), presentation=_presentation(archive, guard)
+        )
 
     @routes.get(f"{_FRAMES}/thumbnail")
     @guard.needs(STUDY_READ)
     def retrieve_frame_thumbnail(study: str, series: str, sop: str, numbers: str) -> Response:
         instance, several, _ = some(study, series, sop, numbers)
         return rendered.retrieve_thumbnail(archive, instance, several[0])
+
+
+def _retrieve_pixels(routes: Blueprint, archive: Archive, guard: Guard, web: WebConfig) -> None:
+    """Pixel data of many instances in one answer, and WADO-URI."""
+
+    def all_of(study: str, series: str | None) -> list[Instance]:
+        return archive.instances(guard.caller().scope, study, series)
+
+    @routes.get(f"{_SERIES}/frames")
+    @guard.needs(STUDY_READ)
+    def retrieve_series_frames(study: str, series: str) -> Response:
+        text = request.args.get("frames", "")
+        return frames.retrieve_series_frames(archive, all_of(study, series), text, root(web.public_url))
+
+    @routes.get(f"{_STUDY}/pixeldata")
+    @routes.get(f"{_SERIES}/pixeldata")
+    @guard.needs(STUDY_READ)
+    def retrieve_pixel_data(study: str, series: str | None = None) -> Response:
+        return bulkdata.retrieve_pixel_data(archive, all_of(study, series), root(web.public_url))
+
+    @routes.get(f"{_INSTANCE}/pixeldata")
+    @guard.needs(STUDY_READ)
+    def retrieve_instance_pixel_data(study: str, series: str, sop: str) -> Response:
+        found = [archive.instance(guard.caller().scope, InstanceKey(study, series, sop))]
+        return bulkdata.retrieve_pixel_data(archive, found, root(web.public_url))
+
+    @routes.get("/wado")
+    @guard.needs(STUDY_READ)
+    def retrieve_by_parameters() -> Response:
+        return wado_uri.retrieve(archive, guard.caller().scope, root(web.public_url))
+
+
+def _presentation(archive: Archive, guard: Guard) -> Instance | None:
+    """The presentation state the query names, of those the caller may see."""
+    uid = request.args.get("presentationUID")
+    if uid is None:
+        return None
+    return rendered.check_presentation(archive.instance_by_uid(guard.caller().scope, uid))
 
 
 def _store(routes: Blueprint, archive: Archive, guard: Guard, web: WebConfig) -> None:

@@ -113,6 +113,7 @@ def make_shelf(folder: Path, codecs: Codecs, objects: ObjectStore, public_url: s
         hospital = hospitals.ensure(db, "main", "Bệnh viện")
     origin = Origin(hospital.id, hospital.code, "stow", "test")
     app = Flask("test")
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # as viewer/app.py does
     problems.install(app)
     guard = cast(Guard, TestGuard(origin))
     app.register_blueprint(blueprint(archive, guard, WebConfig(public_url=public_url, max_upload_mb=64)))
