@@ -261,8 +261,7 @@ def _place(
     native = envelope.transfer_syntax_uid in NATIVE or envelope.deflated
     if not native and length * 8 < frame_bits * frames:
         return _Place(1, pixels.offset, length, None, (((pixels.offset, length),),))
-    if frame_bits:
-        frames = min(frames, max(length * 8 // frame_bits, 1))
+    frames = min(frames, max(length * 8 // frame_bits, 1)) if frame_bits else 1  # what is claimed may be any number
     syntax = "" if native else EXPLICIT
     return _Place(frames, pixels.offset, length, (frame_bits + 7) // 8 or None, (), syntax)
 

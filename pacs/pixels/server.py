@@ -19,7 +19,7 @@ from logging import getLogger
 from pathlib import Path
 from types import FrameType
 
-from pacs.pixels import protocol
+from pacs.pixels import protocol, sandbox
 
 log = getLogger(__name__)
 
@@ -180,7 +180,7 @@ def _child(listener: socket.socket, limits: Limits, parent: int) -> None:
 
 
 def _restrict(limits: Limits, parent: int) -> None:
-    """No new privileges, no files, no core dumps, bounded memory; gone when the parent is."""
+    """No new privileges, no files, no core dumps, bounded memory, few system calls; gone when the parent is."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -196,6 +196,7 @@ def _restrict(limits: Limits, parent: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     sys.setrecursionlimit(600)
+    sandbox.confine()
 
 
 def _answer_all(listener: socket.socket, limits: Limits) -> None:
