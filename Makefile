@@ -15,7 +15,7 @@ WEB_SOURCES := $(shell find static -path static/node_modules -prune -o -path sta
 help:
 	@echo "make run    set up everything and serve (make run ARGS='--config other.yaml')"
 	@echo "make test   set up everything, check it and run all tests"
-	@echo "make faults  kill -9, power cuts, fuzzing and hostile peers, about three hours as root (make faults SHORT=1: minutes)"
+	@echo "make faults  kill -9, power cuts, fuzzing and hostile peers, about six hours as root (make faults SHORT=1: minutes)"
 	@echo "make web    build the front end"
 	@echo "make lock   resolve requirements.lock and requirements-dev.lock anew"
 	@echo "make clean  remove what was built; your data stays"

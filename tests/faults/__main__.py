@@ -4,6 +4,7 @@ python -m tests.faults [--short] [NAME ...]
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ class Run(NamedTuple):
     module: str
     arguments: tuple[str, ...]
     short: tuple[str, ...]
+    all_of_it: str = ""  # a variable that asks for everything; not set in a short run
 
 
 RUNS = (
@@ -27,6 +29,8 @@ RUNS = (
     Run("kill9-s3", "tests.faults.kill9", ("--kills", "300", "--objects", "s3"), ("--kills", "15", "--objects", "s3")),
     Run("database", "tests.faults.database", ("--kills", "200"), ("--kills", "12")),
     Run("s3", "tests.faults.s3", ("--each", "1000"), ("--each", "40")),
+    Run("every-call", "pytest", ("-q", "tests/faults/test_every_call.py"), ("-q", "tests/faults/test_every_call.py"),
+        "HOICHAN_EVERY_FAULT"),
     Run("rot", "tests.faults.rot", ("--flips", "1000"), ("--flips", "50", "--objects", "200")),
     Run("power", "tests.faults.power", ("--cuts", "300"), ("--cuts", "6")),
     Run("fuzz", "tests.faults.fuzz", ("--seconds", "14400"), ("--seconds", "60")),
@@ -48,7 +52,8 @@ def run_one(run: Run, short: bool) -> Result:
     command = [sys.executable, "-m", run.module, *(run.short if short else run.arguments)]
     print(f"== {run.name}: {' '.join(['python', *command[1:]])}", flush=True)
     began, last = time.monotonic(), ""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    more = {run.all_of_it: "1"} if run.all_of_it and not short else {}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | more) as process:
         assert process.stdout is not None
         for line in process.stdout:
             print(line, end="", flush=True)

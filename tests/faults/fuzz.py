@@ -11,6 +11,7 @@ import argparse
 import os
 import re
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -216,7 +217,10 @@ def main(arguments: list[str] | None = None) -> int:
     names = asked.targets or list(TARGET_NAMES)
     if asked.here:
         return fuzz_here(engine, names[0], asked.seconds, folder / f"corpus-{names[0]}")
-    return 0 if campaign(engine, names, asked.seconds, folder) else 1
+    good = campaign(engine, names, asked.seconds, folder)
+    if good and asked.folder is None:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0 if good else 1
 
 
 if __name__ == "__main__":
