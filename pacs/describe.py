@@ -39,6 +39,9 @@ WANTED = frozenset(_FACTS) | {tag for pairs in _KEPT.values() for tag, _ in pair
 _OF_INSTANCE = {0x00080016, 0x00080018, 0x00200013, *(tag for tag in _FACTS if tag >> 16 in (0x0028, 0x7FE0))}
 _SHARED = WANTED - _OF_INSTANCE - {tag for tag, _ in _KEPT[Level.IMAGE]}
 _SERIES_REMEMBERED = 64
+_MEMBERS_REMEMBERED = 2048
+_SHORT_VALUE = 64
+_members: dict[tuple[object, ...], str] = {}
 _read_before: dict[tuple[object, ...], tuple[PatientFacts, StudyFacts, SeriesFacts]] = {}
 
 
@@ -285,17 +288,28 @@ def _encapsulated(
 
 
 def _attributes(reader: Reader, elements: Mapping[int, Element], level: Level) -> str:
-    found: dict[str, Json] = {}
-    for tag, attribute in _KEPT[level]:
-        element = elements.get(tag)
-        if element is None:
-            continue
-        if attribute.items:
-            found[attribute.tag] = _items(reader, element, attribute)
-        else:
-            found[attribute.tag] = reader.json(element)
-    text = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
-    return text if len(text) <= LONGEST_ATTRIBUTES else _shortened(found)
+    present = ((elements[tag], attribute) for tag, attribute in _KEPT[level] if tag in elements)
+    text = f"{{{','.join([_attribute(reader, element, attribute) for element, attribute in present])}}}"
+    return text if len(text) <= LONGEST_ATTRIBUTES else _shortened(json.loads(text))
+
+
+def _attribute(reader: Reader, element: Element, attribute: Attribute) -> str:
+    """One member of the object. Most short values come again with the next instance."""
+    if attribute.items:
+        return _member(attribute, _items(reader, element, attribute))
+    if element.items is not None or element.length > _SHORT_VALUE:
+        return _member(attribute, reader.json(element))
+    key = (reader.encoding, reader.said(element))
+    member = _members.get(key)
+    if member is None:
+        if len(_members) >= _MEMBERS_REMEMBERED:
+            _members.clear()
+        member = _members[key] = _member(attribute, reader.json(element))
+    return member
+
+
+def _member(attribute: Attribute, value: Json) -> str:
+    return json.dumps({attribute.tag: value}, ensure_ascii=False, separators=(",", ":"))[1:-1]
 
 
 def _items(reader: Reader, element: Element, attribute: Attribute) -> Json:

@@ -8,7 +8,6 @@ import mmap
 import os
 import socket
 import time
-import uuid
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -42,7 +41,8 @@ class Incoming:
 
     def __init__(self, folder: Path, origin: Origin, synchronise: Callable[[int], None] | None = None) -> None:
         self.origin = origin
-        self.path = folder / f"{_owner()}-{uuid.uuid4().hex}{SUFFIX}"
+        self._folder = folder
+        self._name = f"{_owner()}-{os.urandom(16).hex()}{SUFFIX}"
         self.size = 0
         self.handed_over = False
         self.durable = synchronise is not None
@@ -56,6 +56,11 @@ class Incoming:
         self._direct = False
         self._sealed = False
         _active.append(self)
+
+    @property
+    def path(self) -> Path:
+        """The spool file, which is there once it is sealed."""
+        return self._folder / self._name
 
     @property
     def sha256(self) -> str:
@@ -96,7 +101,8 @@ class Incoming:
         """Remove the spool file; harmless when the object store has taken it."""
         self._sealed = True
         self._let_go()
-        self.path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)
 
     def _flush(self, block: mmap.mmap | None, *, last: bool) -> None:
         """Hash and write what the block holds, the one beside the other when nobody else needs the processors."""

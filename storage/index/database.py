@@ -20,10 +20,10 @@ from storage.index import audit, changes
 from storage.index.remembered import Clock, Stamp
 from storage.index.schema import HEAD
 from storage.index.types import POSTGRESQL
+from storage.index.writer import WRITING, Writer
 
 BUSY_SECONDS = 20
 CONNECT_SECONDS = 3
-_WRITING = "hoichan_writing"
 _SQLITE_FULL = 13
 _POSTGRESQL_FULL = frozenset({"53100"})
 _POSTGRESQL_AWAY = ("08", "53", "57", "58", "40", "55", "XX")
@@ -36,6 +36,7 @@ class Database:
         self._url = sa.make_url(_with_driver(url))
         self._engine = _engine(self._url)
         self._clock = Clock(self._engine)
+        self._writer = Writer(self._engine)
 
     @property
     def engine_name(self) -> str:
@@ -58,7 +59,7 @@ class Database:
         """
         with (
             _translated(),
-            self._engine.connect().execution_options(**{_WRITING: True}) as connection,
+            self._writer.lent() as connection,
             connection.begin(),
         ):
             changes.start(connection)
@@ -79,7 +80,7 @@ class Database:
 
         with (
             _translated(),
-            self._engine.connect().execution_options(**{_WRITING: True}) as connection,
+            self._engine.connect().execution_options(**{WRITING: True}) as connection,
             connection.begin(),
         ):
             upgrade(connection)
@@ -100,6 +101,7 @@ class Database:
     def close(self) -> None:
         """Close every connection; the next use opens new ones."""
         self._clock.close()
+        self._writer.close()
         self._engine.dispose()
 
     def after_fork(self) -> None:
@@ -161,9 +163,10 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writing = connection.get_execution_options().get(_WRITING, False)
+    writing = connection.get_execution_options().get(WRITING, False)
     # The write lock at once: a transaction that reads first and then writes could otherwise fail half-way.
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    driver: Any = connection.connection.driver_connection
+    driver.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
 @contextmanager
