@@ -11,6 +11,7 @@ from pacs.errors import ConfigError
 from storage.errors import ArchiveError
 from storage.model.people import CHARSETS
 
+_SWITCH = argparse.BooleanOptionalAction
 ROLES = ("admin", "radiologist", "technologist", "clinician")
 
 
@@ -161,7 +162,16 @@ def _neighbours(command, group) -> None:  # type: ignore[no-untyped-def]
         default="ISO_IR 192",
         help="of the answers it gets: ISO_IR 192 is UTF-8; ISO_IR 6 writes names without diacritics, for old consoles",
     )
+    add.add_argument(
+        "--certificate", metavar="SHA256|FILE", help="its TLS certificate: fingerprint or PEM file; '' forgets it"
+    )
+    add.add_argument("--plain", action=_SWITCH, help="it may call without TLS although it has a certificate")
+    add.add_argument("--tls", action=_SWITCH, help="we call it over TLS")
+    add.add_argument("--min-rate", type=int, metavar="BYTES", help="bytes a second it must bring; 0: as configured")
+    add.add_argument("--max-object-mb", type=int, metavar="MB", help="its largest object; 0: as configured")
+    add.add_argument("--max-associations", type=int, metavar="N", help="at once; 0: as configured")
     command("list", "list peers", peers)
+    command("refused", "list who was refused, and why", peers)
     command("remove", "remove a peer", peers).add_argument("ae_title", metavar="AE_TITLE")
     hospitals = group("hospital", "hospitals")
     hospital = command("add", "add a hospital", hospitals)

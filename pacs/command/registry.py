@@ -4,10 +4,14 @@ sees the change at once."""
 import argparse
 import getpass
 import sys
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 from pacs.assembly import prepare
 from pacs.config import PEER_RIGHTS, Config
-from pacs.dimse.admission import check_ae_title, check_host
+from pacs.dimse.admission import LIMITS, check_ae_title, check_certificate, check_host, check_limit
 from storage.errors import InvalidQuery, NotFound
 from storage.index import hospitals, peers
 from storage.index.database import Database
@@ -25,6 +29,7 @@ def run(config: Config, arguments: argparse.Namespace) -> int:
         ("token", "add"): _add_token,
         ("peers", "add"): _add_peer,
         ("peers", "list"): _list_peers,
+        ("peers", "refused"): _list_refused,
         ("peers", "remove"): _remove_peer,
         ("hospital", "add"): _add_hospital,
         ("hospital", "list"): _list_hospitals,
@@ -92,9 +97,53 @@ def _add_peer(database: Database, own: Hospital, arguments: argparse.Namespace) 
         charset="" if arguments.charset == "ISO_IR 192" else arguments.charset,
     )
     with database.writing() as db:
-        known = any(other.ae_title == peer.ae_title for other in peers.all(db))
+        known = next((other for other in peers.all(db) if other.ae_title == peer.ae_title), None)
+        peer = _guarded(peer if known is None else _as_guarded_as(known, peer), arguments)
         (peers.update if known else peers.add)(db, peer)
-    print(f"{peer.ae_title} at {peer.host} may {', '.join(sorted(allow)) or 'only echo'}.")
+    print(f"{peer.ae_title} at {peer.host} may {', '.join(sorted(allow)) or 'only echo'}{_guards(peer)}.")
+
+
+def _as_guarded_as(known: Peer, peer: Peer) -> Peer:
+    """A changed peer keeps its certificate and limits when nothing is said of them: nobody must lose them unawares."""
+    return replace(
+        peer,
+        certificate=known.certificate,
+        plain=known.plain,
+        tls=known.tls,
+        min_rate=known.min_rate,
+        max_object_mb=known.max_object_mb,
+        max_associations=known.max_associations,
+    )
+
+
+def _guarded(peer: Peer, arguments: argparse.Namespace) -> Peer:
+    if arguments.certificate is not None:
+        peer = replace(peer, certificate=check_certificate(_pem_or_text(arguments.certificate)))
+    for name in ("plain", "tls"):
+        if getattr(arguments, name) is not None:
+            peer = replace(peer, **{name: getattr(arguments, name)})
+    own: dict[str, Any] = {
+        name: check_limit(name, getattr(arguments, name) or None)
+        for name in LIMITS
+        if getattr(arguments, name) is not None
+    }
+    return replace(peer, **own)
+
+
+def _pem_or_text(text: str) -> str:
+    path = Path(text)
+    try:
+        return path.read_text(encoding="ascii", errors="replace") if text and path.is_file() else text
+    except OSError as error:
+        raise InvalidQuery(f"{text} cannot be read: {error.strerror}") from error
+
+
+def _guards(peer: Peer) -> str:
+    said = [f"certificate {peer.certificate[:16]}…"] if peer.certificate else []
+    said += ["also without TLS"] if peer.certificate and peer.plain else []
+    said += ["called over TLS"] if peer.tls else []
+    said += [f"{name} {getattr(peer, name)}" for name in LIMITS if getattr(peer, name)]
+    return "".join(f", {one}" for one in said)
 
 
 def _list_peers(database: Database, own: Hospital, arguments: argparse.Namespace) -> None:
@@ -102,7 +151,16 @@ def _list_peers(database: Database, own: Hospital, arguments: argparse.Namespace
         for peer in peers.all(db):
             where = f"{peer.host}:{peer.port}" if peer.port else peer.host
             allow, charset = ",".join(sorted(peer.allow)), peer.charset or "ISO_IR 192"
-            print(f"{peer.ae_title:17} {where:28} {allow:22} {peer.hospital_code:12} {charset:10} {peer.description}")
+            about = f"{peer.description}{_guards(peer)}".removeprefix(", ")
+            print(f"{peer.ae_title:17} {where:28} {allow:22} {peer.hospital_code:12} {charset:10} {about}")
+
+
+def _list_refused(database: Database, own: Hospital, arguments: argparse.Namespace) -> None:
+    with database.reading() as db:
+        for one in peers.refusals(db):
+            last = datetime.fromtimestamp(one.last_at / 1000).isoformat(" ", "seconds")
+            offered = f" (certificate {one.certificate})" if one.certificate else ""
+            print(f"{last}  {one.count:6} × {one.ae_title or '-':16} from {one.address:15} {one.reason}{offered}")
 
 
 def _remove_peer(database: Database, own: Hospital, arguments: argparse.Namespace) -> None:

@@ -3,10 +3,14 @@
 import ipaddress
 import re
 
+from pacs.association.tls import certificate_fingerprint
 from storage.errors import InvalidQuery
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+LIMITS = {"min_rate": (1, 1_000_000), "max_object_mb": (1, 1_048_576), "max_associations": (1, 10_000)}
+"""What a peer can have of its own, with the lowest and highest value: bytes a second, MB, how many at once."""
 
 _AE_TITLE = re.compile(
     r"[ -\[\]-~]{1,16}"
@@ -30,6 +34,28 @@ def check_host(text: str) -> str:
     if not _HOST_NAME.fullmatch(host) or re.fullmatch(r"[0-9.]+", host):
         raise InvalidQuery(f"{text!r} is not an address, a network like 10.1.2.0/24, or a host name")
     return host
+
+
+def check_certificate(text: str) -> str:
+    """The SHA-256 of a certificate in hex, given as that (with or without colons) or as the certificate in PEM form;
+    "" for none."""
+    if "-----BEGIN" in text:
+        try:
+            return certificate_fingerprint(text)
+        except ValueError as error:
+            raise InvalidQuery(f"the certificate cannot be read: {error}") from error
+    plain = re.sub(r"[\s:]", "", text).lower()
+    if plain and not re.fullmatch(r"[0-9a-f]{64}", plain):
+        raise InvalidQuery("a certificate is given as its SHA-256 fingerprint (64 hexadecimal digits) or in PEM form")
+    return plain
+
+
+def check_limit(name: str, value: int | None) -> int | None:
+    """A limit of a peer's own, or None for what is configured."""
+    lowest, highest = LIMITS[name]
+    if value is not None and not lowest <= value <= highest:
+        raise InvalidQuery(f"{name} is a number from {lowest} to {highest}, or nothing for what is configured")
+    return value
 
 
 def network_of(host: str) -> Network | None:

@@ -108,11 +108,13 @@ def refusals(db: Connection, limit: int = 500) -> list[Refusal]:
     return [Refusal(**row._mapping) for row in rows]
 
 
-def forget_refusals(db: Connection, ae_title: str, address: str | None = None) -> int:
-    """Forget the refusals of this AE title (from this address); how many went."""
+def forget_refusals(db: Connection, ae_title: str, address: str | None = None, reason: str | None = None) -> int:
+    """Forget the refusals of this AE title (from this address, for this reason); how many went."""
     statement = schema.refusal.delete().where(schema.refusal.c.ae_title == ae_title)
     if address is not None:
         statement = statement.where(schema.refusal.c.address == address)
+    if reason is not None:
+        statement = statement.where(schema.refusal.c.reason == reason)
     return db.execute(statement).rowcount
 
 

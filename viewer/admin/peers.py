@@ -8,7 +8,8 @@ from flask import Blueprint, Response, jsonify, request
 from pacs.archive import Archive
 from pacs.association.tls import credentials_of
 from pacs.config import PEER_RIGHTS, Config
-from pacs.dimse.admission import check_ae_title, check_host, network_of
+from pacs.dimse import reasons
+from pacs.dimse.admission import LIMITS, check_ae_title, check_certificate, check_host, check_limit, network_of
 from pacs.errors import ConfigError, PeerUnreachable
 from pacs.send.dicom import echo
 from storage.errors import NotFound
@@ -21,6 +22,18 @@ from viewer.access.rights import ADMIN_PEERS
 from viewer.errors import InvalidRequest
 
 ECHO_SECONDS = 5.0
+_FIELDS: dict[str, bodies.Kind] = {
+    "host": str,
+    "port": bodies.OPTIONAL_INT,
+    "allow": list,
+    "hospital": str,
+    "description": str,
+    "charset": str,
+    "certificate": str,
+    "plain": bool,
+    "tls": bool,
+    **dict.fromkeys(LIMITS, bodies.OPTIONAL_INT),
+}
 
 
 def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
@@ -50,9 +63,7 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
     @routes.post("/peers")
     @guard.needs(ADMIN_PEERS)
     def add_peer() -> tuple[Response, int]:
-        given = bodies.optional(
-            ae_title=str, host=str, port=bodies.OPTIONAL_INT, allow=list, hospital=str, description=str, charset=str
-        )
+        given = bodies.optional(ae_title=str, **_FIELDS)
         hospital = guard.sessions.hospital_in(guard.caller().scope, given.pop("hospital", ""))
         blank = Peer(check_ae_title(given.pop("ae_title", "")), hospital.id, hospital.code, "", None, frozenset())
         with database.writing() as db:
@@ -62,9 +73,7 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
     @routes.patch("/peers/<ae_title>")
     @guard.needs(ADMIN_PEERS)
     def change_peer(ae_title: str) -> Response:
-        given = bodies.optional(
-            host=str, port=bodies.OPTIONAL_INT, allow=list, hospital=str, description=str, charset=str
-        )
+        given = bodies.optional(**_FIELDS)
         peer = own(ae_title)
         if given.get("hospital"):
             hospital = guard.sessions.hospital_in(guard.caller().scope, given["hospital"])
@@ -101,13 +110,15 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
             found = [refusal for refusal in peers.refusals(db) if refusal.ae_title not in others]
         return jsonify(refusals=[_refusal(refusal) for refusal in found])
 
-    @routes.delete("/refusals/<ae_title>")
+    @routes.delete("/refusals")
     @guard.needs(ADMIN_PEERS)
-    def forget_refusals(ae_title: str) -> Response:
+    def forget_refusals() -> Response:
+        """Of one AE title ("" for those who did not say one), from one address or any, for one reason or any."""
+        ae_title = request.args.get("ae_title", "")
         with database.writing() as db:
             if ae_title in foreign(db):
                 raise NotFound(f"there are no refusals of {ae_title!r}")
-            peers.forget_refusals(db, ae_title, request.args.get("address"))
+            peers.forget_refusals(db, ae_title, request.args.get("address"), request.args.get("reason"))
         return Response(status=204)
 
     return routes
@@ -132,7 +143,11 @@ def _changed(peer: Peer, given: dict[str, Any]) -> Peer:
         if given["charset"] not in ("", *CHARSETS):
             raise InvalidRequest(f"charset takes {', '.join(CHARSETS)}, or nothing for UTF-8")
         peer = replace(peer, charset=given["charset"])
-    return peer
+    if "certificate" in given:
+        peer = replace(peer, certificate=check_certificate(given["certificate"]))
+    own: dict[str, Any] = {name: check_limit(name, given[name]) for name in LIMITS if name in given}
+    switches: dict[str, Any] = {name: given[name] for name in ("plain", "tls") if name in given}
+    return replace(peer, **own, **switches)
 
 
 def _is_many(host: str) -> bool:
@@ -149,6 +164,10 @@ def _peer(peer: Peer) -> dict[str, Any]:
         "allow": sorted(peer.allow),
         "description": peer.description,
         "charset": peer.charset,
+        "certificate": peer.certificate,
+        "plain": peer.plain,
+        "tls": peer.tls,
+        **{name: getattr(peer, name) for name in LIMITS},
         "created_at": peer.created_at,
         "last_association_at": peer.last_association_at,
         "last_stored_at": peer.last_stored_at,
@@ -164,4 +183,6 @@ def _refusal(refusal: Refusal) -> dict[str, Any]:
         "count": refusal.count,
         "first_at": refusal.first_at,
         "last_at": refusal.last_at,
+        "certificate": refusal.certificate,
+        "can_be_added": refusal.reason in reasons.BY_PEERS and bool(refusal.ae_title),
     }

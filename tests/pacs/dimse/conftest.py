@@ -46,10 +46,12 @@ class Door:
 
     def open(self) -> "Door":
         listener = listen(self.config)
+        ready = threading.Event()
         self.thread = threading.Thread(
-            target=serve, args=(self.config, self.archive, self.stop), kwargs={"listener": listener}, daemon=True
+            target=serve, args=(self.config, self.archive, self.stop, ready.set, listener), daemon=True
         )
         self.thread.start()
+        assert ready.wait(20)
         return self
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pacs.dimse import reasons
 from storage.errors import StorageUnavailable
 from storage.index import accounts as store
 from storage.index import peers
@@ -80,7 +81,7 @@ def test_refusals_are_seen_and_forgotten(web: Web) -> None:
     admin = web.person("admin")
     found = admin.get("/api/admin/refusals").json["refusals"]
     assert {(entry["address"], entry["count"]) for entry in found} == {("10.0.0.1", 2), ("10.0.0.2", 1)}
-    admin.delete("/api/admin/refusals/STRANGER?address=10.0.0.1")
+    admin.delete("/api/admin/refusals?ae_title=STRANGER&address=10.0.0.1")
     assert [entry["address"] for entry in admin.get("/api/admin/refusals").json["refusals"]] == ["10.0.0.2"]
 
 
@@ -90,7 +91,7 @@ def test_refusals_of_another_hospitals_peers_are_not_ours(web: Web) -> None:
     with web.archive.database.writing() as db:
         peers.refused(db, "CT1", "HOICHAN", "10.0.0.9", "the peer does not call from this address")
     assert admin.get("/api/admin/refusals").json["refusals"] == []
-    assert admin.delete("/api/admin/refusals/CT1").status_code == 404
+    assert admin.delete("/api/admin/refusals?ae_title=CT1").status_code == 404
     assert [entry["ae_title"] for entry in other.get("/api/admin/refusals").json["refusals"]] == ["CT1"]
 
 
@@ -221,3 +222,39 @@ def test_the_doors_are_what_the_supervisor_says(web: Web) -> None:
     assert web.anonymous().get("/healthz").status_code == 503
     (folder / "dicom-1").touch()
     assert web.anonymous().get("/healthz").status_code == 200
+
+
+def test_a_peer_has_a_certificate_and_limits_of_its_own(web: Web) -> None:
+    admin = web.person("admin")
+    admin.post("/api/admin/peers", json=CT)
+    colons = ":".join(["AB"] * 32)
+    more = {"certificate": colons, "tls": True, "plain": True, "min_rate": 50, "max_object_mb": 20_000}
+    changed = admin.patch("/api/admin/peers/CT1", json=more)
+    assert changed.status_code == 200
+    assert changed.json["certificate"] == "ab" * 32
+    listed = admin.get("/api/admin/peers").json["peers"][0]
+    assert (listed["tls"], listed["plain"], listed["min_rate"], listed["max_object_mb"]) == (True, True, 50, 20_000)
+    assert listed["max_associations"] is None
+    assert admin.patch("/api/admin/peers/CT1", json={"min_rate": None}).json["min_rate"] is None
+    for wrong in ({"certificate": "abc"}, {"min_rate": 0}, {"max_associations": 99_999}, {"tls": 1}):
+        assert admin.patch("/api/admin/peers/CT1", json=wrong).status_code == 400, wrong
+
+
+def test_refusals_of_those_without_a_name_are_listed_and_forgotten_one_by_one(web: Web) -> None:
+    with web.archive.database.writing() as db:
+        peers.refused(db, "", "", "10.0.0.5", reasons.SPEAKS_HTTP, count=7)
+        peers.refused(db, "", "", "10.0.0.5", reasons.NO_REQUEST)
+        peers.refused(db, "CT9", "HOICHAN", "10.0.0.5", reasons.UNKNOWN_CALLING, certificate="ab" * 32)
+    admin = web.person("admin")
+    found = {row["reason"]: row for row in admin.get("/api/admin/refusals").json["refusals"]}
+    assert found[reasons.SPEAKS_HTTP]["count"] == 7
+    assert [row["can_be_added"] for row in found.values()].count(True) == 1
+    assert found[reasons.UNKNOWN_CALLING]["certificate"] == "ab" * 32
+    forget = {"ae_title": "", "address": "10.0.0.5", "reason": reasons.SPEAKS_HTTP}
+    assert admin.delete("/api/admin/refusals", query_string=forget).status_code == 204
+    assert len(admin.get("/api/admin/refusals").json["refusals"]) == 2
+
+
+def test_every_reason_has_its_words_on_the_page() -> None:
+    page = (Path(__file__).parents[3] / "static/src/shell/admin/refusals.tsx").read_text(encoding="utf-8")
+    assert [reason for reason in reasons.ALL if f"'{reason}':" not in page] == []
