@@ -21,11 +21,11 @@ from storage.model.query import Found, Level
 UTF_8 = "ISO_IR 192"
 ALL = "all"
 INLINE_BYTES = 1024  # binary values up to this size are given inline
-_CHARACTER_SET, _RETRIEVE_AE_TITLE, _LEVEL = "00080005", "00080054", "00080052"
+CHARACTER_SET, _RETRIEVE_AE_TITLE, _LEVEL = "00080005", "00080054", "00080052"
 _RETRIEVE_URL = "00081190"
 _UTF_8: Json = {"vr": "CS", "Value": [UTF_8]}
-_AVAILABLE_TRANSFER_SYNTAX = "00083002"
-_ENCAPSULATION = frozenset({"7FE00001", "7FE00002", "7FE00003"})
+AVAILABLE_TRANSFER_SYNTAX = "00083002"
+ENCAPSULATION = frozenset({"7FE00001", "7FE00002", "7FE00003"})
 
 _UNIQUE: dict[Level, tuple[str, ...]] = {
     Level.PATIENT: ("PatientID",),
@@ -56,7 +56,7 @@ class JsonWriter:
 
     def __init__(self, level: Level, wanted: Collection[str]) -> None:
         tags, self._inside = _chosen(level, tuple(wanted))
-        self._tags = sorted({*tags, *self._inside, _RETRIEVE_URL, _CHARACTER_SET})
+        self._tags = sorted({*tags, *self._inside, _RETRIEVE_URL, CHARACTER_SET})
 
     def write(self, found: Found, retrieve_url: str = "") -> dict[str, Json]:
         """One answer, in the order of its tags."""
@@ -65,7 +65,7 @@ class JsonWriter:
         for tag in self._tags:
             if tag in attributes:
                 answer[tag] = self._part(attributes[tag], tag) if tag in self._inside else attributes[tag]
-            elif tag == _CHARACTER_SET:
+            elif tag == CHARACTER_SET:
                 answer[tag] = _UTF_8
             elif tag == _RETRIEVE_URL and retrieve_url:
                 answer[tag] = {"vr": "UR", "Value": [retrieve_url]}
@@ -103,12 +103,12 @@ def header_json(header: Header, bulk_root: str) -> dict[str, Json]:
     BulkDataURIs below `bulk_root`: ``<bulk_root>/<tag>`` or, inside sequences, ``<bulk_root>/<tag>/<item>/<tag>``."""
     scanner = header.scanner()
     elements = scanner.top_level(header.start)
-    reader = Reader(scanner, inline=INLINE_BYTES, bulk=lambda path: f"{bulk_root}/{_path(path)}")
+    reader = Reader(scanner, inline=INLINE_BYTES, bulk=lambda path: f"{bulk_root}/{bulk_path(path)}")
     reader.see(elements)
     found = reader.dataset(elements)
-    for tag in _ENCAPSULATION:
+    for tag in ENCAPSULATION:
         found.pop(tag, None)
-    found[_CHARACTER_SET] = {"vr": "CS", "Value": [UTF_8]}
+    found[CHARACTER_SET] = {"vr": "CS", "Value": [UTF_8]}
     if scanner.pixels is not None:
         pixels, vr = f"{scanner.pixels.tag:08X}", scanner.pixels.vr
         found[pixels] = {"vr": vr if vr in ("OB", "OW", "OF", "OD") else "OW", "BulkDataURI": f"{bulk_root}/{pixels}"}
@@ -122,7 +122,7 @@ def instance_json(instance: Instance, header: Header, root: str) -> dict[str, Js
     found = header_json(header, f"{place}/bulkdata")
     found["00080016"] = {"vr": "UI", "Value": [instance.facts.sop_class_uid]}
     found["00080018"] = {"vr": "UI", "Value": [key.sop_instance_uid]}
-    found[_AVAILABLE_TRANSFER_SYNTAX] = {"vr": "UI", "Value": [instance.facts.transfer_syntax_uid]}
+    found[AVAILABLE_TRANSFER_SYNTAX] = {"vr": "UI", "Value": [instance.facts.transfer_syntax_uid]}
     return dict(sorted(found.items()))
 
 
@@ -139,15 +139,16 @@ def indexed_json(instance: Instance) -> dict[str, Json]:
         ("00200013", "IS", instance.facts.number),
         ("00280010", "US", instance.facts.rows),
         ("00280011", "US", instance.facts.columns),
-        (_AVAILABLE_TRANSFER_SYNTAX, "UI", instance.facts.transfer_syntax_uid),
+        (AVAILABLE_TRANSFER_SYNTAX, "UI", instance.facts.transfer_syntax_uid),
     ):
         if value not in (None, ""):
             found[tag] = {"vr": vr, "Value": [value]}
     return dict(sorted(found.items()))
 
 
-def _path(path: tuple[int | str, ...]) -> str:
-    """Tags stand at even places, item numbers (from 0) at odd ones."""
+def bulk_path(path: tuple[int | str, ...]) -> str:
+    """Where a binary value lies below the bulk data of its instance. Tags stand at even places, item numbers (from 0)
+    at odd ones."""
     return "/".join(f"{part:08X}" if place % 2 == 0 else str(part) for place, part in enumerate(path))
 
 

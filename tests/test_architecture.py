@@ -17,6 +17,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("pacs.config",),
     ("pacs.pixels", "pacs.dataset"),
     ("pacs.describe", "pacs.query", "pacs.present", "pacs.status"),
+    ("pacs.instance_text",),
     ("pacs.archive", "pacs.auditing", "pacs.deciding", "pacs.verifying"),
     ("pacs.rebuilding", "pacs.reconciling"),
     ("pacs.importing",),

@@ -6,12 +6,12 @@ resource tree and can be served without being unpacked.
 
 import gzip
 import hashlib
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pacs.archive.frames import opened_header
-from pacs.present import indexed_json, instance_json
+from pacs.instance_text import InstanceTexts, dumps
+from pacs.present import indexed_json
 from storage.errors import ObjectCorrupt, ObjectMissing
 from storage.model.archive import Instance, Series
 from storage.objects.base import ObjectStore
@@ -31,8 +31,8 @@ class Metadata:
 
 def manifest_of(objects: ObjectStore, found: Sequence[Instance], level: int = _PASSING_LEVEL) -> Metadata:
     """Read the headers and make the metadata."""
-    parts = [_instance_text(objects, instance) for instance in found]
-    return _packed(parts, level)
+    texts = InstanceTexts()
+    return _packed([_instance_text(objects, instance, texts) for instance in found], level)
 
 
 def kept_manifest(objects: ObjectStore, series: Series) -> Metadata | None:
@@ -50,23 +50,21 @@ def joined(parts: Sequence[Metadata]) -> Metadata:
     """One array of several."""
     if len(parts) == 1:
         return parts[0]
-    texts = [gzip.decompress(part.gzip).decode()[1:-1] for part in parts]
+    texts = [gzip.decompress(part.gzip)[1:-1] for part in parts]
     whole = _packed([text for text in texts if text], _PASSING_LEVEL)
     etag = hashlib.sha256("".join(part.etag for part in parts).encode()).hexdigest()[:32]
     return Metadata(whole.gzip, etag, sum(part.count for part in parts))
 
 
-def _instance_text(objects: ObjectStore, instance: Instance) -> str:
+def _instance_text(objects: ObjectStore, instance: Instance, texts: InstanceTexts) -> bytes:
     try:
         with opened_header(objects, instance) as header:
-            found = instance_json(instance, header, BULK_ROOT)
+            return texts.text(instance, header, BULK_ROOT)
     except (ObjectMissing, ObjectCorrupt):  # the series is not lost for one of its instances
-        found = indexed_json(instance)
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return dumps(indexed_json(instance))
 
 
-def _packed(parts: Iterable[str], level: int) -> Metadata:
-    parts = list(parts)
-    text = f"[{','.join(parts)}]".encode()
+def _packed(parts: Sequence[bytes], level: int) -> Metadata:
+    text = b"[" + b",".join(parts) + b"]"
     etag = hashlib.sha256(text).hexdigest()[:32]
     return Metadata(gzip.compress(text, level, mtime=0), etag, len(parts))

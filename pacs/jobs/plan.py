@@ -7,7 +7,7 @@ from storage.model.work import Change, ChangeKind
 
 SUMMARISE, SAMPLES, SWEEP = "summarise", "samples", "sweep"
 
-QUIET_SECONDS = 2.0  # a series that is still arriving is summarised when it has been quiet for this long …
+QUIET_SECONDS = 1.0  # a series that is still arriving is summarised when it has been quiet for this long …
 BUSY_SECONDS = 10.0  # … or has been waiting for this long
 
 

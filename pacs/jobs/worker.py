@@ -30,7 +30,7 @@ from storage.model.work import Task
 log = logging.getLogger(__name__)
 
 CURSOR = "jobs"
-POLL_SECONDS = 0.75
+POLL_SECONDS = 0.25
 LEASE_SECONDS = 60.0
 SWEEP_SECONDS = 3600.0
 ANCHOR_SECONDS = 600.0  # how far back the newest records of the audit log could be cut off unnoticed

@@ -323,7 +323,7 @@ class FilesystemStore:
 
     @contextmanager
     def _opened(self, key: str) -> Iterator[int]:
-        path = self._path(key)
+        path = f"{self._root}/{checked_key(key)}"
         with _said(self._root):
             try:
                 descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

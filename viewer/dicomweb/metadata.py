@@ -2,6 +2,9 @@
 
 import gzip
 import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
 
 from flask import Response, request
 
@@ -29,16 +32,46 @@ def retrieve_metadata(metadata: Metadata, base: str) -> Response:
     unchanged = not_modified(etag, REVALIDATED)
     if unchanged is not None:
         return _varying(unchanged)
-    data = metadata.gzip
-    if whole or not zipped:
-        text = gzip.decompress(data)
-        if whole:
-            text = text.replace(_LOCAL, f'"BulkDataURI":"{base}/'.encode())
-        data = gzip.compress(text, 1, mtime=0) if zipped else text
+    data = metadata.gzip if zipped and not whole else _FORMS.get(etag, lambda: _form(metadata, base, whole, zipped))
     response = Response(data, content_type=type)
     if zipped:
         response.headers["Content-Encoding"] = "gzip"
     return _varying(validated(response, etag, REVALIDATED))
+
+
+def _form(metadata: Metadata, base: str, whole: bool, zipped: bool) -> bytes:
+    text = gzip.decompress(metadata.gzip)
+    if whole:
+        text = text.replace(_LOCAL, f'"BulkDataURI":"{base}/'.encode())
+    return gzip.compress(text, 1, mtime=0) if zipped else text
+
+
+class _Forms:
+    """The last forms that were made, by their validators, which name their bytes."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = most_bytes
+        self._lock = threading.Lock()
+        self._made: OrderedDict[str, bytes] = OrderedDict()
+        self._size = 0
+
+    def get(self, etag: str, make: Callable[[], bytes]) -> bytes:
+        with self._lock:
+            found = self._made.get(etag)
+            if found is not None:
+                self._made.move_to_end(etag)
+                return found
+        data = make()
+        with self._lock:
+            if etag not in self._made and len(data) <= self._most // 4:
+                self._made[etag] = data
+                self._size += len(data)
+            while self._size > self._most:
+                self._size -= len(self._made.popitem(last=False)[1])
+        return data
+
+
+_FORMS = _Forms(16 << 20)
 
 
 def _etag(made: str, base: str, zipped: bool) -> str:
