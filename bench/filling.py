@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from bench.population import Person, people
-from storage.index import hospitals, instances
+from storage.index import changes, hospitals, instances
 from storage.index.database import Database
 from storage.model.archive import (
     Description,
@@ -42,29 +42,32 @@ _NEW_PATIENT = 1 / 3
 Item = tuple[Description, StoredObject, Origin]
 
 
-def fill(database: Database, studies: int, seed: int = 1) -> float:
-    """Add so many studies of one instance each to the first hospital; the seconds it took."""
+def fill(database: Database, studies: int, seed: int = 1, *, revisits: bool = True) -> float:
+    """Add so many studies of one instance each to the first hospital; the seconds it took. Nothing follows: there are
+    no objects to summarise."""
     with database.writing() as db:
         hospital = hospitals.ensure(db, "main", "Bệnh viện")
     began = time.perf_counter()
     batch: list[Item] = []
-    for item in items(hospital, studies, seed):
+    for item in items(hospital, studies, seed, revisits=revisits):
         batch.append(item)
         if len(batch) == _BATCH:
             _add(database, batch)
             batch = []
     if batch:
         _add(database, batch)
+    with database.writing() as db:
+        changes.set_cursor(db, "jobs", changes.last(db))
     return time.perf_counter() - began
 
 
-def items(hospital: Hospital, studies: int, seed: int = 1) -> Iterator[Item]:
-    """The instances, one for each study."""
+def items(hospital: Hospital, studies: int, seed: int = 1, *, revisits: bool = True) -> Iterator[Item]:
+    """The instances, one for each study; without `revisits` every study is another patient's."""
     drawn = random.Random(seed)
     population = people(studies, seed)
     known: list[Person] = []
     for number in range(studies):
-        if not known or drawn.random() < _NEW_PATIENT:
+        if not revisits or not known or drawn.random() < _NEW_PATIENT:
             known.append(next(population))
             person = known[-1]
         else:

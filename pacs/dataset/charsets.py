@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from pydicom.charset import convert_encodings, decode_bytes
 
+from pacs.dataset.vietnamese import recognised
 from storage.model.text import ascii_of
 
 ESCAPE = 0x1B
@@ -33,7 +34,8 @@ def decode(raw: bytes, terms: tuple[str, ...], *, name: bool = False) -> str:
     """The text of `raw` as NFC, without NUL.
 
     Text that is undeclared, or declared Latin-1, and is valid UTF-8 beyond ASCII is read as UTF-8: Latin-1 text that
-    happens to be so does not occur in practice, UTF-8 under a wrong declaration does.
+    happens to be so does not occur in practice, UTF-8 under a wrong declaration does. Old Vietnamese encodings under
+    such a declaration are recognised too.
     """
     if raw.isascii() and ESCAPE not in raw:
         text = raw.decode("ascii")
@@ -47,6 +49,9 @@ def _decode_beyond_ascii(raw: bytes, terms: tuple[str, ...], name: bool) -> str:
         try:
             return raw.decode("utf-8")
         except UnicodeDecodeError:
+            old = recognised(raw, name=name)
+            if old is not None:
+                return old
             if terms == ("ISO_IR 192",):
                 return raw.decode("latin-1")
     delimiters = NAME_DELIMITERS if name else TEXT_DELIMITERS

@@ -30,7 +30,17 @@ NEVER = Clause("1 = 0")
 
 
 def select(db: Connection, sql: str, values: Sequence[Value] = ()) -> Sequence[Any]:
-    """The rows of a statement."""
+    """The rows of a statement, as plain tuples. SQLite's own driver runs it: SQLAlchemy's result would cost more than
+    the search. Each statement sees what is committed by then."""
+    if db.dialect.name == POSTGRESQL:
+        return named(db, sql, values)
+    driver: Any = db.connection.driver_connection
+    rows: list[Any] = driver.execute(sql, values).fetchall()
+    return rows
+
+
+def named(db: Connection, sql: str, values: Sequence[Value] = ()) -> Sequence[Any]:
+    """The rows of a statement, with the names of their columns."""
     if db.dialect.name == POSTGRESQL:
         sql = sql.replace("?", "%s")
     return db.exec_driver_sql(sql, tuple(values)).all()

@@ -6,7 +6,7 @@ from sqlalchemy.engine import Connection
 
 from storage.errors import InvalidQuery
 from storage.index import schema
-from storage.index.clauses import Clause, all_of, among, any_of, column, holds, negated, select
+from storage.index.clauses import Clause, all_of, among, any_of, column, holds, named, negated
 from storage.index.conditions import spelled
 from storage.index.ordering import Key, Order
 from storage.index.rows import PATIENT_FACTS, split, study_of
@@ -70,7 +70,7 @@ def worklist(db: Connection, scope: Scope, wanted: WorklistFilter) -> WorklistPa
 def _rows(db: Connection, order: Order, where: Clause, limit: int) -> "list[Any]":
     keys = ", ".join(f"{key.sql} AS key__{number}" for number, key in enumerate(order.keys))
     sql = f"SELECT {_COLUMNS}, {keys} FROM {_TABLES} WHERE {where.sql} ORDER BY {order.by} LIMIT {limit}"
-    return list(select(db, sql, where.values))
+    return list(named(db, sql, where.values))
 
 
 def _conditions(db: Connection, scope: Scope, wanted: WorklistFilter) -> dict[str, Clause]:
@@ -121,4 +121,4 @@ def _counted(db: Connection, conditions: dict[str, Clause]) -> list[Any]:
         f"FROM study s WHERE {where.sql} LIMIT {COUNT_CAP}) AS few JOIN hospital h ON h.id = few.hospital_id "
         "GROUP BY few.modalities, few.status, h.code"
     )
-    return list(select(db, sql, where.values))
+    return list(named(db, sql, where.values))

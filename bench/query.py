@@ -1,0 +1,228 @@
+"""Measure queries of one or more servers, taking turns: C-FIND on open associations and QIDO-RS, each by Patient ID, by
+day and by the beginning of a name; median and 95th percentile in ms, requests a second, and ratios.
+
+    python -m bench.filling sqlite:////tmp/data/index.sqlite 100000
+    python -m bench.query --studies 100000 --target hoichan=…
+    python -m bench.query --studies 1000 --load orthanc --target hoichan=… --target orthanc=…
+
+The studies are those of `bench.filling`; `--load` sends them to a server that does not have them yet. Targets as in
+`bench.run`; AE title BENCH.
+"""
+
+import argparse
+import random
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from bench.filling import items
+from bench.targets import Target
+from pacs.association import command as commands
+from pacs.association.contexts import EXPLICIT_LITTLE, Context
+from pacs.dimse.identifier import encode
+from pacs.send.negotiation import Proposal
+from pacs.send.requestor import RequestedAssociation, request
+from storage.model.archive import Description, Hospital
+from storage.model.people import Peer
+
+STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+KEYS = (
+    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyInstanceUID", "StudyDate", "StudyTime",
+    "AccessionNumber", "StudyDescription",
+)  # fmt: skip
+Question = tuple[str, str]  # keyword and value
+Figures = dict[str, dict[str, list[float]]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--target", action="append", required=True, type=Target.parse, dest="targets")
+    parser.add_argument("--studies", type=int, default=1000)
+    parser.add_argument("--load", action="append", default=[], metavar="NAME")
+    parser.add_argument("--seconds", type=float, default=2.0, help="for each figure")
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 16])
+    arguments = parser.parse_args()
+    described = [item[0] for item in items(Hospital(1, "main", ""), min(arguments.studies, 20_000))]
+    for target in arguments.targets:
+        if target.name in arguments.load:
+            load(target, described[: arguments.studies])
+    work = questions(described)
+    figures: Figures = {}
+    for _ in range(arguments.repeat):
+        for name, asked in work.items():
+            for clients in arguments.clients:
+                for target in arguments.targets:
+                    measure(target, name, asked, clients, arguments.seconds, figures)
+    report(figures, [target.name for target in arguments.targets])
+
+
+def questions(described: list[Description]) -> dict[str, list[Question]]:
+    """What is asked: fifty of each kind, drawn from the studies that are there."""
+    drawn = random.Random(7)
+    some = drawn.sample(described, min(len(described), 400))
+    named = [one.patient.name for one in some if "^" in one.patient.name]
+    return {
+        "by ID": [("PatientID", one.patient.patient_id) for one in some[:50]],
+        "by day": [("StudyDate", str(one.study.study_date)) for one in some[:50]],
+        "by name": [("PatientName", f"{name.partition('^')[0]}^{name.partition('^')[2][:3]}*") for name in named[:50]],
+    }
+
+
+def measure(target: Target, name: str, asked: list[Question], clients: int, seconds: float, figures: Figures) -> None:
+    """One turn of one server at both its doors."""
+    find = [lambda: finder(target) for _ in range(clients)]
+    search = [lambda: searcher(target) for _ in range(clients)] if target.web else []
+    for door, makers in (("C-FIND", find), ("QIDO-RS", search)):
+        if not makers:
+            continue
+        times, took = together([make() for make in makers], asked, seconds)
+        ordered = sorted(times)
+        label = f"{door} {name}, {clients} clients"
+        for what, value in (
+            ("requests/s", len(times) / took),
+            ("median ms", 1000 * statistics.median(ordered)),
+            ("p95 ms", 1000 * ordered[int(len(ordered) * 0.95) - 1]),
+        ):
+            figures.setdefault(f"{label}, {what}", {}).setdefault(target.name, []).append(value)
+
+
+def together(
+    askers: list[Callable[[Question], int]], asked: list[Question], seconds: float
+) -> tuple[list[float], float]:
+    """All ask for so long, each one question after the other; how long each answer took, and how long it all took."""
+    times: list[list[float]] = [[] for _ in askers]
+    until = time.perf_counter() + seconds
+
+    def run(number: int) -> None:
+        place = number
+        while (began := time.perf_counter()) < until:
+            askers[number](asked[place % len(asked)])
+            times[number].append(time.perf_counter() - began)
+            place += 1
+
+    for number in range(len(askers)):
+        askers[number](asked[number % len(asked)])  # warm: connections, pages of the index
+    until = time.perf_counter() + seconds
+    began = time.perf_counter()
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(askers))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [one for each in times for one in each], time.perf_counter() - began
+
+
+def finder(target: Target) -> Callable[[Question], int]:
+    """C-FIND on one association."""
+    peer = Peer(target.ae_title, 0, "", target.host, target.port, frozenset())
+    association = request(peer, "BENCH", [Proposal(STUDY_ROOT_FIND, (EXPLICIT_LITTLE,))])
+    context = next(iter(association.contexts.values()))
+    return lambda question: find(association, context, question)
+
+
+def find(association: RequestedAssociation, context: Context, question: Question) -> int:
+    """The number of answers; raises RuntimeError unless the last status is success."""
+    identifier = Dataset()
+    identifier.SpecificCharacterSet = "ISO_IR 192"
+    identifier.QueryRetrieveLevel = "STUDY"
+    for keyword in KEYS:
+        setattr(identifier, keyword, None)
+    setattr(identifier, question[0], question[1])
+    fields: dict[int, int | str] = {
+        commands.AFFECTED_SOP_CLASS_UID: STUDY_ROOT_FIND,
+        commands.COMMAND_FIELD: commands.C_FIND_RQ,
+        commands.MESSAGE_ID: association.next_message_id(),
+        commands.PRIORITY: 0,
+        commands.DATASET_TYPE: commands.WITH_DATASET,
+    }
+    stream = association.stream
+    stream.send_message(context.context_id, commands.encode(fields), encode(identifier, EXPLICIT_LITTLE))
+    count = 0
+    while True:
+        _, answer = stream.read_command()
+        if not answer.has_dataset:
+            break
+        stream.read_dataset(context.context_id, 1 << 20)
+        count += 1
+    if answer.status:
+        raise RuntimeError(f"C-FIND: status {answer.status:04X}")
+    return count
+
+
+def searcher(target: Target) -> Callable[[Question], int]:
+    """QIDO-RS on one connection."""
+    connection = target.connect()
+
+    def search(question: Question) -> int:
+        path = f"/studies?{question[0]}={quote(question[1], safe='')}"
+        return len(connection.get(path, "application/dicom+json"))
+
+    return search
+
+
+def load(target: Target, described: list[Description]) -> None:
+    """Send the studies, without pixels, on four associations of DCMTK's storescu."""
+    with tempfile.TemporaryDirectory(prefix="hoichan-bench-") as folder:
+        shares = [Path(folder) / str(number) for number in range(4)]
+        for number, path in enumerate(shares):
+            path.mkdir()
+            for place, one in enumerate(described[number::4]):
+                _write(path / f"{place}.dcm", one)
+        running = [
+            subprocess.Popen(
+                ["storescu", "-aet", "BENCH", "-aec", target.ae_title, "+sd", target.host, str(target.port), str(path)],
+                env={"TCP_NODELAY": "1", "PATH": "/usr/bin:/bin:/usr/local/bin"},
+            )
+            for path in shares
+        ]
+        if any(process.wait() for process in running):
+            raise RuntimeError(f"{target.name}: not everything could be stored")
+
+
+def _write(path: Path, one: Description) -> None:
+    dataset = Dataset()
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.SOPClassUID, dataset.SOPInstanceUID = one.instance.sop_class_uid, one.instance.sop_instance_uid
+    dataset.StudyInstanceUID = one.study.study_instance_uid
+    dataset.SeriesInstanceUID = one.series.series_instance_uid
+    dataset.PatientName, dataset.PatientID = one.patient.name, one.patient.patient_id
+    dataset.PatientBirthDate, dataset.PatientSex = str(one.patient.birth_date), one.patient.sex
+    dataset.StudyDate, dataset.StudyTime = str(one.study.study_date), one.study.study_time
+    dataset.AccessionNumber, dataset.StudyID = one.study.accession_number, one.study.study_id
+    dataset.StudyDescription, dataset.Modality = one.study.description, one.series.modality
+    dataset.SeriesNumber, dataset.InstanceNumber = 1, 1
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.save_as(path, enforce_file_format=True)
+
+
+def report(figures: Figures, names: list[str]) -> None:
+    """Medians over the repetitions, and how much better the first server is than each other one."""
+    for row in _rows(figures, names):
+        print(row)
+
+
+def _rows(figures: Figures, names: list[str]) -> Iterator[str]:
+    width = max(len(work) for work in figures)
+    yield f"{'':{width}}  " + "  ".join(f"{name:>12}" for name in names)
+    for work, by_name in figures.items():
+        medians = {name: statistics.median(values) for name, values in by_name.items()}
+        row = f"{work:{width}}  " + "  ".join(f"{medians[n]:12,.2f}" if n in medians else f"{'–':>12}" for n in names)
+        for other in names[1:]:
+            if other in medians and medians[names[0]]:
+                ratio = medians[names[0]] / medians[other]
+                row += f"  {1 / ratio if work.endswith('ms') else ratio:7.2f}×"
+        yield row
+
+
+if __name__ == "__main__":
+    main()
