@@ -18,7 +18,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("pacs.pixels", "pacs.dataset"),
     ("pacs.describe", "pacs.query", "pacs.present", "pacs.status"),
     ("pacs.instance_text",),
-    ("pacs.archive", "pacs.auditing", "pacs.deciding", "pacs.verifying"),
+    ("pacs.archive", "pacs.auditing", "pacs.deciding", "pacs.receipts", "pacs.verifying"),
     ("pacs.rebuilding", "pacs.reconciling"),
     ("pacs.importing",),
     ("pacs.samples",),

@@ -21,7 +21,7 @@ from storage.model.archive import Origin
 
 SUFFIX = ".part"
 ABANDONED_SECONDS = 3600
-_DEAD_SECONDS = 60
+_DEAD_SECONDS = 10
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
 _DIRECT = getattr(os, "O_DIRECT", 0)
@@ -207,6 +207,7 @@ def sweep(folder: Path) -> int:
     hour. How many went."""
     removed = 0
     host = _host()
+    alive: dict[str, str] = {}  # by process: when it began
     try:
         found = list(folder.glob(f"*{SUFFIX}"))
     except OSError as error:
@@ -215,7 +216,9 @@ def sweep(folder: Path) -> int:
         try:
             idle = time.time() - path.stat().st_mtime
             owner_host, process, started, _ = path.name.split("-", 3)
-            dead = owner_host == host and _started(int(process)) != started and idle > _DEAD_SECONDS
+            if process not in alive:
+                alive[process] = _started(int(process))
+            dead = owner_host == host and alive[process] != started and idle > _DEAD_SECONDS
         except FileNotFoundError:
             continue
         except ValueError:

@@ -19,6 +19,7 @@ from pacs.association.tls import credentials_of
 from pacs.command.supervisor import Part, Supervisor
 from pacs.config import Config
 from pacs.logs import configure_logging
+from pacs.rebuilding import unfinished
 from storage.errors import Conflict, StorageUnavailable
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def serve(config: Config) -> int:
         credentials_of(config.dicom)
         look_at_disk_again(config)
         fresh = prepare(config)
+        if unfinished(fresh.database):
+            raise Conflict("the index is being made anew and is not complete: run hoichan index rebuild again")
         from viewer.access.setup import create_setup_link
 
         link = create_setup_link(fresh.database, config.base_url)

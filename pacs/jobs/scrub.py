@@ -47,6 +47,8 @@ class Scrub:
     def slice(self) -> float:
         """Read some objects back; after how many seconds the next slice is due."""
         if not self._config.days:
+            with self._archive.database.writing() as db:
+                changes.set_cursor(db, CURSOR, changes.last(db))  # who does not read must not hold the log
             return IDLE_SECONDS
         begun = time.monotonic()
         state = self._state()

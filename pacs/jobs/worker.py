@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from pacs import auditing, reconciling
+from pacs import auditing, receipts, reconciling
 from pacs.archive import Archive
 from pacs.association.tls import TlsCredentials
 from pacs.config import ScrubConfig
@@ -33,8 +33,10 @@ CURSOR = "jobs"
 POLL_SECONDS = 0.25
 LEASE_SECONDS = 60.0
 SWEEP_SECONDS = 3600.0
+SWEEP_AGAIN_SECONDS = 15.0  # after the first: what a crash left in its last moment was too young then
 ANCHOR_SECONDS = 600.0  # how far back the newest records of the audit log could be cut off unnoticed
 PROGRESS_SECONDS = 0.5
+RECEIPTS_SECONDS = 60.0
 AT_ONCE = 1000
 KEPT_MS = 7 * 24 * 3600 * 1000  # how long lines of the change log and tasks that are over are kept
 KEPT_CHANGES = 100_000  # the newest lines stay however old they are: more than a browser may be behind
@@ -64,8 +66,8 @@ class Worker:
         self._poll = poll
         self._lease = lease
         self._stop = threading.Event()
-        self._next_sweep = self._next_anchor = 0.0
-        self._folded = False
+        self._next_sweep = self._next_anchor = self._next_receipts = 0.0
+        self._folded = self._swept = False
         self._commitments = Commitments(archive, own_ae, lambda: self._stop.is_set(), credentials)
         self._scrub = scrubbing.Scrub(archive, scrub or ScrubConfig(), lambda: self._stop.is_set())
         done_by_kind: Mapping[str, Callable[[Task, dict[str, Any]], None]] = {
@@ -101,12 +103,16 @@ class Worker:
         """Plan what is new and do one task; whether there was anything to do."""
         planned = self._plans and self._follow()
         if self._plans and time.monotonic() >= self._next_sweep:
-            self._next_sweep = time.monotonic() + SWEEP_SECONDS
+            self._next_sweep = time.monotonic() + (SWEEP_SECONDS if self._swept else SWEEP_AGAIN_SECONDS)
+            self._swept = True
             with self._archive.database.writing() as db:
                 tasks.enqueue(db, SWEEP, {}, key=SWEEP)
         if self._plans and time.monotonic() >= self._next_anchor:
             self._next_anchor = time.monotonic() + ANCHOR_SECONDS
             auditing.anchor_quietly(self._archive.database, self._archive.objects)
+        if self._plans and time.monotonic() >= self._next_receipts:
+            self._next_receipts = time.monotonic() + RECEIPTS_SECONDS
+            receipts.write_quietly(self._archive.database, self._archive.objects)
         claimed = tasks.claim(self._archive.database, self._done_by_kind.keys(), self._lease)
         for task in claimed:
             self._do(task)

@@ -5,6 +5,7 @@ processes that add to the same study wait for each other and never block each ot
 alone anyway (BEGIN IMMEDIATE).
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -143,6 +144,7 @@ def _count(
             study_instance_uid=description.study.study_instance_uid,
             series_instance_uid=description.series.series_instance_uid,
             sop_instance_uid=description.instance.sop_instance_uid,
+            detail=receipt(stored, origin),
             at=now,
         )
     _note_other_patients(db, kept, studies, now)
@@ -206,6 +208,13 @@ def newcomer(description: Description, stored: StoredObject, origin: Origin) -> 
         "patient_name": clean(description.patient.name),
         **bytes_of(stored, origin),
     }
+
+
+def receipt(stored: StoredObject, origin: Origin) -> str:
+    """What an object cannot say of itself, for the change log: from there it is written beside the objects, so that an
+    index that is made anew knows it again (pacs/receipts.py)."""
+    told = [stored.key, stored.stored_at, origin.door, clean(origin.source), clean(origin.address)]
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 
 
 def bytes_of(stored: StoredObject, origin: Origin) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The index as text, for comparing a rebuilt index with the original.
 
-Left out is what the objects do not say: row numbers, who brought an object and when it was noted, what people set,
-and derived objects that can be made again.
+Left out is what neither the objects nor their receipts say: row numbers, when something was noted, what people set,
+and derived objects that can be made again. Who brought an object only its receipt says; it can be left out too.
 """
 
 import json
@@ -17,24 +17,30 @@ from storage.index.rows import STUDY_TABLES
 _NOT_TOLD = frozenset(
     {
         "id", "hospital_id", "patient_id", "study_id", "series_id", "fold_version", "told_at", "told_by",
-        "changed_at", "at", "door", "source", "address", "status", "resolved", "before", "decided_at", "revision",
+        "changed_at", "at", "status", "damage", "resolved", "before", "decided_at", "revision",
         "manifest_key", "manifest_revision", "thumbnail_key",
     }
 )  # fmt: skip
+_ORIGIN = frozenset({"door", "source", "address"})
 _OF_PATIENT_CONFLICT = ("kind", "study_instance_uid", "patient_id", "issuer", "patient_name")
 _CHUNK = 1000
 
 
-def canonical(db: Connection) -> Iterator[str]:
+def canonical(db: Connection, *, origins: bool = False) -> Iterator[str]:
     """One JSON line for each patient, study, series, instance, conflict and quarantined object, in a fixed order."""
     hospital, patient, study, series, instance = (
         schema.hospital, schema.patient, schema.study, schema.series, schema.instance
     )  # fmt: skip
     code = hospital.c.code.label("hospital")
+
+    def told(table: sa.Table) -> list["sa.Column[Any]"]:
+        left_out = _NOT_TOLD if origins else _NOT_TOLD | _ORIGIN
+        return [column for column in table.c if column.name not in left_out]
+
     yield from _lines(
         db,
         "patient",
-        sa.select(code, *_told(patient), patient.c.patient_id.label("patient_id"))
+        sa.select(code, *told(patient), patient.c.patient_id.label("patient_id"))
         .join(hospital, hospital.c.id == patient.c.hospital_id)
         .where(sa.exists().where(study.c.patient_id == patient.c.id))
         .order_by(hospital.c.code, patient.c.patient_key, patient.c.issuer),
@@ -42,7 +48,7 @@ def canonical(db: Connection) -> Iterator[str]:
     yield from _lines(
         db,
         "study",
-        sa.select(code, *_told(study), study.c.study_id.label("study_id"), patient.c.patient_key, patient.c.issuer)
+        sa.select(code, *told(study), study.c.study_id.label("study_id"), patient.c.patient_key, patient.c.issuer)
         .select_from(STUDY_TABLES)
         .order_by(hospital.c.code, study.c.uid),
     )
@@ -50,14 +56,14 @@ def canonical(db: Connection) -> Iterator[str]:
     yield from _lines(
         db,
         "series",
-        sa.select(code, study.c.uid.label("study"), *_told(series))
+        sa.select(code, study.c.uid.label("study"), *told(series))
         .select_from(studies)
         .order_by(hospital.c.code, study.c.uid, series.c.uid),
     )
     yield from _lines(
         db,
         "instance",
-        sa.select(code, study.c.uid.label("study"), series.c.uid.label("series_uid"), *_told(instance))
+        sa.select(code, study.c.uid.label("study"), series.c.uid.label("series_uid"), *told(instance))
         .select_from(studies.join(instance, instance.c.series_id == series.c.id))
         .order_by(hospital.c.code, study.c.uid, series.c.uid, instance.c.uid),
     )
@@ -66,13 +72,9 @@ def canonical(db: Connection) -> Iterator[str]:
         yield from _lines(
             db,
             table.name,
-            sa.select(code, *_told(table)).join(hospital, hospital.c.id == table.c.hospital_id)
+            sa.select(code, *told(table)).join(hospital, hospital.c.id == table.c.hospital_id)
             .order_by(hospital.c.code, *order),
         )  # fmt: skip
-
-
-def _told(table: sa.Table) -> list["sa.Column[Any]"]:
-    return [column for column in table.c if column.name not in _NOT_TOLD]
 
 
 def _lines(db: Connection, kind: str, statement: "sa.Select[Any]") -> Iterator[str]:

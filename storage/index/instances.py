@@ -7,7 +7,7 @@ from sqlalchemy.engine import Connection
 
 from storage.errors import InvalidQuery, NotFound
 from storage.index import changes, schema
-from storage.index.adding import DIFFERS, Added, add, bytes_of, newcomer
+from storage.index.adding import DIFFERS, Added, add, bytes_of, newcomer, receipt
 from storage.index.noted import decision
 from storage.index.reconciling import CONFLICT_COLUMNS
 from storage.index.rows import (
@@ -194,6 +194,7 @@ def add_conflict(
         db,
         origin.hospital_id,
         ChangeKind.INSTANCE_CONFLICT,
+        detail=receipt(stored, origin),
         study_instance_uid=existing.key.study_instance_uid,
         series_instance_uid=existing.key.series_instance_uid,
         sop_instance_uid=existing.key.sop_instance_uid,
@@ -210,7 +211,7 @@ def add_quarantine(db: Connection, stored: StoredObject, origin: Origin, reason:
     row |= {"action": action, "target": target, "decided_at": decided_at}
     if not inserted(db, schema.quarantine, row):
         return False
-    changes.append(db, origin.hospital_id, ChangeKind.OBJECT_QUARANTINED, at=now)
+    changes.append(db, origin.hospital_id, ChangeKind.OBJECT_QUARANTINED, detail=receipt(stored, origin), at=now)
     return True
 
 

@@ -53,3 +53,17 @@ note = Table(
     Column("value", TEXT, nullable=False),
     Column("at", BIG, nullable=False),
 )
+
+# What a rebuild of the index has still to read; empty at all other times.
+rebuild_item = Table(
+    "rebuild_item",
+    metadata,
+    Column("object_key", TEXT, primary_key=True),
+    count("size"),
+    Column("stored_at", BIG, nullable=False),
+    Column("rank", INT, nullable=False, server_default="1"),  # 0: was canonical, 1: not known, 2: was a conflict
+    text("door"),
+    text("source"),
+    text("address"),
+    Index("rebuild_order", "rank", "stored_at", "object_key"),
+)

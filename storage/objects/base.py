@@ -129,6 +129,11 @@ def derived_key(hospital_code: str, kind: str, sha256: str) -> str:
     return f"{hospital_code}/d/{kind}/{sha256[:2]}/{sha256}"
 
 
+def receipt_key(hospital_code: str, day: str, sha256: str) -> str:
+    """Where receipts of a day (yyyymmdd) live: who brought which objects, and when."""
+    return f"{hospital_code}/r/{day}/{sha256}"
+
+
 def quarantine_key(hospital_code: str, sha256: str) -> str:
     """Where bytes live that could not be read as an instance."""
     return f"{hospital_code}/q/{sha256[:2]}/{sha256}"

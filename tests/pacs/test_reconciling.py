@@ -10,7 +10,7 @@ from pacs import reconciling
 from pacs.archive.differences import differences
 from pacs.auditing import check
 from pacs.jobs.plan import plan
-from pacs.rebuilding import rebuild
+from pacs.rebuilding import rebuild_index
 from pacs.reconciling import decide, decide_quarantined, purge, retry, sides
 from storage.errors import Conflict, InvalidInstance, NotFound
 from storage.index import audit, changes, instances
@@ -54,7 +54,7 @@ def _dump(here: House) -> list[str]:
 
 def _rebuilt_equals(here: House) -> None:
     before = _dump(here)
-    rebuild(here.archive.database, here.archive.objects, lambda done, total, size: None)
+    rebuild_index(here.archive.database, lambda: here.archive.objects, lambda done, total, size: None)
     assert _dump(here) == before
 
 
@@ -179,7 +179,7 @@ def test_three_contents_of_one_uid(there: House) -> None:
     shas = {hashlib.sha256(made.part10()).hexdigest() for made in (FIRST, third)}
     assert {entry.sha256 for entry in entries} == shas
     assert {entry.kept_sha256 for entry in entries} == {hashlib.sha256(SECOND.part10()).hexdigest()}
-    rebuild(there.archive.database, there.archive.objects, lambda done, total, size: None)
+    rebuild_index(there.archive.database, lambda: there.archive.objects, lambda done, total, size: None)
     assert _bytes(there, FIRST) == SECOND.part10()
 
 
