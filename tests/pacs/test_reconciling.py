@@ -209,11 +209,11 @@ def _quarantine(here: House, data: bytes = b"no dicom at all" * 20) -> int:
 def test_a_quarantined_object_is_read_again(here: House, monkeypatch: pytest.MonkeyPatch) -> None:
     data = FIRST.part10()
 
-    def refuse(source: object) -> None:
+    def refuse(*_: object) -> None:
         raise InvalidInstance("an older version cannot read this")
 
     with monkeypatch.context() as patch:
-        patch.setattr("pacs.archive.archive.describe", refuse)
+        patch.setattr("pacs.archive.archive.describe_head", refuse)
         entry_id = _quarantine(here, data)
     with monkeypatch.context() as patch:
         patch.setattr("pacs.reconciling.describe", refuse)

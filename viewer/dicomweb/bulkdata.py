@@ -21,7 +21,7 @@ from viewer.dicomweb.frames import retrieve_frames, retrieve_series_frames
 from viewer.dicomweb.instances import slice_of
 from viewer.dicomweb.media_types import OCTETS, Offer, accepted, choose
 from viewer.dicomweb.multipart import Part, multipart_response
-from viewer.dicomweb.ranges import IMMUTABLE, Read, not_modified, ranged, validated
+from viewer.dicomweb.ranges import KEPT, Read, not_modified, ranged, validated
 
 _TAG = re.compile(r"[0-9A-Fa-f]{8}", re.ASCII)
 _ITEM = b"\xfe\xff\x00\xe0"
@@ -70,12 +70,12 @@ def _octets(read: Read, size: int, instance: Instance, address: str, path: str) 
     choice = choose(accepted(), [Offer(OCTETS, EXPLICIT, stored=True)])
     what = f"{instance.stored.sha256} {path.upper()} {address if choice.multipart else ''}"
     etag = hashlib.sha256(what.encode()).hexdigest()[:32]
-    response = not_modified(etag, IMMUTABLE)
+    response = not_modified(etag, KEPT)
     if response is None and choice.multipart:
         part = Part(OCTETS, lambda: read(0, size), size, address)
-        response = validated(multipart_response(OCTETS, [part], etag), etag, IMMUTABLE)
+        response = validated(multipart_response(OCTETS, [part], etag), etag, KEPT)
     elif response is None:
-        response = ranged(read, size, OCTETS, etag, IMMUTABLE)
+        response = ranged(read, size, OCTETS, etag, KEPT)
     response.vary.add("Accept")
     return response
 

@@ -28,7 +28,7 @@ from viewer.dicomweb import frames
 from viewer.dicomweb.addresses import PATH, instance_url, root
 from viewer.dicomweb.media_types import Choice, choose, parse
 from viewer.dicomweb.multipart import framing
-from viewer.dicomweb.ranges import IMMUTABLE
+from viewer.dicomweb.ranges import KEPT
 from viewer.headers import always
 from viewer.sending import SENDS_FILES, FileBody
 
@@ -103,7 +103,7 @@ class DirectFrames:
         headers += (
             ("Content-Length", str(body.size)),
             ("ETag", f'"{etag}"'),
-            ("Cache-Control", IMMUTABLE),
+            ("Cache-Control", KEPT),
             ("Vary", "Accept"),
         )
         return headers

@@ -13,7 +13,7 @@ from storage.model.archive import Instance
 from viewer.dicomweb.addresses import instance_url
 from viewer.dicomweb.media_types import EXPLICIT, FRAME_TYPES, OCTETS, Offer, accepted, choose
 from viewer.dicomweb.multipart import Part, multipart_response
-from viewer.dicomweb.ranges import IMMUTABLE, REVALIDATED, not_modified, ranged, validated
+from viewer.dicomweb.ranges import KEPT, REVALIDATED, not_modified, ranged, validated
 from viewer.errors import InvalidRequest
 
 _NUMBERS = re.compile(r"[0-9]{1,9}(,[0-9]{1,9})*", re.ASCII)
@@ -34,15 +34,13 @@ def retrieve_frames(archive: Archive, instance: Instance, numbers: Sequence[int]
     choice = choose(accepted(), offers_of(instance.facts.transfer_syntax_uid), single=len(numbers) == 1)
     offer = choice.offer
     etag = etag_of(instance, numbers, offer, address if choice.multipart else "")
-    unchanged = not_modified(etag, IMMUTABLE)
+    unchanged = not_modified(etag, KEPT)
     if unchanged is not None:
         return _varying(unchanged)
     content_type = f"{offer.type}; transfer-syntax={offer.transfer_syntax}"
     first = archive.frame_in(instance, numbers[0], offer.transfer_syntax)
     if not choice.multipart:
-        return _varying(
-            ranged(lambda at, length: (first[at : at + length],), len(first), content_type, etag, IMMUTABLE)
-        )
+        return _varying(ranged(lambda at, length: (first[at : at + length],), len(first), content_type, etag, KEPT))
 
     def part(position: int, number: int) -> Part:
         if position == 0:
@@ -55,7 +53,7 @@ def retrieve_frames(archive: Archive, instance: Instance, numbers: Sequence[int]
         )
 
     response = multipart_response(offer.type, [part(position, number) for position, number in enumerate(numbers)], etag)
-    return _varying(validated(response, etag, IMMUTABLE))
+    return _varying(validated(response, etag, KEPT))
 
 
 def retrieve_series_frames(

@@ -16,7 +16,7 @@ from storage.model.archive import Instance
 from viewer.dicomweb.addresses import instance_url
 from viewer.dicomweb.media_types import ANY, DICOM, EXPLICIT, Offer, accepted, choose, transfer_syntaxes
 from viewer.dicomweb.multipart import BLOCK, Part, blocks, multipart_response
-from viewer.dicomweb.ranges import IMMUTABLE, not_modified, validated
+from viewer.dicomweb.ranges import KEPT, not_modified, validated
 
 log = getLogger(__name__)
 
@@ -58,7 +58,7 @@ def retrieve_single(archive: Archive, instance: Instance, wanted: Sequence[str])
     if syntax is None:
         raise NotAcceptable("the instance cannot be had in a transfer syntax that is accepted")
     etag = f"{instance.stored.sha256[:32]}-{syntax}"
-    response = not_modified(etag, IMMUTABLE)
+    response = not_modified(etag, KEPT)
     if response is None:
         response = _single(archive, instance, syntax, etag, strict="" not in wanted)
     response.vary.add("Accept")
@@ -113,10 +113,10 @@ def _single(archive: Archive, instance: Instance, syntax: str, etag: str, *, str
         name = f"{instance.key.sop_instance_uid}.dcm"
         response = send_file(path, DICOM, conditional=True, etag=etag, download_name=name)
         response.headers["Content-Type"] = _content_type(syntax)
-        response.headers["Cache-Control"] = IMMUTABLE
+        response.headers["Cache-Control"] = KEPT
         return response
     made, pieces = _transcoded(archive, instance, syntax, strict=strict)
-    return validated(Response(pieces, content_type=_content_type(made), direct_passthrough=True), etag, IMMUTABLE)
+    return validated(Response(pieces, content_type=_content_type(made), direct_passthrough=True), etag, KEPT)
 
 
 def _transcoded(archive: Archive, instance: Instance, syntax: str, *, strict: bool) -> tuple[str, Iterator[bytes]]:

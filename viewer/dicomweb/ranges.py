@@ -7,7 +7,9 @@ from flask import Response, request
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 _ONE_RANGE = re.compile(r"\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", re.ASCII)
-IMMUTABLE = "private, max-age=31536000, immutable, no-transform"
+# Kept by the client, and asked for again each time: a UID names other bytes once a person has decided a conflict, and
+# nobody may go on seeing the old ones. The validator is the content's hash, so the answer is mostly 304.
+KEPT = "private, no-cache, no-transform"
 REVALIDATED = "private, no-cache"
 Read = Callable[[int, int], Iterable[bytes]]  # offset and length to the bytes there
 

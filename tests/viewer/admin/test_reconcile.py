@@ -76,6 +76,22 @@ def test_a_conflict_is_decided_and_reopened(web: Web) -> None:
     assert "Nguyễn" not in str(records)
 
 
+def test_nobody_goes_on_seeing_what_was_replaced(web: Web) -> None:
+    person = web.person("technologist")
+    conflict = _conflict(web, person)
+    headers = {"Accept": "application/octet-stream"}
+    path = "/dicom-web/studies/1.2.3/series/1.2.4/instances/1.2.5/frames/1"
+    before = person.get(path, headers=headers)
+    headers["If-None-Match"] = before.headers["ETag"]
+    assert "no-cache" in before.headers["Cache-Control"]
+    assert person.get(path, headers=headers).status_code == 304
+    _decide(person, conflict, "replace")
+    after = person.get(path, headers=headers)
+    assert (after.status_code, after.data) == (200, OTHER["PixelData"])
+    metadata = person.get("/dicom-web/studies/1.2.3/metadata", headers={"Accept": "application/dicom+json"}).json
+    assert metadata[0]["00100010"]["Value"] == [{"Alphabetic": "Lê^Bình"}]
+
+
 def test_another_hospitals_conflicts_and_records_are_not_ours(web: Web) -> None:
     theirs = web.person("admin", "other")
     conflict = _conflict(web, theirs, hospital="other")
