@@ -76,6 +76,8 @@ def _check_config(config: Config) -> int:
     print(f"  data      {config.data.resolve()}")
     print(f"  web       {config.base_url} (listening on {config.web.host}:{config.web.port})")
     print(f"  DICOM     {config.dicom.ae_title} on {config.dicom.host}:{config.dicom.port}")
+    if config.dicom.tls_port:
+        print(f"  DICOM TLS {config.dicom.tls_host or config.dicom.host}:{config.dicom.tls_port}")
     print(f"  index     {config.index_url.split('://')[0]}")
     print(f"  objects   {re.sub('//[^/@]*@', '//', config.objects_url)}")
     return 0

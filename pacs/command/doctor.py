@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pacs.assembly import open_objects, prepare
+from pacs.association.tls import credentials_of
 from pacs.command.serve import make_folders
 from pacs.command.standalone import codecs_if_none
 from pacs.config import Config
@@ -61,6 +62,7 @@ def examine(config: Config) -> Iterator[Finding]:
         ("codecs", _codecs),
         ("web port", lambda c: _port(c, "web port", c.web.host, c.web.port)),
         ("DICOM port", lambda c: _port(c, "DICOM port", c.dicom.host, c.dicom.port)),
+        *([("DICOM TLS", _dicom_tls)] if config.dicom.tls_port else []),
         ("clock", _clock),
         ("exposure", _exposure),
         ("administrator", _administrator),
@@ -128,6 +130,15 @@ def _port(config: Config, name: str, host: str, port: int) -> Finding:
     return Finding(name, GOOD, f"{host}:{port} is free")
 
 
+def _dicom_tls(config: Config) -> Finding:
+    """The port, and whether our certificate and its key can be used."""
+    credentials_of(config.dicom)
+    found = _port(config, "DICOM TLS", config.dicom.tls_host or config.dicom.host, config.dicom.tls_port)
+    if found.state == GOOD and config.dicom.tls_client != "required":
+        return Finding("DICOM TLS", WARN, f"{found.detail}; callers need no certificate (dicom.tls_client)")
+    return found
+
+
 def _running(config: Config) -> bool:
     try:
         with urllib.request.urlopen(f"{config.base_url}/healthz", timeout=3) as answer:
@@ -158,7 +169,8 @@ def _exposure(config: Config) -> Finding:
         tls = config.web.public_url.startswith("https://")
         doors.append(f"web on {config.web.host}:{config.web.port} {'behind TLS' if tls else 'WITHOUT TLS'}")
     if config.dicom.host not in local:
-        doors.append(f"DICOM on {config.dicom.host}:{config.dicom.port}, known peers only, not encrypted")
+        way = f"not encrypted (with TLS on {config.dicom.tls_port})" if config.dicom.tls_port else "not encrypted"
+        doors.append(f"DICOM on {config.dicom.host}:{config.dicom.port}, known peers only, {way}")
     if not doors:
         return Finding("exposure", GOOD, "both doors only listen on this machine")
     return Finding(

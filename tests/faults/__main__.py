@@ -34,7 +34,7 @@ RUNS = (
     Run("rot", "tests.faults.rot", ("--flips", "1000"), ("--flips", "50", "--objects", "200")),
     Run("power", "tests.faults.power", ("--cuts", "300"), ("--cuts", "6")),
     Run("hostile", "tests.faults.hostile", ("--sockets", "1000", "--seconds", "120"),
-        ("--sockets", "300", "--seconds", "10", "--packets", "1000")),
+        ("--sockets", "300", "--seconds", "10", "--packets", "1000", "--endless-mb", "256")),
     Run("fuzz", "tests.faults.fuzz", ("--seconds", "14400"), ("--seconds", "60")),
 )  # fmt: skip
 

@@ -2,10 +2,11 @@
 
 python -m tests.faults.hostile --sockets 1000 --seconds 120
 
-In this order: 10,000 random first packets, PDUs that say they are 4 GB before and inside an association, then sockets
-that trickle, half from a stranger's address and half from the known peer's own. All the time a known peer sends C-ECHO.
-Fails when it is rejected once, when its p99 is over a second, when a huge PDU lives for a second, or when the memory of
-all processes grows by more than 64 MB. The control comes first: the same crowd against a door that deals with one
+In this order: 10,000 random first packets, PDUs that say they are 4 GB before and inside an association, an object
+without end, then sockets that trickle, half from a stranger's address and half from the known peer's own. All the time
+a known peer sends C-ECHO. Fails when it is rejected once, when its p99 is over a second, when a huge PDU lives for a
+second, when the endless object is not cut at the limit and its spool file removed, or when the memory of all processes
+grows by more than 64 MB. The control comes first: the same crowd against a door that deals with one
 caller after the other must be noticed, or the measurement proves nothing.
 """
 
@@ -23,11 +24,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pacs.association import pdu
+from pacs.association.endings import AssociationEnd
 from pacs.association.stream import PduStream
 from pacs.errors import PeerUnreachable
 from pacs.send.dicom import echo
 from storage.model.people import Peer
 from tests.pacs.dimse.requests import CT, EXPLICIT, association_request
+from tests.pacs.dimse.test_store import store_rq
 from tests.support.server import Running, serving
 
 KNOWN, STRANGER = "127.0.0.1", "127.0.0.2"
@@ -136,6 +139,30 @@ def huge_pdus(port: int, times: int = 8) -> list[float]:
     return lived
 
 
+def endless(port: int, folder: Path, limit_mb: int) -> tuple[float, list[str]]:
+    """Send a dataset that never ends; how many MB went through, and what is wrong."""
+    sent = 0
+    with socket.create_connection((KNOWN, port), timeout=30) as connection:
+        stream = PduStream(connection, max_pdu=131072, idle_seconds=30, message_seconds=30)
+        stream.send(association_request([(CT, [EXPLICIT])], calling="KNOWN"))
+        stream.read_pdu(10, pdu.ASSOCIATE_AC, pdu.MAX_ASSOCIATE)
+        stream.send_message(1, store_rq("1.2.3.4"))
+        block = pdu.p_data(1, 0, bytes(131064))
+        try:
+            while sent < 2 * limit_mb << 20:
+                stream.send(block)
+                sent += len(block)
+            cut = False
+        except AssociationEnd:
+            cut = True
+    until = time.monotonic() + 5
+    spool = folder / "data" / "spool"
+    while (left := [one for one in spool.rglob("*") if one.is_file()]) and time.monotonic() < until:
+        time.sleep(0.05)
+    wrong = [] if cut and sent >= limit_mb << 20 else [f"an object without end was cut after {sent >> 20} MB: {cut}"]
+    return sent / (1 << 20), wrong + ([f"left in the spool folder: {left[0].name}"] if left else [])
+
+
 def memory(root: int) -> int:
     """Resident bytes of a process and all below it that are its own."""
     children: dict[int, list[int]] = {}
@@ -179,8 +206,8 @@ def control(seconds: float = 1.5) -> bool:
     return bool(echoes.verdict())
 
 
-def attack(running: Running, sockets: int, seconds: float, packets: int) -> list[str]:
-    """Everything that went wrong; prints the figures."""
+def attack(running: Running, sockets: int, seconds: float, packets: int, limit_mb: int) -> list[str]:
+    """Everything that went wrong; prints the figures. `limit_mb` is the largest object the server takes."""
     assert running.process is not None
     port = running.dicom_port
     warm = Echoes(port)
@@ -193,6 +220,7 @@ def attack(running: Running, sockets: int, seconds: float, packets: int) -> list
         random_packets(port, packets)
         lived = huge_pdus(port)
         stop = threading.Event()
+        sent, wrong = 0.0, list[str]()
 
         def watch() -> None:
             nonlocal most
@@ -201,11 +229,12 @@ def attack(running: Running, sockets: int, seconds: float, packets: int) -> list
 
         watching = threading.Thread(target=watch)
         watching.start()
+        sent, wrong = endless(port, running.folder, limit_mb)
         opened = trickle(port, sockets, seconds)
         stop.set()
         watching.join()
     growth = most - before
-    wrong = echoes.verdict()
+    wrong += echoes.verdict()
     if max(lived) >= MOST_SECONDS:
         wrong.append(f"a PDU of 4 GB lived for {max(lived):.1f} s")
     if growth > MOST_GROWTH:
@@ -217,6 +246,7 @@ def attack(running: Running, sockets: int, seconds: float, packets: int) -> list
         f"{opened} trickling sockets in {seconds:.0f} s, {packets} random first packets, {len(lived)} PDUs of 4 GB: "
         f"{len(echoes.times)} C-ECHO of a known peer, p50 {p50 * 1000:.0f} ms, p99 {echoes.p99 * 1000:.0f} ms, "
         f"{len(echoes.failures)} rejected; huge PDUs closed in {max(lived) * 1000:.0f} ms; "
+        f"an object without end cut after {sent:.0f} of {limit_mb} MB; "
         f"memory of all processes {growth / (1 << 20):+.1f} MB",
         flush=True,
     )
@@ -228,16 +258,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--sockets", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--packets", type=int, default=10_000)
+    parser.add_argument(
+        "--endless-mb", type=int, default=4096, help="the largest object taken; one without end is sent"
+    )
     asked = parser.parse_args(arguments)
     if not control():
         print("the control was not found out: this measures nothing", flush=True)
         return 1
     with (
         tempfile.TemporaryDirectory(prefix="hoichan-hostile-") as folder,
-        serving(Path(folder), HOICHAN_DICOM__PROCESSES="2") as running,
+        serving(
+            Path(folder), HOICHAN_DICOM__PROCESSES="2", HOICHAN_DICOM__MAX_OBJECT_MB=str(asked.endless_mb)
+        ) as running,
     ):
         running.peer("KNOWN", "store")
-        wrong = attack(running, asked.sockets, asked.seconds, asked.packets)
+        wrong = attack(running, asked.sockets, asked.seconds, asked.packets, asked.endless_mb)
     for one in wrong:
         print(f"WRONG: {one}", flush=True)
     return 1 if wrong else 0

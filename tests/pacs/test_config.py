@@ -83,3 +83,18 @@ def test_broken_yaml_is_one_sentence(tmp_path: Path) -> None:
 def test_the_two_doors_cannot_share_a_port() -> None:
     with pytest.raises(ConfigError, match="is the DICOM port as well"):
         load(Path("/dev/null"), {"HOICHAN_WEB__PORT": "11112"})
+
+
+def test_dicom_tls_needs_its_files(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load(environ={"HOICHAN_DICOM__TLS_PORT": "2762", "HOICHAN_DICOM__TLS_KEY": str(tmp_path / "no.key")})
+    said = str(raised.value)
+    assert "tls_port: needs dicom.tls_certificate" in said
+    assert "tls_trusted: missing" in said
+    assert "no.key does not exist" in said
+    file = tmp_path / "any.pem"
+    file.write_text("")
+    good = {f"HOICHAN_DICOM__TLS_{name}": str(file) for name in ("CERTIFICATE", "KEY", "TRUSTED")}
+    assert load(environ={**good, "HOICHAN_DICOM__TLS_PORT": "2762"}).dicom.tls_client == "required"
+    with pytest.raises(ConfigError, match="another port of ours"):
+        load(environ={**good, "HOICHAN_DICOM__TLS_PORT": "8080"})
