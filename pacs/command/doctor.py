@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-import shutil
 import socket
 import sys
 import time
@@ -11,13 +10,13 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from pacs.assembly import open_objects, prepare
+from pacs.assembly import open_objects, prepare, room_of
 from pacs.association.tls import credentials_of
 from pacs.command.serve import make_folders
 from pacs.command.standalone import codecs_if_none
 from pacs.config import Config
 from pacs.logs import configure_logging
-from storage.errors import ArchiveError
+from storage.errors import ArchiveError, StorageUnavailable
 from storage.index import accounts
 
 LOW_DISK = 10 * 1024**3
@@ -59,6 +58,7 @@ def examine(config: Config) -> Iterator[Finding]:
         ("disk", _disk),
         ("index", _index),
         ("object store", _objects),
+        *([("S3", _uploads)] if config.objects_url.startswith("s3:") else []),
         ("codecs", _codecs),
         ("web port", lambda c: _port(c, "web port", c.web.host, c.web.port)),
         ("DICOM port", lambda c: _port(c, "DICOM port", c.dicom.host, c.dicom.port)),
@@ -88,10 +88,18 @@ def _folder(config: Config) -> Finding:
 
 
 def _disk(config: Config) -> Finding:
-    usage = shutil.disk_usage(config.data)
-    detail = f"{usage.free / 1024**3:,.0f} GiB free of {usage.total / 1024**3:,.0f}"
-    if usage.free < LOW_DISK:
-        return Finding("disk", WARN, f"{detail}; make room, or move the data folder to a larger disk")
+    """The disk with the least room above its mark."""
+    spaces = room_of(config).spaces()
+    if not spaces:
+        return Finding("disk", BAD, f"{config.data.resolve()} does not answer")
+    space = min(spaces, key=lambda space: space.free - space.mark)
+    detail = f"{space.free / 1024**3:,.1f} GiB free of {space.total / 1024**3:,.0f} for {space.folder.resolve()}"
+    mend = "make room, or move the data folder to a larger disk"
+    if space.full:
+        mark = f"below {space.mark / 1024**2:,.0f} MiB no objects are taken (senders hear A700), reading goes on"
+        return Finding("disk", BAD, f"{detail}; {mark}; {mend}: taking resumes by itself")
+    if space.free < min(LOW_DISK, space.total // 10):
+        return Finding("disk", WARN, f"{detail}; {mend}")
     return Finding("disk", GOOD, detail)
 
 
@@ -104,7 +112,32 @@ def _index(config: Config) -> Finding:
 
 
 def _objects(config: Config) -> Finding:
-    return Finding("object store", GOOD, open_objects(config).check())
+    objects = open_objects(config)
+    condition = objects.condition()
+    if condition.trouble == "sync-failed":
+        mend = "look at the disk (dmesg, smartctl), then run: hoichan storage recheck"
+        return Finding("object store", BAD, f"{condition.detail}; no objects are taken, reading goes on; {mend}")
+    return Finding("object store", GOOD, objects.check())
+
+
+def _uploads(config: Config) -> Finding:
+    """With S3: whether it answers, and what waits for it."""
+    objects = open_objects(config)
+    condition = objects.condition()
+    waits = ""
+    if condition.waiting:
+        oldest = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(condition.oldest_at / 1000))
+        waits = f"{condition.waiting} objects ({condition.waiting_bytes / 1e9:.2f} GB) wait for it, since {oldest}"
+    try:
+        answer = objects.check_final()
+    except StorageUnavailable as error:
+        mend = "check network, server and keys; what waits goes there by itself"
+        state = BAD if config.objects.strict or condition.trouble == "waiting-full" else WARN
+        return Finding("S3", state, "; ".join(part for part in (str(error), waits, mend) if part))
+    if condition.stuck:
+        mend = "send them again from where they came; a resend takes their place"
+        return Finding("S3", WARN, f"{condition.detail}; {mend}")
+    return Finding("S3", GOOD, "; ".join(part for part in (answer, waits) if part))
 
 
 def _codecs(config: Config) -> Finding:

@@ -18,7 +18,7 @@ class Condition:
     - "waiting-full"  so much waits that nothing more is taken
     - "sync-failed"   the disk refused to make something durable; nothing is taken until somebody has looked at it
     - "disk"          the folder where objects wait cannot be read
-    - "stuck"         some objects cannot be brought to the final store
+    - "stuck"         objects that waited were damaged on this machine; they were set aside
     """
 
     trouble: str = ""
@@ -26,7 +26,7 @@ class Condition:
     waiting: int = 0  # objects that are durable here and not yet in the final store
     waiting_bytes: int = 0
     oldest_at: int = 0  # when the oldest of them arrived, UTC milliseconds
-    stuck: int = 0  # of them, those that cannot be brought there
+    stuck: int = 0  # damaged while they waited, set aside, and not sent again since
     kept: int = 0  # objects that are in the final store and still on this machine as well
     kept_bytes: int = 0
 
@@ -115,7 +115,12 @@ class ObjectStore(Protocol):
         ...
 
     def check(self) -> str:
-        """Write, read back and delete a small object; a sentence for `doctor`. Raises StorageUnavailable."""
+        """Write, read back and delete a small object where what arrives is put; a sentence for `doctor`. Raises
+        StorageUnavailable."""
+        ...
+
+    def check_final(self) -> str:
+        """The same in the final store, where that is another place."""
         ...
 
 

@@ -174,6 +174,9 @@ class FilesystemStore:
         lost = self._trust.lost
         return Condition(trouble="sync-failed", detail=lost) if lost else Condition()
 
+    def check_final(self) -> str:
+        return self.check()
+
     def recheck(self) -> str:
         lost = self._trust.lost
         self._try()

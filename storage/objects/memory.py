@@ -94,6 +94,9 @@ class MemoryStore:
     def settle(self, most: int = 16) -> int:
         return 0
 
+    def check_final(self) -> str:
+        return self.check()
+
     def recheck(self) -> str:
         return self.check()
 

@@ -25,7 +25,6 @@ STALE_S = 60.0  # a note that is older was left by a worker that is gone
 LOOK_S = 5.0  # the queue is read from the folder again after this
 TRIM_S = 300.0
 NOTE_S = 5.0
-STUCK_S = 900.0  # an object that is at fault itself is tried again after this
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +53,12 @@ class Settling:
         self._room = Room([folder], limits.keep_free)
         self._waiting = Listing(folder / "waiting")
         self._kept = Listing(folder / "kept")
+        self._damaged = Listing(folder / "damaged")
         self._threads = Threads(limits.threads, "settle")
         self._lock = threading.Lock()
         self._queue: deque[Entry] = deque()
         self._looked_at = self._trimmed_at = float("-inf")
         self._not_before = self._noted_at = float("-inf")
-        self._resting: dict[str, float] = {}
         self._now = Condition()
         self._read: tuple[float, Condition] = (float("-inf"), Condition())
         self._counted_at = float("-inf")
@@ -104,20 +103,18 @@ class Settling:
         return noted
 
     def _look(self) -> None:
-        """Read the queue anew when it is empty or a while has passed. What rests is not in it."""
+        """Read the queue anew when it is empty or a while has passed."""
         if self._queue and time.monotonic() - self._looked_at < LOOK_S:
             return
         self._looked_at = time.monotonic()
         found = self._waiting.read()
-        names = {entry.key for entry in found}
-        self._resting = {key: until for key, until in self._resting.items() if key in names}
-        self._queue = deque(entry for entry in found if self._resting.get(entry.key, 0) < time.monotonic())
+        self._queue = deque(found)
         self._now = replace(
             self._now,
             waiting=len(found),
             waiting_bytes=sum(entry.size for entry in found),
             oldest_at=found[0].at // 1_000_000 if found else 0,
-            stuck=len(self._resting),
+            stuck=len(self._damaged.read()),
         )
 
     def _bring(self, entry: Entry) -> str:
@@ -127,30 +124,36 @@ class Settling:
             self._final.put(entry.key, path, sha256_of_key(entry.key) or _sha256(path))
             self._keep(entry.key, path)
         except ObjectCorrupt as error:
-            log.error("%s cannot be brought to the object store: %s", entry.key, error)
-            self._resting[entry.key] = time.monotonic() + STUCK_S
+            log.error("%s was damaged while it waited, and is set aside: %s", entry.key, error)
+            self._move(entry.key, path, "damaged")
         except (StorageUnavailable, OSError) as error:
             return "" if not path.exists() else str(error)
         return ""
 
     def _keep(self, key: str, path: Path) -> None:
         """It is in the final store. One that was deleted meanwhile is deleted there as well."""
-        target = self._folder / "kept" / key
+        if not self._move(key, path, "kept") and not (self._folder / "kept" / key).exists():
+            self._final.delete(key)
+        (self._folder / "damaged" / key).unlink(missing_ok=True)
+
+    def _move(self, key: str, path: Path, name: str) -> bool:
+        """Whether it was still there to be moved."""
+        target = self._folder / name / key
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             os.rename(path, target)
         except FileNotFoundError:
-            if not target.exists():
-                self._final.delete(key)
+            return False
+        return True
 
     def _tell(self, batch: list[Entry], failed: list[Entry], error: str) -> None:
-        gone = [entry for entry in batch if entry not in failed and entry.key not in self._resting]
+        gone = [entry for entry in batch if entry not in failed]
         now = replace(
             self._now,
             waiting=max(0, self._now.waiting - len(gone)),
             waiting_bytes=max(0, self._now.waiting_bytes - sum(entry.size for entry in gone)),
             oldest_at=self._queue[0].at // 1_000_000 if self._queue else self._now.oldest_at if failed else 0,
-            stuck=len(self._resting),
+            stuck=len(self._damaged.read()),
         )
         if error and self._now.trouble != "unreachable":
             log.warning("%d objects wait for the object store: %s", now.waiting, error)
@@ -162,7 +165,8 @@ class Settling:
         self._note(replace(now, trouble=trouble, detail=error or self._stuck_words()))
 
     def _stuck_words(self) -> str:
-        return f"{self._now.stuck} objects are damaged on this machine and stay here" if self._now.stuck else ""
+        damaged = self._folder / "damaged"
+        return f"{self._now.stuck} objects were damaged while they waited: {damaged}" if self._now.stuck else ""
 
     def _pace(self, sent: int, begun: float) -> None:
         """Nothing more goes before the time that these bytes may take is over."""

@@ -171,7 +171,6 @@ class StagedStore:
         return self._waiting.check()
 
     def check_final(self) -> str:
-        """Write, read back and delete a small object in the final store; a sentence for `doctor`."""
         return self._final.check()
 
     def _put_finally(self, items: list[Item], *, consume: bool) -> list[StoredObject]:

@@ -1,7 +1,6 @@
 """Whether we are well: /healthz for machines (one word), /api/admin/health for people."""
 
 import platform
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from storage.errors import ArchiveError
 from storage.index import instances, search, tasks
 from storage.model.archive import Scope
 from storage.model.worklist import WorklistFilter
+from storage.objects.room import Room
 from viewer.access.guard import Guard
 from viewer.access.rights import ADMIN_HEALTH
 from viewer.version import VERSION
@@ -27,7 +27,7 @@ PARTS = ("Flask", "gunicorn", "pydicom", "pynetdicom", "SQLAlchemy", "numpy", "i
 
 
 def blueprint(archive: Archive, guard: Guard, config: Config, doors: Callable[[], dict[str, bool]]) -> Blueprint:
-    """Health of the index, the object store and the doors."""
+    """Health of the index, the object store and the doors. "degraded" still serves: something needs a person."""
     routes = Blueprint("health", __name__)
     pulse = Pulse(archive)
 
@@ -35,13 +35,16 @@ def blueprint(archive: Archive, guard: Guard, config: Config, doors: Callable[[]
     @guard.open
     def healthz() -> tuple[Response, int]:
         well = all(check["ok"] for check in pulse.checks()) and all(doors().values())
-        return jsonify(status="ok" if well else "not well"), 200 if well else 503
+        if not well:
+            return jsonify(status="not well"), 503
+        degraded = archive.objects.condition().trouble or any(space.full for space in archive.room.spaces())
+        return jsonify(status="degraded" if degraded else "ok"), 200
 
     @routes.get("/api/admin/health")
     @guard.needs(ADMIN_HEALTH)
     def health() -> Response:
         scope = guard.caller().scope
-        checks = [*pulse.checks(), _codecs(archive), _disk(config)]
+        checks = [*pulse.checks(), *_objects(archive, config), _codecs(archive), *_disks(archive, config)]
         return jsonify(checks=checks, counts=_counts(archive, scope), doors=doors(), versions=_versions())
 
     return routes
@@ -103,13 +106,52 @@ def _codecs(archive: Archive) -> dict[str, Any]:
     return _check("codecs", lambda: archive.codecs.check())
 
 
-def _disk(config: Config) -> dict[str, Any]:
-    try:
-        usage = shutil.disk_usage(config.data)
-    except OSError as error:
-        return {"name": "disk", "ok": False, "detail": f"the data folder does not answer: {error.strerror}"}
-    detail = f"{usage.free / 1024**3:,.1f} GiB free of {usage.total / 1024**3:,.1f} GiB"
-    return {"name": "disk", "ok": usage.free >= LOW_DISK, "detail": detail, "free": usage.free, "total": usage.total}
+def _objects(archive: Archive, config: Config) -> list[dict[str, Any]]:
+    """What waits for the final store, and what is wrong; `trouble` is a word the page explains (see Condition)."""
+    condition = archive.objects.condition()
+    staged = config.objects_url.startswith("s3:")
+    if not staged and not condition.trouble:
+        return []
+    stopped = condition.trouble in ("waiting-full", "sync-failed", "disk") or (staged and config.objects.strict)
+    check: dict[str, Any] = {
+        "name": "uploads" if staged else "durability",
+        "ok": not condition.trouble,
+        "attention": bool(condition.trouble) and not stopped,
+        "detail": condition.detail,
+        "trouble": condition.trouble,
+    }
+    if staged:
+        check |= {
+            "waiting": condition.waiting,
+            "waiting_bytes": condition.waiting_bytes,
+            "oldest_at": condition.oldest_at,
+            "stuck": condition.stuck,
+            "kept_bytes": condition.kept_bytes,
+        }
+    return [check]
+
+
+def _disks(archive: Archive, config: Config) -> list[dict[str, Any]]:
+    """Each disk we write to: nothing more is taken below its mark, and attention is drawn long before."""
+    spaces = archive.room.spaces() or Room([config.data]).spaces()
+    if not spaces:
+        return [{"name": "disk", "ok": False, "detail": "the data folder does not answer"}]
+    checks = []
+    for space in spaces:
+        low = space.free < min(LOW_DISK, space.total // 10)
+        checks.append(
+            {
+                "name": "disk",
+                "ok": not low and not space.full,
+                "attention": low and not space.full,
+                "trouble": "no-room" if space.full else "low-room" if low else "",
+                "detail": f"{space.free / 1024**3:,.1f} GiB free of {space.total / 1024**3:,.1f} GiB",
+                "free": space.free,
+                "total": space.total,
+                "mark": space.mark,
+            }
+        )
+    return checks
 
 
 def _counts(archive: Archive, scope: Scope) -> dict[str, Any]:

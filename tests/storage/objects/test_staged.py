@@ -142,9 +142,13 @@ def test_a_copy_that_was_damaged_here_is_said_and_stops_nobody(tmp_path: Path) -
     path.chmod(0o600)
     path.write_bytes(bytes(1000))
     settle(store)
-    assert (store.condition().trouble, store.condition().stuck, store.condition().waiting) == ("stuck", 1, 1)
+    assert (store.condition().trouble, store.condition().stuck, store.condition().waiting) == ("stuck", 1, 0)
     assert len(list(final.keys())) == 2
     assert store.verified(damaged) is None
+    store.put_bytes(damaged, kept[damaged])  # sent again
+    settle(store)
+    assert (store.condition().trouble, store.condition().stuck) == ("", 0)
+    assert store.verified(damaged) is not None
 
 
 def test_bytes_that_the_final_store_damaged_are_not_given_out(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from pacs.dimse import reasons
 from storage.errors import StorageUnavailable
 from storage.index import accounts as store
 from storage.index import peers
+from storage.objects.base import Condition
+from storage.objects.room import Room
 from tests.viewer.conftest import PASSWORD, Web
 
 CT = {"ae_title": "CT1", "host": "10.0.0.5", "port": 104, "allow": ["store"], "description": "Phòng CT"}
@@ -165,6 +167,31 @@ def test_health_says_what_was_looked_at(web: Web) -> None:
     assert health["counts"]["studies"] == 1
     assert health["versions"]["pydicom"]
     assert health["doors"] == {}
+
+
+def test_health_says_what_is_degraded(web: Web, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    person, client = web.person("admin"), web.anonymous()
+    monkeypatch.setattr("viewer.admin.health.FRESH_SECONDS", -1.0)
+
+    def check(name: str) -> dict[str, Any]:
+        checks: list[dict[str, Any]] = person.get("/api/admin/health").json["checks"]
+        return next(one for one in checks if one["name"] == name)
+
+    web.archive.room = Room([tmp_path], keep_free=1 << 60)
+    disk = check("disk")
+    assert (disk["ok"], disk["attention"], disk["trouble"], disk["mark"]) == (False, False, "no-room", 1 << 60)
+    assert client.get("/healthz").json == {"status": "degraded"}
+    web.archive.room = Room([tmp_path], keep_free=1)
+    assert client.get("/healthz").json == {"status": "ok"}
+
+    away = Condition("unreachable", "s3://x/y does not answer", waiting=7, waiting_bytes=7000, oldest_at=1)
+    monkeypatch.setattr(type(web.archive.objects), "condition", lambda self: away)
+    assert check("durability")["attention"]
+    assert client.get("/healthz").json == {"status": "degraded"}
+    lost = Condition("sync-failed", "the disk could not make something durable")
+    monkeypatch.setattr(type(web.archive.objects), "condition", lambda self: lost)
+    stopped = check("durability")
+    assert (stopped["ok"], stopped["attention"], stopped["trouble"]) == (False, False, "sync-failed")
 
 
 def test_we_are_well_only_when_everything_answers(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,9 @@
 /** How the parts of the system are. */
 import type { ComponentChildren } from 'preact';
-import { bytes, number } from '../../common/i18n';
+import { bytes, dateTime, number } from '../../common/i18n';
 import { Icon } from '../../common/icons';
 import { Button } from '../../common/ui';
+import { troubles } from './health-strings';
 import { Section, useLoaded } from './parts';
 import { words } from './strings';
 
@@ -10,8 +11,18 @@ interface Check {
   name: string;
   ok: boolean;
   detail: string;
+  /** It works, but somebody should do something. */
+  attention?: boolean;
+  /** What is wrong, as a word; see health-strings. */
+  trouble?: string;
   free?: number;
   total?: number;
+  mark?: number;
+  waiting?: number;
+  waiting_bytes?: number;
+  oldest_at?: number;
+  stuck?: number;
+  kept_bytes?: number;
 }
 
 interface Report {
@@ -29,10 +40,13 @@ export function Health() {
       action={<Button icon="refresh" onClick={reload}>{words('health.refresh')}</Button>}>
       <ul class="checks">
         {(data?.checks ?? []).map((check) => (
-          <li key={check.name} class={check.ok ? 'check check-ok' : 'check check-bad'} data-testid={`check-${check.name}`}>
+          <li key={check.name} class={`check check-${stateOf(check)}`} data-testid={`check-${check.name}`}>
             <Icon name={check.ok ? 'check' : 'warning'} />
-            <div><strong>{nameOf(check.name)}</strong><p class="muted wrap">{detailOf(check)}</p></div>
-            <span>{words(check.ok ? 'health.ok' : 'health.bad')}</span>
+            <div>
+              <strong>{nameOf(check.name)}</strong>
+              {sentencesOf(check).map((sentence) => <p key={sentence} class="muted wrap">{sentence}</p>)}
+            </div>
+            <span>{check.attention ? troubles('attention') : words(check.ok ? 'health.ok' : 'health.bad')}</span>
           </li>
         ))}
       </ul>
@@ -60,6 +74,27 @@ function Facts({ title, facts }: { title: string; facts: [string, ComponentChild
 
 const Up = ({ up }: { up: boolean }) => <span class={up ? 'state state-on' : 'state state-off'}>{words(up ? 'health.up' : 'health.down')}</span>;
 
+const stateOf = (check: Check) => (check.ok ? 'ok' : check.attention ? 'attention' : 'bad');
+
+/** What was found, what mends it, and what else is known. */
+function sentencesOf(check: Check): string[] {
+  const values = {
+    free: bytes(check.free ?? 0), total: bytes(check.total ?? 0), mark: bytes(check.mark ?? 0), count: check.stuck ?? 0,
+  };
+  const found = isTrouble(check.trouble) ? [troubles(check.trouble, values), troubles(`${check.trouble}.mend`)] : [];
+  if (check.waiting) {
+    const since = dateTime(check.oldest_at ?? 0);
+    found.push(troubles('uploads.some', { count: check.waiting, size: bytes(check.waiting_bytes ?? 0), since }));
+  }
+  if (check.name === 'uploads' && found.length === 0) return [troubles('uploads.none', { kept: bytes(check.kept_bytes ?? 0) })];
+  if (found.length === 0) return [detailOf(check)];
+  return check.trouble && check.free === undefined && check.detail ? [...found, troubles('error', { error: check.detail })] : found;
+}
+
+type Trouble = 'unreachable' | 'waiting-full' | 'sync-failed' | 'disk' | 'stuck' | 'no-room' | 'low-room';
+
+const isTrouble = (word: string | undefined): word is Trouble => !!word && `${word}.mend` in troubles.vi;
+
 /** What was found, in the language of the page as far as we know the sentence. */
 function detailOf(check: Check): string {
   if (check.free !== undefined && check.total !== undefined) return words('health.disk', { free: bytes(check.free), total: bytes(check.total) });
@@ -79,6 +114,7 @@ function countText(value: number | Record<string, number>): string {
 function nameOf(name: string): string {
   const process = /^(.*)-(\d+)$/.exec(name);
   if (process) return `${nameOf(process[1] ?? '')} ${process[2] ?? ''}`;
+  if (name === 'uploads' || name === 'durability') return troubles(`check.${name}`);
   const key = `check.${name}`;
   return key in words.vi ? words(key as keyof typeof words.vi & `check.${string}`) : name;
 }
