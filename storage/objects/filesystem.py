@@ -9,7 +9,6 @@ import hashlib
 import io
 import os
 import shutil
-import stat
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -17,16 +16,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from storage.errors import ObjectCorrupt, ObjectMissing, StorageFull, StorageUnavailable
+from storage.errors import ObjectCorrupt, ObjectMissing, StorageUnavailable
 from storage.model.archive import StoredObject
 from storage.objects.base import Condition, Synchronise
+from storage.objects.disk import fsync, link_or_rename, said, synchronise
 from storage.objects.names import checked_key, checked_prefix, is_key, sha256_of_key
 from storage.objects.streams import FileRange
 from storage.objects.threads import Threads
 from storage.objects.trust import Trust
 
-_FULL = {errno.ENOSPC, errno.EDQUOT}
-_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _COPY = 1 << 20
 _HALF_DONE = ".tmp"  # no key has a part that starts with a dot
 _HALF_DONE_S = 24 * 3600
@@ -49,7 +47,7 @@ class FilesystemStore:
 
     def synchroniser(self, folder: Path) -> Synchronise | None:
         if folder not in self._same_device:
-            with _said(self._root):
+            with said(self._root):
                 self._make_durable(str(self._root))
                 place = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
                 self._same_device[folder] = os.stat(place).st_dev == os.stat(self._root).st_dev
@@ -57,8 +55,8 @@ class FilesystemStore:
 
     def _synchronise_file(self, descriptor: int) -> None:
         self._trust.must_hold()
-        with _said(self._root, self._trust):
-            _fsync(descriptor)
+        with said(self._root, self._trust):
+            fsync(descriptor)
 
     def put_many(
         self, items: list[tuple[str, Path, str]], *, consume: bool = False, synced: bool = False
@@ -70,7 +68,7 @@ class FilesystemStore:
     def _put_many(
         self, items: list[tuple[str, Path, str]], *, consume: bool, synced: bool = False
     ) -> list[StoredObject]:
-        with _said(self._root, self._trust):
+        with said(self._root, self._trust):
             self._make_durable(str(self._root))
             targets = [f"{self._root}/{checked_key(key)}" for key, _, _ in items]
             device = os.stat(self._root).st_dev if consume else None
@@ -83,7 +81,7 @@ class FilesystemStore:
                     _stored(key, sha256, self._link(file, status, target, key))
                     for (key, _, sha256), (file, status), target in zip(items, ready, targets, strict=True)
                 ]
-                self._threads.over(_synchronise, sorted({_folder(target) for target in targets}))
+                self._threads.over(synchronise, sorted({_folder(target) for target in targets}))
             except BaseException:
                 _unlink(file for file, _ in ready if _folder(file) == str(self._half_done))
                 raise
@@ -96,7 +94,7 @@ class FilesystemStore:
         return self._put_bytes(key, data)
 
     def _put_bytes(self, key: str, data: bytes) -> StoredObject:
-        with _said(self._root, self._trust):
+        with said(self._root, self._trust):
             descriptor, name = self._new_file()
             try:
                 with open(descriptor, "wb") as file:
@@ -126,7 +124,7 @@ class FilesystemStore:
 
     def stat(self, key: str) -> StoredObject | None:
         path = self._path(key)
-        with _said(self._root):
+        with said(self._root):
             try:
                 return _stored(key, sha256_of_key(key), path.stat())
             except (FileNotFoundError, NotADirectoryError):
@@ -134,23 +132,23 @@ class FilesystemStore:
 
     def delete(self, key: str) -> None:
         path = self._path(key)
-        with _said(self._root):
+        with said(self._root):
             try:
                 path.unlink()
             except (FileNotFoundError, NotADirectoryError):
                 return
-            _synchronise(path.parent)
+            synchronise(path.parent)
 
     def set_aside(self, key: str, aside: str) -> None:
         path, target = self._path(key), self._path(aside)
-        with _said(self._root):
+        with said(self._root):
             self._make_durable(str(target.parent))
             try:
                 os.rename(path, target)
             except (FileNotFoundError, NotADirectoryError):
                 return
-            _synchronise(target.parent)
-            _synchronise(path.parent)
+            synchronise(target.parent)
+            synchronise(path.parent)
 
     def keys(self, prefix: str = "") -> Iterator[StoredObject]:
         """Walks folder by folder, so it holds one folder's names at a time."""
@@ -158,7 +156,7 @@ class FilesystemStore:
 
     def verified(self, key: str) -> StoredObject | None:
         try:
-            with self._opened(key) as descriptor, _said(self._root):
+            with self._opened(key) as descriptor, said(self._root):
                 digest = _digest_from_disk(descriptor, key)
                 stored = _stored(key, sha256_of_key(key), os.fstat(descriptor))
         except ObjectMissing:
@@ -200,7 +198,7 @@ class FilesystemStore:
         return None
 
     def descriptor(self, key: str, end: int) -> int | None:
-        with _said(self._root):
+        with said(self._root):
             try:
                 descriptor = os.open(f"{self._root}/{checked_key(key)}", os.O_RDONLY | os.O_CLOEXEC)
             except (FileNotFoundError, NotADirectoryError):
@@ -215,7 +213,7 @@ class FilesystemStore:
         begun = time.perf_counter()
         self._trust.must_hold()
         self._try()
-        with _said(self._root):
+        with said(self._root):
             free = shutil.disk_usage(self._root).free
             self._sweep_half_done()
         ms = (time.perf_counter() - begun) * 1000
@@ -253,7 +251,7 @@ class FilesystemStore:
                 status = os.fstat(descriptor)
                 if status.st_dev == device:
                     os.fchmod(descriptor, 0o444)
-                    _fsync(descriptor)
+                    fsync(descriptor)
                     return str(source), status
             finally:
                 os.close(descriptor)
@@ -272,7 +270,7 @@ class FilesystemStore:
                 if digest.hexdigest() != sha256:
                     raise ObjectCorrupt(f"{source.name} does not have the SHA-256 {sha256}")
                 os.fchmod(copy.fileno(), 0o444)
-                _fsync(copy.fileno())
+                fsync(copy.fileno())
                 return name, os.fstat(copy.fileno())
         except BaseException:
             Path(name).unlink(missing_ok=True)
@@ -288,11 +286,11 @@ class FilesystemStore:
         there now."""
         self._make_durable(_folder(target))
         try:
-            _link_or_rename(file, target)
+            link_or_rename(file, target)
         except FileNotFoundError:  # the folder went away after we made it
             self._durable_folders.clear()
             self._make_durable(_folder(target))
-            _link_or_rename(file, target)
+            link_or_rename(file, target)
         except FileExistsError:
             kept = os.stat(target)
             if status.st_size != kept.st_size:
@@ -311,7 +309,7 @@ class FilesystemStore:
             self._make_root_durable()
         for path in ours:  # also those that another process made: it may not have come to this line yet
             if str(path) not in self._durable_folders:
-                _synchronise(path.parent)
+                synchronise(path.parent)
         self._durable_folders.update(str(path) for path in ours)
         self._durable_folders.add(name)
 
@@ -322,12 +320,12 @@ class FilesystemStore:
         for folder in self._root.parents:
             if os.stat(folder).st_dev != device or not os.access(folder, os.R_OK):
                 return
-            _synchronise(folder)
+            synchronise(folder)
 
     @contextmanager
     def _opened(self, key: str) -> Iterator[int]:
         path = f"{self._root}/{checked_key(key)}"
-        with _said(self._root):
+        with said(self._root):
             try:
                 descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             except (FileNotFoundError, NotADirectoryError):
@@ -338,7 +336,7 @@ class FilesystemStore:
                 os.close(descriptor)
 
     def _walk(self, folder: Path, above: str, prefix: str) -> Iterator[StoredObject]:
-        with _said(self._root):
+        with said(self._root):
             try:
                 with os.scandir(folder) as entries:
                     # "/" sorts a folder's objects where their keys belong: "a-b/x" comes before "a/x"
@@ -367,23 +365,6 @@ class FilesystemStore:
                 file.unlink(missing_ok=True)
 
 
-class _NotDurable(OSError):
-    """An fsync failed."""
-
-
-@contextmanager
-def _said(root: Path, trust: Trust | None = None) -> Iterator[None]:
-    """What the operating system reports, in our words. A failed fsync of a put ends the trust in the disk."""
-    try:
-        yield
-    except OSError as error:
-        if trust is not None and isinstance(error, _NotDurable):
-            trust.lose(error)
-        if error.errno in _FULL:
-            raise StorageFull(f"no room left in {root} ({os.strerror(error.errno)})") from error
-        raise StorageUnavailable(f"{root} cannot be used: {error.strerror or type(error).__name__}") from error
-
-
 def _digest_from_disk(descriptor: int, key: str) -> str:
     """The SHA-256 of what lies on the disk, not of what the page cache remembers; it leaves nothing there either. A
     sector that cannot be read is this object's fault: they go bad one by one."""
@@ -401,44 +382,14 @@ def _digest_from_disk(descriptor: int, key: str) -> str:
     return digest
 
 
-def _link_or_rename(file: str, target: str) -> None:
-    try:
-        os.link(file, target)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        if os.path.exists(target):  # a file system without hard links: rename, which never leaves half a file either
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target) from None
-        os.rename(file, target)
-
-
 def _unlink(files: Iterable[str]) -> None:
     for file in files:
         with suppress(FileNotFoundError):
             os.unlink(file)
 
 
-def _fsync(descriptor: int) -> None:
-    """Raises OSError for a file that has no room, which is then not linked and not believed again, and _NotDurable for
-    everything else."""
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno in _FULL and not stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            raise
-        raise _NotDurable(error.errno, error.strerror) from error
-
-
 def _folder(path: str) -> str:
     return path.rpartition("/")[0]
-
-
-def _synchronise(folder: Path | str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        _fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _stored(key: str, sha256: str, status: os.stat_result) -> StoredObject:
