@@ -17,6 +17,7 @@ help:
 	@echo "make test   set up everything, check it and run all tests"
 	@echo "make faults  kill -9, power cuts, fuzzing and hostile peers, about six hours as root (make faults SHORT=1: minutes)"
 	@echo "make web    build the front end"
+	@echo "make bench  measure ingest beside Orthanc and storescp (ARGS='ct-1 idle': only these)"
 	@echo "make lock   resolve requirements.lock and requirements-dev.lock anew"
 	@echo "make clean  remove what was built; your data stays"
 
@@ -45,6 +46,9 @@ unit: $(STAMPS)/python-dev $(STAMPS)/web
 faults: $(STAMPS)/python-dev $(STAMPS)/web
 	@tools/debian-packages
 	$(BIN)/python -m tests.faults $(if $(SHORT),--short) $(FAULTS)
+
+bench: $(STAMPS)/python-dev $(STAMPS)/web
+	$(BIN)/python -m bench.table $(ARGS)
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is missing. Install it with: sudo apt-get install python3 python3-venv" >&2; exit 1; }

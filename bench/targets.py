@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A server: ``NAME=HOST:PORT/AE_TITLE[,web=URL][,auth=USER:PASSWORD][,token=TOKEN]``."""
+    """A server: ``NAME=HOST:PORT/AE_TITLE[,web=URL][,auth=USER:PASSWORD][,token=TOKEN][,pid=PID]``.
+
+    With `pid` the memory and processor time of that process and all below it are measured as well."""
 
     name: str
     host: str
@@ -16,6 +18,7 @@ class Target:
     ae_title: str
     web: str = ""
     authorization: str = ""
+    pid: int = 0
 
     @classmethod
     def parse(cls, text: str) -> "Target":
@@ -29,7 +32,10 @@ class Target:
             authorization = f"Bearer {options['token']}"
         elif "auth" in options:
             authorization = "Basic " + base64.b64encode(options["auth"].encode()).decode()
-        return cls(name, host, int(port), ae_title, options.get("web", "").rstrip("/"), authorization)
+        return cls(
+            name, host, int(port), ae_title, options.get("web", "").rstrip("/"), authorization,
+            int(options.get("pid", "0")),
+        )  # fmt: skip
 
     def connect(self) -> "Connection":
         return Connection(self)
