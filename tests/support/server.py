@@ -1,8 +1,10 @@
 """The whole program, started as its user would start it, on free ports and a folder of its own."""
 
+import contextlib
 import http.cookiejar
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -26,10 +28,13 @@ PASSWORD = "mật khẩu đủ dài 2026"
 
 
 def free_port() -> int:
-    """A TCP port nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port nobody uses at the moment, and none that a connection of somebody could be given meanwhile: a server
+    that is started again finds it free again."""
+    while True:
+        port = random.SystemRandom().randint(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass(slots=True)
