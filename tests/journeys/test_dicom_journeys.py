@@ -12,6 +12,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
+from tests.pacs.dimse.conftest import wait_until
 from tests.support.corpus import images, needs_corpus
 from tests.support.dcmtk import dcmtk
 from tests.support.server import Running, free_port
@@ -86,9 +87,12 @@ def test_an_unknown_peer_is_refused_and_shown_to_the_administrator(running: Runn
     text = dcmtk("echoscu", "-v", "-aet", "STRANGER", "-aec", "HOICHAN", HOST, running.dicom_port, check=False)
     assert "Calling AE Title Not Recognized" in text
     dcmtk("echoscu", "-aet", "STORESCU", "-aec", "NOTME", HOST, running.dicom_port, check=False)
-    refused = running.client().get("/api/admin/refusals").json()
-    rows = refused if isinstance(refused, list) else refused["refusals"]
-    assert {row["ae_title"] for row in rows} >= {"STRANGER", "STORESCU"}
+    client = running.client()
+
+    def refused() -> set[str]:
+        return {row["ae_title"] for row in client.get("/api/admin/refusals").json()["refusals"]}
+
+    wait_until(lambda: refused() >= {"STRANGER", "STORESCU"})  # written once a second
     running.peer("STRANGER", allow="")
     dcmtk("echoscu", "-aet", "STRANGER", "-aec", "HOICHAN", HOST, running.dicom_port)
 
