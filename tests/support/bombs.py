@@ -147,19 +147,20 @@ def _resident(field: str) -> int:
 
 def main() -> int:
     """Read every bomb; 0 when all stayed within their bounds."""
-    bad = 0
+    bad = count = 0
     with tempfile.TemporaryDirectory() as folder:
         for name, data in bombs():
             path = Path(folder) / "bomb"
             path.write_bytes(data)
             found = measured(lambda path=path: read(path))  # type: ignore[misc]
             over = found.megabytes > MOST_MB or found.seconds > MOST_SECONDS or found.said.endswith("escaped")
-            bad += over
+            bad, count = bad + over, count + 1
             print(
                 f"{'!' if over else ' '} {name:<46} {len(data) / 1e6:>6.1f} MB in, {found.seconds:>5.2f} s, "
                 f"+{found.megabytes:>6.1f} MiB  {found.said[:70]}"
             )
-    return 1 if bad else 0
+    print(f"  {count - bad} of {count} bombs refused within {MOST_SECONDS} s and {MOST_MB:.0f} MiB")
+    return 1 if bad or not count else 0
 
 
 if __name__ == "__main__":

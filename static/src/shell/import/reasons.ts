@@ -13,6 +13,7 @@ const VIETNAMESE: readonly [RegExp, string][] = [
   [/^a frame of (\d+) bytes$/, 'Một khung hình khai $1 byte, vượt giới hạn'],
   [/^(\d+) frames of (\d+) bytes$/, '$1 khung hình, mỗi khung $2 byte, vượt giới hạn'],
   [/^more than .+$|^sequences nested more than .+$|^it grows to more than .+$|^a header of .+$/, 'Vượt giới hạn an toàn ($&)'],
+  [/^reading the header took more than .+$/, 'Phần đầu quá phức tạp, đọc quá lâu ($&)'],
   [/^the deflated dataset .+$/, 'Không giải nén được dữ liệu ($&)'],
   [/ZIP/, 'Tệp ZIP không hợp lệ ($&)'],
   [/^(a sequence|an item|the fragments|the File Meta).+$/, 'Cấu trúc DICOM bị hỏng ($&)'],
