@@ -176,6 +176,9 @@ def _running(config: Config) -> bool:
     try:
         with urllib.request.urlopen(f"{config.base_url}/healthz", timeout=3) as answer:
             return bool(answer.status == 200)
+    except urllib.error.HTTPError as error:  # also one that is not well
+        with error:
+            return b'"status"' in error.read(1000)
     except (OSError, urllib.error.URLError, ValueError):
         return False
 

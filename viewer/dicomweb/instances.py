@@ -33,6 +33,7 @@ def retrieve_instances(archive: Archive, instances: Sequence[Instance], base: st
     possible = [(instance, syntax) for instance, syntax in plans if syntax is not None]
     if not possible:
         raise NotAcceptable("none of the instances can be had in the transfer syntaxes that are accepted")
+    archive.open(possible[0][0]).close()  # what is lost or away is said before anything was sent
     made = (_part(archive, instance, syntax, base, strict="" not in wanted) for instance, syntax in possible)
     as_stored = all(syntax == instance.facts.transfer_syntax_uid for instance, syntax in possible)
     response = multipart_response(DICOM, list(made) if as_stored else begun(made))
