@@ -4,6 +4,7 @@ import platform
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -11,13 +12,14 @@ from flask import Blueprint, Response, jsonify
 
 from pacs.archive import Archive
 from pacs.config import Config
-from storage.errors import ArchiveError
+from storage.errors import ArchiveError, StorageUnavailable
 from storage.index import instances, search, tasks
 from storage.model.archive import Scope
 from storage.model.worklist import WorklistFilter
 from storage.objects.room import Room
 from viewer.access.guard import Guard
 from viewer.access.rights import ADMIN_HEALTH
+from viewer.admin import integrity
 from viewer.version import VERSION
 
 FRESH_SECONDS = 2.0  # a look is good for so long, so that asking often costs nothing
@@ -45,7 +47,14 @@ def blueprint(archive: Archive, guard: Guard, config: Config, doors: Callable[[]
     def health() -> Response:
         scope = guard.caller().scope
         checks = [*pulse.checks(), *_objects(archive, config), _codecs(archive), *_disks(archive, config)]
+        with suppress(StorageUnavailable):  # what the index cannot say it says in its own check
+            checks.append(integrity.check(archive, scope))
         return jsonify(checks=checks, counts=_counts(archive, scope), doors=doors(), versions=_versions())
+
+    @routes.get("/api/admin/integrity")
+    @guard.needs(ADMIN_HEALTH)
+    def damaged_and_asked_for() -> Response:
+        return jsonify(integrity.lists(archive, guard.caller().scope))
 
     return routes
 

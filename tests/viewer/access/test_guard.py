@@ -120,6 +120,7 @@ NEEDED = [
     ("GET", "/api/admin/users", "admin.users"),
     ("POST", "/api/admin/tokens", "admin.users"),
     ("GET", "/api/admin/health", "admin.health"),
+    ("GET", "/api/admin/integrity", "admin.health"),
     ("GET", "/api/admin/conflicts", "admin.conflicts"),
     ("GET", "/api/admin/quarantine", "admin.conflicts"),
     ("POST", "/api/admin/conflicts/9/decision", "admin.conflicts"),

@@ -159,7 +159,8 @@ def test_health_says_what_was_looked_at(web: Web) -> None:
     web.store()
     health = web.person("admin").get("/api/admin/health").json
     checks = {check["name"]: check for check in health["checks"]}
-    assert set(checks) == {"index", "object store", "codecs", "disk"}
+    assert set(checks) == {"index", "object store", "codecs", "disk", "stored objects"}
+    assert checks["stored objects"]["ok"]
     assert checks["index"]["ok"]
     assert checks["object store"]["ok"]
     assert not checks["codecs"]["ok"], "no codec server runs in this test"

@@ -4,6 +4,7 @@ import { bytes, dateTime, number } from '../../common/i18n';
 import { Icon } from '../../common/icons';
 import { Button } from '../../common/ui';
 import { troubles } from './health-strings';
+import { Integrity } from './integrity';
 import { Section, useLoaded } from './parts';
 import { words } from './strings';
 
@@ -23,6 +24,8 @@ interface Check {
   oldest_at?: number;
   stuck?: number;
   kept_bytes?: number;
+  /** The last pass of reading everything back. */
+  scrub?: { running: boolean; began: number; ended: number; checked: number; corrupt: number; missing: number };
 }
 
 interface Report {
@@ -59,6 +62,7 @@ export function Health() {
           {data.versions && <Facts title={words('health.versions')} facts={Object.entries(data.versions)} />}
         </div>
       )}
+      <Integrity />
     </Section>
   );
 }
@@ -98,11 +102,18 @@ const isTrouble = (word: string | undefined): word is Trouble => !!word && `${wo
 /** What was found, in the language of the page as far as we know the sentence. */
 function detailOf(check: Check): string {
   if (check.free !== undefined && check.total !== undefined) return words('health.disk', { free: bytes(check.free), total: bytes(check.total) });
+  if (check.scrub) return scrubOf(check.scrub);
   const answers = /^(\S+) answers in (\d+) ms$/.exec(check.detail);
   if (answers) return words('health.answers', { name: answers[1] ?? '', ms: Number(answers[2]) });
   const tried = /^(.+): wrote, read back and deleted an object in (\d+) ms(?:; ([\d.]+) GB free)?$/.exec(check.detail);
   if (tried) return words('health.tried', { place: tried[1] ?? '', ms: Number(tried[2]) });
   return check.detail;
+}
+
+function scrubOf({ running, ended, checked, corrupt, missing }: NonNullable<Check['scrub']>): string {
+  const found = words('scrub.found', { corrupt, missing });
+  const last = ended ? words('scrub.ended', { at: dateTime(ended) }) : words('scrub.never');
+  return `${found} ${last}${running ? ` ${words('scrub.running', { count: checked })}` : ''}`;
 }
 
 function countText(value: number | Record<string, number>): string {

@@ -1,0 +1,68 @@
+/** What rotted or is gone, and what peers asked us to answer for (storage commitment). */
+import { number } from '../../common/i18n';
+import { Rows, Section, useLoaded, When } from './parts';
+import { words } from './strings';
+
+interface Damage {
+  object_key: string;
+  kind: string;
+  study_instance_uid: string;
+  sop_instance_uid: string;
+  found_at: number;
+}
+
+interface Commitment {
+  id: number;
+  ae_title: string;
+  transaction_uid: string;
+  instances: number;
+  failed: number;
+  state: string;
+  requested_at: number;
+  tries: number;
+  error: string;
+}
+
+export function Integrity() {
+  const { data, failure, reload } = useLoaded<{ damaged: Damage[]; commitments: Commitment[] }>('/api/admin/integrity');
+  return (
+    <>
+      <Section level={3} title={words('damage')} text={words('damage.text')} failure={failure} reload={reload}>
+        <Rows
+          heads={[words('damage.object'), words('damage.kind'), words('damage.found')]}
+          rows={data?.damaged ?? null}
+          keyOf={(one) => one.object_key}
+          none={words('damage.none')}
+          testid="damaged" rowTestid="damaged-object"
+          cells={(one) => [
+            <span class="wrap" title={one.object_key}>{one.sop_instance_uid || one.object_key}</span>,
+            words(one.kind === 'missing' ? 'damage.missing' : 'damage.corrupt'),
+            <When at={one.found_at} />,
+          ]}
+        />
+      </Section>
+      <Section level={3} title={words('commitment')} text={words('commitment.text')} failure={null} reload={reload}>
+        <Rows
+          heads={[words('commitment.peer'), words('commitment.instances'), words('commitment.failed'), words('commitment.state'), words('commitment.at')]}
+          rows={data?.commitments ?? null}
+          keyOf={(one) => one.id}
+          none={words('commitment.none')}
+          testid="commitments" rowTestid="commitment"
+          cells={(one) => [
+            <span title={one.transaction_uid}>{one.ae_title}</span>,
+            number(one.instances),
+            number(one.failed),
+            <span class="wrap">{stateOf(one)}</span>,
+            <When at={one.requested_at} />,
+          ]}
+        />
+      </Section>
+    </>
+  );
+}
+
+function stateOf({ state, tries, error }: Commitment): string {
+  const known = { requested: 'commitment.requested', checked: 'commitment.checked', reported: 'commitment.reported', 'given up': 'commitment.given-up' } as const;
+  const text = state in known ? words(known[state as keyof typeof known]) : state;
+  return error ? `${text} · ${words('commitment.tries', { count: tries })} · ${error}` : text;
+}
