@@ -10,6 +10,8 @@ The studies are those of `bench.filling`; `--load` sends them to a server that d
 """
 
 import argparse
+import contextlib
+import os
 import random
 import statistics
 import subprocess
@@ -49,19 +51,25 @@ def main() -> None:
     parser.add_argument("--load", action="append", default=[], metavar="NAME")
     parser.add_argument("--seconds", type=float, default=2.0, help="for each figure")
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument(
+        "--pid", action="append", default=[], metavar="NAME=PID,…", help="also the CPU time of these and their children"
+    )
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 16])
     arguments = parser.parse_args()
     described = [item[0] for item in items(Hospital(1, "main", ""), min(arguments.studies, 20_000))]
     for target in arguments.targets:
         if target.name in arguments.load:
             load(target, described[: arguments.studies])
+    given = (one.partition("=") for one in arguments.pid)
+    processes = {name: [int(pid) for pid in pids.split(",")] for name, _, pids in given}
     work = questions(described)
     figures: Figures = {}
     for _ in range(arguments.repeat):
         for name, asked in work.items():
             for clients in arguments.clients:
                 for target in arguments.targets:
-                    measure(target, name, asked, clients, arguments.seconds, figures)
+                    pids = processes.get(target.name, [])
+                    measure(target, name, asked, clients, arguments.seconds, figures, pids)
     report(figures, [target.name for target in arguments.targets])
 
 
@@ -77,22 +85,40 @@ def questions(described: list[Description]) -> dict[str, list[Question]]:
     }
 
 
-def measure(target: Target, name: str, asked: list[Question], clients: int, seconds: float, figures: Figures) -> None:
+def measure(
+    target: Target, name: str, asked: list[Question], clients: int, seconds: float, figures: Figures, pids: list[int]
+) -> None:
     """One turn of one server at both its doors."""
     find = [lambda: finder(target) for _ in range(clients)]
     search = [lambda: searcher(target) for _ in range(clients)] if target.web else []
     for door, makers in (("C-FIND", find), ("QIDO-RS", search)):
         if not makers:
             continue
-        times, took = together([make() for make in makers], asked, seconds)
+        askers, before = [make() for make in makers], cpu_seconds(pids)
+        times, took = together(askers, asked, seconds)
+        used = cpu_seconds(pids) - before
         ordered = sorted(times)
         label = f"{door} {name}, {clients} clients"
         for what, value in (
             ("requests/s", len(times) / took),
             ("median ms", 1000 * statistics.median(ordered)),
             ("p95 ms", 1000 * ordered[int(len(ordered) * 0.95) - 1]),
+            ("CPU ms", 1000 * used / (len(times) + clients)),
         ):
-            figures.setdefault(f"{label}, {what}", {}).setdefault(target.name, []).append(value)
+            if what != "CPU ms" or pids:
+                figures.setdefault(f"{label}, {what}", {}).setdefault(target.name, []).append(value)
+
+
+def cpu_seconds(pids: list[int]) -> float:
+    """What these processes and their children have used."""
+    total = 0.0
+    for pid in pids:
+        with contextlib.suppress(FileNotFoundError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            total += cpu_seconds([int(child) for child in children])
+    return total
 
 
 def together(

@@ -5,6 +5,7 @@ import base64
 import math
 import struct
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from pydicom.datadict import dictionary_VR, tag_for_keyword
@@ -41,6 +42,7 @@ class AnswerWriter:
     ) -> None:
         """`charset` is a Specific Character Set; "" is UTF-8."""
         self._charset = charset or UTF_8
+        self._length = struct.Struct(">H" if transfer_syntax == EXPLICIT_BIG else "<H").pack
         self._implicit = transfer_syntax == IMPLICIT_LITTLE
         self._order = ">" if transfer_syntax == EXPLICIT_BIG else "<"
         tags = {tag_for_keyword(keyword) for keyword in (*_UNIQUE[level], *keywords)}
@@ -55,6 +57,7 @@ class AnswerWriter:
         parts = [(tag, name, self._element(tag, vr, b"")) for tag, name, vr in known]
         parts += [(tag, "", self._element(tag, _vr(tag), self._text(_vr(tag), [text]))) for tag, text in fixed.items()]
         self._parts = [(tag, name, default) for tag, name, default in sorted(parts)]
+        self._heads: dict[tuple[int, str], bytes] = {}  # of short elements, up to their length
 
     def write(self, found: Found) -> bytes:
         """The identifier of one answer."""
@@ -78,13 +81,15 @@ class AnswerWriter:
         if vr == "AT":
             halves = [int(part, 16) for text in values for part in (text[:4], text[4:])]
             return self._element(tag, vr, struct.pack(f"{self._order}{len(halves)}H", *halves))
-        return self._element(tag, vr, self._text(vr, values))
+        return self._written(tag, vr, self._text(vr, values))
 
     def _text(self, vr: str, values: list[Any]) -> bytes:
         if vr == "PN":
             text = "\\".join(_person(value) for value in values)
         elif vr in ("DS", "IS"):
             text = "\\".join("" if value is None else number_text(value) for value in values)
+        elif len(values) == 1 and isinstance(values[0], str):
+            text = values[0]
         else:
             text = "\\".join("" if value is None else str(value) for value in values)
         data = encode(text, self._charset)
@@ -95,6 +100,15 @@ class AnswerWriter:
     def _item(self, attributes: Mapping[str, Mapping[str, Any]]) -> bytes:
         data = b"".join(self._attribute(int(name, 16), attributes[name]) for name in sorted(attributes))
         return struct.pack(f"{self._order}HHL", _ITEM >> 16, _ITEM & 0xFFFF, len(data)) + data
+
+    def _written(self, tag: int, vr: str, data: bytes) -> bytes:
+        """As `_element`, with the head of short elements from memory."""
+        if self._implicit or len(data) > 0xFFFE or vr in _LONG_LENGTH:
+            return self._element(tag, vr, data)
+        head = self._heads.get((tag, vr))
+        if head is None:
+            head = self._heads[tag, vr] = self._element(tag, vr, b"")[:-2]
+        return head + self._length(len(data)) + data
 
     def _element(self, tag: int, vr: str, data: bytes) -> bytes:
         group, element = tag >> 16, tag & 0xFFFF
@@ -107,6 +121,7 @@ class AnswerWriter:
         return struct.pack(f"{self._order}HH2sH", group, element, vr.encode(), len(data)) + data
 
 
+@lru_cache(maxsize=4096)
 def _vr(tag: int) -> str:
     return dictionary_VR(tag).split(" or ")[0]
 
@@ -114,4 +129,6 @@ def _vr(tag: int) -> str:
 def _person(value: Any) -> str:
     if not isinstance(value, dict):
         return str(value or "")
+    if len(value) == 1 and "Alphabetic" in value:
+        return str(value["Alphabetic"])
     return "=".join(str(value.get(group, "")) for group in ("Alphabetic", "Ideographic", "Phonetic")).rstrip("=")
