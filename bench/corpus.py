@@ -3,8 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+from pydicom import dcmread
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import (
+    CTImageStorage,
+    ExplicitVRLittleEndian,
+    MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
+    generate_uid,
+)
 
 
 def ct_series(folder: Path, slices: int, run: str, size: int = 512) -> list[Path]:
@@ -56,3 +62,19 @@ def _ct(
     ct.RescaleIntercept, ct.RescaleSlope, ct.WindowCenter, ct.WindowWidth = 0, 1, 40, 400
     ct.PixelData = pixels.astype("<i2").tobytes()
     return ct
+
+
+def many_frames(folder: Path, frames: int, run: str, size: int = 512) -> Path:
+    """Write one multi-frame object (Multi-frame Grayscale Word Secondary Capture) of so many frames."""
+    path = ct_series(folder, 1, run, size)[0]
+    dataset = dcmread(path)
+    frame = np.frombuffer(dataset.PixelData, "<i2")
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = (
+        MultiFrameGrayscaleWordSecondaryCaptureImageStorage
+    )
+    dataset.NumberOfFrames = frames
+    dataset.PixelData = b"".join(np.roll(frame, number * 97).tobytes() for number in range(frames))
+    path.unlink()
+    path = folder / "frames.dcm"
+    dataset.save_as(path, enforce_file_format=True)
+    return path
