@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 END_SECONDS = 7.7  # for doors to close after SIGTERM; the supervisor kills what lasts longer than its grace
+YIELDING = 10  # niceness of follow-up work: what arrives and what is looked at come first
 _SHARED = ("pacs.dimse", "pacs.jobs.worker", "viewer.app", "viewer.serve")
 
 
@@ -153,6 +154,7 @@ def _worker(config: Config) -> Run:
         from pacs.jobs.worker import QUICK, SLOW, SLOWEST, Worker
 
         stop = stop_on_sigterm(END_SECONDS)
+        os.nice(YIELDING)
         archive = open_archive(config)
         credentials = credentials_of(config.dicom)
         ready()
