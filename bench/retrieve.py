@@ -138,9 +138,10 @@ class _Turn:
         found = rate(self.target, paths, accept, clients, self.arguments.seconds)
         self.note(f"{work}, per s", found.per_second)
         self.note(f"{work}, p95, ms", found.p95_ms)
-        if self.pid:
+        used = cpu_seconds(self.pid) - before
+        if used > 0:
             requests = max(1.0, found.per_second * self.arguments.seconds)
-            self.note(f"{work}, CPU of the server, ms", 1000 * (cpu_seconds(self.pid) - before) / requests)
+            self.note(f"{work}, CPU of the server, ms", 1000 * used / requests)
 
 
 def cpu_seconds(pid: str) -> float:

@@ -28,6 +28,7 @@ from storage.errors import InvalidInstance, NotFound, ObjectCorrupt, ObjectMissi
 from storage.index import hospitals, instances, search
 from storage.index.database import Database
 from storage.index.effort import Effort
+from storage.index.remembered import Remembered
 from storage.model.archive import Description, Instance, InstanceKey, Origin, Outcome, Scope, Series, StoredObject
 from storage.model.query import Found, Query
 from storage.objects.base import ObjectStore, derived_key
@@ -75,6 +76,7 @@ class Archive:
         self._codecs = codecs
         self._encodings = encodings
         self._known = KnownInstances(database)
+        self._manifests: Remembered[tuple[frozenset[int], str, str], Metadata] = Remembered(database.stamp, 8)
         self._same_content = partial(compare.same_content, objects, codecs)
         self._committer = Committer(database, objects, self._same_content)
 
@@ -284,7 +286,11 @@ class Archive:
         return self.objects.put_bytes(key, data).key
 
     def _made_manifest(self, scope: Scope, study_instance_uid: str, series_instance_uid: str) -> Metadata:
-        return metadata.manifest_of(self.objects, self.instances(scope, study_instance_uid, series_instance_uid))
+        key = (scope.hospital_ids, study_instance_uid, series_instance_uid)
+        return self._manifests.get(
+            key,
+            lambda: metadata.manifest_of(self.objects, self.instances(scope, study_instance_uid, series_instance_uid)),
+        )
 
     def _kept_thumbnail(self, series: Series) -> bytes | None:
         if not series.thumbnail_key:
