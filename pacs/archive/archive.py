@@ -12,7 +12,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
-from pacs.archive import adopting, compare, frames, metadata, spool, transcode
+from pacs.archive import adopting, compare, frames, metadata, previewing, spool, transcode
 from pacs.archive.commit import Committer, Waiting
 from pacs.archive.encodings import Encodings
 from pacs.archive.frames import Frame, Place
@@ -23,6 +23,7 @@ from pacs.describe import describe, describe_head
 from pacs.errors import SopClassMismatch, UndecodablePixels, UnsupportedTransferSyntax
 from pacs.pixels.options import RenderOptions
 from pacs.pixels.pool import Codecs
+from pacs.pixels.previews import Preview
 from pacs.pixels.syntaxes import NATIVE
 from storage.errors import InvalidInstance, NotFound, ObjectCorrupt, ObjectMissing, StorageUnavailable
 from storage.index import hospitals, instances, search
@@ -211,6 +212,12 @@ class Archive:
         if transfer_syntax in NATIVE:
             return self.codecs.decode(header, frame.transfer_syntax_uid, frame.data, number)
         return self.codecs.transcode_frame(header, frame.transfer_syntax_uid, frame.data, number, transfer_syntax)
+
+    def preview(self, instance: Instance, number: int) -> Preview | None:
+        """A small lossy picture of frame `number`, from 1, made once and kept; None where there is none, or where the
+        frame itself is hardly larger."""
+        frames.sound(instance)
+        return previewing.preview_of(self.objects, self.codecs, self._encodings, instance, number)
 
     def frame_place(self, instance: Instance, number: int) -> Place | None:
         """Where frame `number`, from 1, lies in the stored object, when it lies there in one piece."""

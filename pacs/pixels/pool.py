@@ -83,6 +83,10 @@ class Codecs:
         }
         return self._ask(head, header, frame_data, *([presentation] if presentation else []))
 
+    def preview(self, header: bytes, transfer_syntax: str, frame_data: bytes, frame_number: int = 1) -> bytes:
+        """The frame as a small lossy one with the error it has, packed (`pacs.pixels.previews`)."""
+        return self._ask({"do": "preview", "syntax": transfer_syntax, "frame": frame_number}, header, frame_data)
+
     def check(self) -> str:
         """A sentence for `doctor`. Raises StorageUnavailable."""
         return self._ask({"do": "check"}, b"", b"").decode()

@@ -11,6 +11,7 @@ from pacs.pixels.decode import as_rgb, decode_samples, native_bytes
 from pacs.pixels.encode import encode_frame
 from pacs.pixels.header import read_header
 from pacs.pixels.options import RenderOptions
+from pacs.pixels.preview import preview_frame
 from pacs.pixels.render import render_frame
 
 _SLOWEST = 2e6  # decoded bytes per second of processor time, a fifth of what the slowest codec does
@@ -54,6 +55,8 @@ def _do(head: dict[str, Any], header: bytes, frame_data: bytes, presentation: by
     limit_cpu(2 + parsed.facts.frame_bytes / _SLOWEST)
     if head["do"] == "render":
         return render_frame(parsed, syntax, frame_data, number, _options(head["options"]), presentation)
+    if head["do"] == "preview":
+        return preview_frame(parsed, syntax, frame_data, number).packed()
     samples = decode_samples(parsed.facts, syntax, frame_data)
     if head["do"] == "decode":
         return native_bytes(parsed.facts, as_rgb(samples))

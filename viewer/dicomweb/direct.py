@@ -28,7 +28,7 @@ from viewer.dicomweb import frames
 from viewer.dicomweb.addresses import PATH, instance_url, root
 from viewer.dicomweb.media_types import Choice, choose, parse
 from viewer.dicomweb.multipart import framing
-from viewer.dicomweb.ranges import KEPT
+from viewer.dicomweb.versions import DIGITS, keeping
 from viewer.headers import always
 from viewer.sending import SENDS_FILES, FileBody
 
@@ -36,6 +36,7 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 _UID = r"([0-9.]{1,64})"
 _FRAME = re.compile(rf"{PATH}/studies/{_UID}/series/{_UID}/instances/{_UID}/frames/([0-9]{{1,9}})", re.ASCII)
+_VERSION = re.compile(rf"(?:v=([0-9a-f]{{{DIGITS}}}))?", re.ASCII)
 _LEFT_TO_FLASK = ("HTTP_RANGE", "HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_RANGE")
 
 
@@ -49,8 +50,8 @@ class DirectFrames:
         self._public_url = web.public_url
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        found = _FRAME.fullmatch(environ.get("PATH_INFO", ""))
-        if found is not None and environ["REQUEST_METHOD"] == "GET" and not environ.get("QUERY_STRING"):
+        found = _FRAME.fullmatch(environ.get("PATH_INFO", "")) if environ["REQUEST_METHOD"] == "GET" else None
+        if found is not None and _VERSION.fullmatch(environ.get("QUERY_STRING", "")):
             started = time.perf_counter()
             journal.begin(environ.get("HTTP_X_REQUEST_ID", ""))
             asked = Request(environ)
@@ -103,7 +104,7 @@ class DirectFrames:
         headers += (
             ("Content-Length", str(body.size)),
             ("ETag", f'"{etag}"'),
-            ("Cache-Control", KEPT),
+            ("Cache-Control", keeping(instance, asked.environ.get("QUERY_STRING", "")[2:])),
             ("Vary", "Accept"),
         )
         return headers

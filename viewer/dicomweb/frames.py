@@ -13,7 +13,8 @@ from storage.model.archive import Instance
 from viewer.dicomweb.addresses import instance_url
 from viewer.dicomweb.media_types import EXPLICIT, FRAME_TYPES, OCTETS, Offer, accepted, choose
 from viewer.dicomweb.multipart import Part, multipart_response
-from viewer.dicomweb.ranges import KEPT, REVALIDATED, not_modified, ranged, validated
+from viewer.dicomweb.ranges import REVALIDATED, not_modified, ranged, validated
+from viewer.dicomweb.versions import keeping
 from viewer.errors import InvalidRequest
 
 _NUMBERS = re.compile(r"[0-9]{1,9}(,[0-9]{1,9})*", re.ASCII)
@@ -34,13 +35,14 @@ def retrieve_frames(archive: Archive, instance: Instance, numbers: Sequence[int]
     choice = choose(accepted(), offers_of(instance.facts.transfer_syntax_uid), single=len(numbers) == 1)
     offer = choice.offer
     etag = etag_of(instance, numbers, offer, address if choice.multipart else "")
-    unchanged = not_modified(etag, KEPT)
+    kept = keeping(instance)
+    unchanged = not_modified(etag, kept)
     if unchanged is not None:
         return _varying(unchanged)
     content_type = f"{offer.type}; transfer-syntax={offer.transfer_syntax}"
     first = archive.frame_in(instance, numbers[0], offer.transfer_syntax)
     if not choice.multipart:
-        return _varying(ranged(lambda at, length: (first[at : at + length],), len(first), content_type, etag, KEPT))
+        return _varying(ranged(lambda at, length: (first[at : at + length],), len(first), content_type, etag, kept))
 
     def part(position: int, number: int) -> Part:
         if position == 0:
@@ -48,12 +50,12 @@ def retrieve_frames(archive: Archive, instance: Instance, numbers: Sequence[int]
         return Part(
             content_type,
             lambda: (archive.frame_in(instance, number, offer.transfer_syntax),),
-            _stored_size(instance, number) if offer.stored else None,
+            stored_size(instance, number) if offer.stored else None,
             f"{address}/frames/{number}",
         )
 
     response = multipart_response(offer.type, [part(position, number) for position, number in enumerate(numbers)], etag)
-    return _varying(validated(response, etag, KEPT))
+    return _varying(validated(response, etag, kept))
 
 
 def retrieve_series_frames(
@@ -61,7 +63,7 @@ def retrieve_series_frames(
 ) -> Response:
     """Frames of several instances of a series in one answer: ``?frames=1-40,55`` counts all frames of the series, from
     1, in the order of its metadata. Every part says by Content-Location which frame of which instance it is."""
-    wanted = _places_of(text, instances, most)
+    wanted = places_of(text, instances, most)
     ranges = accepted()
     choices = {
         syntax: choose(ranges, offers_of(syntax), single=False).offer
@@ -78,7 +80,7 @@ def retrieve_series_frames(
         return Part(
             f"{offer.type}; transfer-syntax={offer.transfer_syntax}",
             lambda: (archive.frame_in(instance, number, offer.transfer_syntax),),
-            _stored_size(instance, number) if offer.stored else None,
+            stored_size(instance, number) if offer.stored else None,
             f"{instance_url(base, instance.key)}/frames/{number}",
         )
 
@@ -87,7 +89,7 @@ def retrieve_series_frames(
     return _varying(validated(response, etag, REVALIDATED))
 
 
-def _places_of(text: str, instances: Sequence[Instance], most: int) -> list[tuple[Instance, int]]:
+def places_of(text: str, instances: Sequence[Instance], most: int) -> list[tuple[Instance, int]]:
     """Instance and frame number of each number of the list."""
     if not _LIST.fullmatch(text):
         raise InvalidRequest("frames are given as numbers and ranges from 1, like 1-40,55")
@@ -138,7 +140,8 @@ def check_numbers(instance: Instance, numbers: Sequence[int]) -> None:
             raise NotFound(f"there is no frame {number}, the instance has {instance.facts.frames}")
 
 
-def _stored_size(instance: Instance, number: int) -> int | None:
+def stored_size(instance: Instance, number: int) -> int | None:
+    """Bytes of the frame as it is stored, when the index knows."""
     facts = instance.facts
     if facts.frame_table:
         return sum(length for _, length in facts.frame_table[number - 1])

@@ -27,6 +27,7 @@ class Part:
     body: Callable[[], Iterable[bytes]]
     size: int | None
     location: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def multipart_response(type: str, parts: Iterable[Part], etag: str = "") -> Response:
@@ -96,6 +97,7 @@ def _head(boundary: str, part: Part) -> bytes:
         lines.append(f"Content-Length: {part.size}")
     if part.location:
         lines.append(f"Content-Location: {part.location}")
+    lines += [f"{name}: {value}" for name, value in part.headers]
     return "\r\n".join([*lines, "", ""]).encode()
 
 

@@ -8,7 +8,18 @@ from storage.model.archive import Instance, InstanceKey
 from storage.model.query import Level
 from viewer.access.guard import Guard
 from viewer.access.rights import STUDY_READ, STUDY_STORE
-from viewer.dicomweb import bulkdata, capabilities, frames, instances, metadata, rendered, search, store, wado_uri
+from viewer.dicomweb import (
+    bulkdata,
+    capabilities,
+    frames,
+    instances,
+    metadata,
+    previews,
+    rendered,
+    search,
+    store,
+    wado_uri,
+)
 from viewer.dicomweb.addresses import PATH, instance_url, root
 
 _STUDY = "/studies/<study>"
@@ -160,6 +171,12 @@ def _retrieve_frames(routes: Blueprint, archive: Archive, guard: Guard, web: Web
             archive, *some(study, series, sop, numbers), presentation=_presentation(archive, guard)
         )
 
+    @routes.get(f"{_FRAMES}/preview")
+    @guard.needs(STUDY_READ)
+    def retrieve_frame_preview(study: str, series: str, sop: str, numbers: str) -> Response:
+        instance, several, _ = some(study, series, sop, numbers)
+        return previews.retrieve_preview(archive, instance, several[0])
+
     @routes.get(f"{_FRAMES}/thumbnail")
     @guard.needs(STUDY_READ)
     def retrieve_frame_thumbnail(study: str, series: str, sop: str, numbers: str) -> Response:
@@ -178,6 +195,12 @@ def _retrieve_pixels(routes: Blueprint, archive: Archive, guard: Guard, web: Web
     def retrieve_series_frames(study: str, series: str) -> Response:
         text = request.args.get("frames", "")
         return frames.retrieve_series_frames(archive, all_of(study, series), text, root(web.public_url))
+
+    @routes.get(f"{_SERIES}/previews")
+    @guard.needs(STUDY_READ)
+    def retrieve_series_previews(study: str, series: str) -> Response:
+        text = request.args.get("frames", "")
+        return previews.retrieve_previews(archive, all_of(study, series), text, root(web.public_url))
 
     @routes.get(f"{_STUDY}/pixeldata")
     @routes.get(f"{_SERIES}/pixeldata")
