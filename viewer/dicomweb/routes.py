@@ -14,6 +14,7 @@ from viewer.dicomweb import (
     frames,
     instances,
     metadata,
+    opening,
     previews,
     rendered,
     search,
@@ -195,6 +196,12 @@ def _retrieve_pixels(routes: Blueprint, archive: Archive, guard: Guard, web: Web
     def retrieve_series_frames(study: str, series: str) -> Response:
         text = request.args.get("frames", "")
         return frames.retrieve_series_frames(archive, all_of(study, series), text, root(web.public_url))
+
+    @routes.get(f"{_STUDY}/opening")
+    @routes.get(f"{_SERIES}/opening")
+    @guard.needs(STUDY_READ)
+    def retrieve_opening(study: str, series: str | None = None) -> Response:
+        return opening.retrieve_opening(archive, guard.caller().scope, study, series, root(web.public_url))
 
     @routes.get(f"{_SERIES}/previews")
     @guard.needs(STUDY_READ)
