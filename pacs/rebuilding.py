@@ -15,6 +15,7 @@ from functools import partial
 from itertools import islice
 
 from pacs import receipts
+from pacs.archive.rejections import obey_all
 from pacs.deciding import obey
 from pacs.describe import describe
 from storage.errors import InvalidInstance, ObjectCorrupt, ObjectMissing
@@ -69,6 +70,7 @@ def rebuild_index(
         _go_on(database, rebuild.READING)
     _read_all(database, objects, open_store, advance, processes, rebuilt)
     obey(database, objects)
+    obey_all(database, objects)
     _mark_damaged(database)
     receipts.forget(database)
     _go_on(database, rebuild.OVER)

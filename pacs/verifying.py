@@ -116,7 +116,8 @@ def verify(
 
 
 def referenced(database: Database) -> Iterator[Referenced]:
-    """Every object the index points to: of instances, of conflicts, and quarantined ones."""
+    """Every object the index points to: of instances, of conflicts, quarantined and rejected
+    ones."""
     place: tuple[int, str] = (0, "")
     while True:
         with database.reading() as db:
@@ -125,7 +126,7 @@ def referenced(database: Database) -> Iterator[Referenced]:
         if len(page) < AT_ONCE:
             break
         place = page[-1][0]
-    for name in ("conflict", "quarantine"):
+    for name in ("conflict", "quarantine", "rejected"):
         after = 0
         while True:
             with database.reading() as db:

@@ -12,7 +12,7 @@ from viewer.access import routes as session
 from viewer.access import setup
 from viewer.access.guard import Guard
 from viewer.admin import access as admin_access
-from viewer.admin import audit, health, peers, reconcile
+from viewer.admin import audit, health, peers, reconcile, rejected
 from viewer.dicomweb import blueprint as dicomweb
 from viewer.dicomweb.direct import DirectFrames
 from viewer.reading import pages
@@ -55,6 +55,7 @@ def create_app(
         peers.blueprint(archive, guard, config),
         admin_access.blueprint(archive, guard),
         reconcile.blueprint(archive, guard),
+        rejected.blueprint(archive, guard),
         audit.blueprint(archive, guard),
         health.blueprint(archive, guard, config, lambda: app.config["DOORS"]()),
         dicomweb(archive, guard, config.web),

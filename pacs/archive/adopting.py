@@ -8,9 +8,10 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 
+from pacs.archive.rejections import heed
 from pacs.describe import describe
 from storage.errors import InvalidInstance, ObjectCorrupt
-from storage.index import instances, noted
+from storage.index import instances, noted, rejecting
 from storage.index.database import Database
 from storage.model.archive import (
     ALREADY_STORED,
@@ -46,7 +47,9 @@ def adopt(
         return _quarantined(database, stored, origin, "quarantined when it was received")
     with database.writing() as db:
         added = instances.add(db, [(description, stored, origin)])[0]
+        rejected = rejecting.hit(db, [origin.hospital_id], [description.key.sop_instance_uid])
     if added.existing is None:
+        heed(database, objects, [(description, stored, origin)], rejected)
         return STORED
     if added.existing.stored.sha256 == stored.sha256:
         return ALREADY_STORED

@@ -219,6 +219,11 @@ class Archive:
         frames.sound(instance)
         return previewing.preview_of(self.objects, self.codecs, self._encodings, instance, number)
 
+    def forget(self, sha256: str) -> None:
+        """Let go of what was made on demand of this object: it was purged."""
+        if self._encodings is not None:
+            self._encodings.forget(sha256)
+
     def frame_place(self, instance: Instance, number: int) -> Place | None:
         """Where frame `number`, from 1, lies in the stored object, when it lies there in one piece."""
         return frames.place_of(instance, number)

@@ -18,11 +18,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pacs.archive.rejections import heed
 from pacs.archive.spool import Incoming
 from pacs.dataset.preamble import TIFF, ZERO, kind_of
 from storage.errors import ArchiveError, ObjectCorrupt, ObjectMissing, StorageFull, StorageUnavailable
-from storage.index import audit, damage, instances, noted
+from storage.index import audit, damage, instances, noted, rejecting
 from storage.index.database import Database
+from storage.index.types import POSTGRESQL
 from storage.model.archive import (
     ALREADY_STORED,
     CONFLICT,
@@ -35,6 +37,7 @@ from storage.model.archive import (
     StoredObject,
 )
 from storage.model.audit import AuditEvent
+from storage.model.rejection import KEY_OBJECT_SELECTION
 from storage.objects.base import ObjectStore, object_key, quarantine_key
 
 if TYPE_CHECKING:
@@ -59,6 +62,7 @@ class Waiting:
     stored: StoredObject | None = None
     existing: Instance | None = None  # the canonical one that was found to be another content
     damaged: bool = False  # the same bytes were stored before and were found damaged or missing since
+    rejected: bool = False  # a note says so
     finished: bool = False
     turn: "threading.Lock | None" = None  # of a thread that waits: released when finished, or when it is to lead
     may_lead: bool = True
@@ -174,7 +178,11 @@ class Committer:
 
     def _make_durable(self, group: list[Waiting]) -> None:
         self._put([waiting for waiting in group if waiting.stored is None])
-        for waiting, outcome in self._index(group):
+        outcomes = self._index(group)
+        self._heed(outcomes)
+        for waiting, outcome in outcomes:
+            if waiting.finished:
+                continue
             if outcome is None:
                 self._compare(waiting)
             elif waiting.damaged and not self._mended(waiting):
@@ -216,6 +224,8 @@ class Committer:
             outcomes.extend((w, _quarantined(w, db)) for w in group if w.description is None)
             outcomes.extend((w, _conflicting(w, db)) for w in conflicting)
             added = instances.add(db, [(_described(w), _kept(w), w.origin) for w in plain]) if plain else []
+            if rejecting.alone(db):
+                self._hit(db, plain)
             for waiting in group:
                 if waiting.description is None or waiting.existing is not None:
                     _note_preamble(waiting, db)
@@ -224,6 +234,29 @@ class Committer:
                     _note_preamble(waiting, db)
         outcomes.extend((waiting, _added(waiting, one)) for waiting, one in zip(plain, added, strict=True))
         return outcomes
+
+    def _hit(self, db: "Connection", plain: list[Waiting]) -> None:
+        """Which of these a rejection note rejects."""
+        uids = {_described(waiting).instance.sop_instance_uid for waiting in plain}
+        found = rejecting.hit(db, {w.origin.hospital_id for w in plain}, uids) if plain else set[tuple[int, str]]()
+        for waiting in plain:
+            waiting.rejected = (waiting.origin.hospital_id, _described(waiting).key.sop_instance_uid) in found
+
+    def _heed(self, outcomes: list[tuple[Waiting, Outcome | None]]) -> None:
+        """Rejection notes reject before their sender is answered, and what was rejected is out of sight before its
+        sender is. Where others write meanwhile, both look after their commit: one of them sees the other."""
+        plain = [w for w, outcome in outcomes if outcome is not None and outcome.kind in (STORED, ALREADY_STORED)]
+        if plain and self._database.engine_name == POSTGRESQL:
+            with self._database.reading() as db:
+                self._hit(db, plain)
+        concerned = [w for w in plain if w.rejected or _described(w).instance.sop_class_uid == KEY_OBJECT_SELECTION]
+        if not concerned:
+            return
+        hit = {(w.origin.hospital_id, _described(w).key.sop_instance_uid) for w in concerned if w.rejected}
+        try:
+            heed(self._database, self._objects, [(_described(w), _kept(w), w.origin) for w in concerned], hit)
+        except ArchiveError as error:
+            _fail(concerned, error)
 
     def _mended(self, waiting: Waiting) -> bool:
         """The same bytes again, where those that were stored had been lost: read back, they are there now."""

@@ -52,6 +52,10 @@ def _run(arguments: argparse.Namespace, config: Config) -> int:
         from pacs.command.verify import run_read_back
 
         return run_read_back(config, arguments.sample, adopting=arguments.adopt)
+    if arguments.command == "purge":
+        from pacs.command.purge import run_purge
+
+        return run_purge(config, arguments.reason, arguments.study, arguments.hospital, sure=arguments.yes)
     if arguments.command == "index":
         from pacs.command.rebuild import run_rebuild
 
@@ -107,6 +111,11 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--sample", type=_percent, default=100.0, metavar="PERCENT", help="only so many, by chance")
     verify.add_argument("--all", dest="sample", action="store_const", const=100.0, help="every object (the default)")
     verify.add_argument("--adopt", action="store_true", help="take stored objects that are not indexed into the index")
+    purging = command("purge", "say what was rejected 30 days ago or longer; with --yes forget it for good")
+    purging.add_argument("--yes", action="store_true", help="do it: the bytes are gone")
+    purging.add_argument("--reason", default="", metavar="TEXT", help="why, for the audit log")
+    purging.add_argument("--study", default="", metavar="UID", help="only of this study")
+    purging.add_argument("--hospital", default="", metavar="CODE", help="only of this hospital")
     command("rebuild", "build the index anew from the objects", group("index", "the index of what is stored"))
     auditing = group("audit", "who did what")
     verify = command(

@@ -33,7 +33,7 @@ PAGE = 64
 IDLE_SECONDS = 600.0
 SLOWEST = 1_000_000  # bytes a second, however little there is
 DAY_MS = 24 * 3600 * 1000
-STAGES = ("instance", "conflict", "quarantine", "listing")
+STAGES = ("instance", "conflict", "quarantine", "rejected", "listing")
 
 
 class Scrub:

@@ -14,6 +14,7 @@ from typing import Any
 
 from pacs import auditing, receipts, reconciling
 from pacs.archive import Archive
+from pacs.archive.rejections import catch_up
 from pacs.association.tls import TlsCredentials
 from pacs.config import ScrubConfig
 from pacs.jobs import scrub as scrubbing
@@ -113,6 +114,7 @@ class Worker:
         if self._plans and time.monotonic() >= self._next_receipts:
             self._next_receipts = time.monotonic() + RECEIPTS_SECONDS
             receipts.write_quietly(self._archive.database, self._archive.objects)
+            catch_up(self._archive.database, self._archive.objects)
         claimed = tasks.claim(self._archive.database, self._done_by_kind.keys(), self._lease)
         for task in claimed:
             self._do(task)

@@ -115,10 +115,25 @@ def kept(db: Connection, hospital_id: int, uids: Collection[str]) -> dict[str, K
     for row in rows:
         others.setdefault(row.sop_instance_uid, []).append(row.object_key)
     found = {uid: instance for (_, uid), instance in known_instances(db, [hospital_id], uids).items()}
-    return {
+    return _notes(db, hospital_id, uids) | {
         uid: Kept(instance.facts.sop_class_uid, (instance.stored.key, *others.get(uid, ())))
         for uid, instance in found.items()
     }
+
+
+def _notes(db: Connection, hospital_id: int, uids: Collection[str]) -> dict[str, Kept]:
+    """Rejection notes are kept for good. For what they reject we answer no longer: it may be purged."""
+    column = schema.rejected.c
+    rows = db.execute(
+        sa.select(column.sop_instance_uid, column.sop_class_uid, column.object_key).where(
+            column.hospital_id == hospital_id, column.note == sa.true(), column.sop_instance_uid.in_(sorted(uids))
+        )
+    )
+    found: dict[str, Kept] = {}
+    for row in rows:
+        keys = found[row.sop_instance_uid].object_keys if row.sop_instance_uid in found else ()
+        found[row.sop_instance_uid] = Kept(row.sop_class_uid, (*keys, row.object_key))
+    return found
 
 
 def checked(db: Connection, commitment_id: int, references: Sequence[Reference]) -> bool:

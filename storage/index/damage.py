@@ -101,12 +101,12 @@ def referenced_by_uid(db: Connection, uids: Collection[str]) -> list[Referenced]
 
 
 def referenced_beside(db: Connection, name: str, after: int, limit: int) -> list[tuple[int, Referenced]]:
-    """Objects of conflicts or quarantined ones (`name` of the table) that are kept, and their place."""
-    table = {"conflict": schema.conflict, "quarantine": schema.quarantine}[name]
+    """Objects of conflicts, quarantined or rejected ones (`name` of the table) that are kept, and their place."""
+    table = {"conflict": schema.conflict, "quarantine": schema.quarantine, "rejected": schema.rejected}[name]
     kept = (table.c.id > after) & (table.c.object_key != "")
     if table is schema.conflict:
         kept &= table.c.kind != "patient"  # that is the object of an instance
-    else:
+    elif table is schema.quarantine:
         kept &= table.c.action != "delete"  # a person had that deleted
     statement = sa.select(table).where(kept).order_by(table.c.id).limit(limit)
     found = []
@@ -125,7 +125,7 @@ def keys_between(db: Connection, low: str, high: str) -> set[bytes]:
         instances = instances.where(_INSTANCE.c.sha256 < bounds[1])
     rows = db.execute(instances.execution_options(yield_per=5000))
     found = {packed(lengthened(row.object_key, row.sha256.hex())) for row in rows}
-    for table in (schema.conflict, schema.quarantine):
+    for table in (schema.conflict, schema.quarantine, schema.rejected):
         kept = sa.select(table.c.object_key).where(table.c.sha256 >= low, table.c.object_key != "")
         if high:
             kept = kept.where(table.c.sha256 < high)

@@ -17,17 +17,20 @@ from storage.index.rows import STUDY_TABLES
 _NOT_TOLD = frozenset(
     {
         "id", "hospital_id", "patient_id", "study_id", "series_id", "fold_version", "told_at", "told_by",
-        "changed_at", "at", "status", "damage", "resolved", "before", "decided_at", "revision",
+        "changed_at", "at", "rejected_at", "beside", "status", "damage", "resolved", "before", "decided_at", "revision",
         "manifest_key", "manifest_revision", "thumbnail_key",
     }
 )  # fmt: skip
 _ORIGIN = frozenset({"door", "source", "address"})
 _OF_PATIENT_CONFLICT = ("kind", "study_instance_uid", "patient_id", "issuer", "patient_name")
+# What a list says of a rejected object is what its study said in that moment.
+_OF_LIST = {("rejected", name) for name in ("patient_name", "study_description", "study_date")}
 _CHUNK = 1000
 
 
 def canonical(db: Connection, *, origins: bool = False) -> Iterator[str]:
-    """One JSON line for each patient, study, series, instance, conflict and quarantined object, in a fixed order."""
+    """One JSON line for each patient, study, series, instance, conflict, object in quarantine and rejected
+    object, in a fixed order."""
     hospital, patient, study, series, instance = (
         schema.hospital, schema.patient, schema.study, schema.series, schema.instance
     )  # fmt: skip
@@ -67,12 +70,17 @@ def canonical(db: Connection, *, origins: bool = False) -> Iterator[str]:
         .select_from(studies.join(instance, instance.c.series_id == series.c.id))
         .order_by(hospital.c.code, study.c.uid, series.c.uid, instance.c.uid),
     )
-    for table in (schema.conflict, schema.quarantine):
-        order = (table.c.kind, table.c.identity) if table is schema.conflict else (table.c.sha256,)
+    for table, order in (
+        (schema.conflict, (schema.conflict.c.kind, schema.conflict.c.identity)),
+        (schema.quarantine, (schema.quarantine.c.sha256,)),
+        (schema.rejected, (schema.rejected.c.sha256,)),
+        (schema.rejection, (schema.rejection.c.sop_instance_uid, schema.rejection.c.note_uid)),
+    ):
         yield from _lines(
             db,
             table.name,
-            sa.select(code, *told(table)).join(hospital, hospital.c.id == table.c.hospital_id)
+            sa.select(code, *(column for column in told(table) if (table.name, column.name) not in _OF_LIST))
+            .join(hospital, hospital.c.id == table.c.hospital_id)
             .order_by(hospital.c.code, *order),
         )  # fmt: skip
 

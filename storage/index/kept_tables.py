@@ -1,9 +1,10 @@
 """Tables of the archive's own promises: what it was asked to answer for, what it lost, where its long work is."""
 
+import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index, Table
 
 from storage.index.columns import count, metadata, text
-from storage.index.types import BIG, INT, TEXT
+from storage.index.types import BIG, BOOL, INT, TEXT
 
 # What a peer asked us to answer for, and whether it has heard.
 commitment = Table(
@@ -66,4 +67,49 @@ rebuild_item = Table(
     text("source"),
     text("address"),
     Index("rebuild_order", "rank", "stored_at", "object_key"),
+)
+
+# What rejection notes say: one row for each instance a note refers to, whether it is here or not. Restoring takes the
+# rows away and writes a decision.
+rejection = Table(
+    "rejection",
+    metadata,
+    Column("hospital_id", INT, ForeignKey("hospital.id"), primary_key=True),
+    Column("sop_instance_uid", TEXT, primary_key=True),
+    Column("note_uid", TEXT, primary_key=True),
+    text("study_instance_uid"),
+    Column("title", TEXT, nullable=False),
+    text("text"),
+    text("source"),
+    Column("at", BIG, nullable=False),
+)
+
+# Objects of rejected instances, and rejection notes: in no other table, so no door can show them.
+rejected = Table(
+    "rejected",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("hospital_id", INT, ForeignKey("hospital.id"), nullable=False),
+    Column("sha256", TEXT, nullable=False),
+    text("study_instance_uid"),
+    text("series_instance_uid"),
+    text("sop_instance_uid"),
+    text("sop_class_uid"),
+    text("modality"),
+    text("patient_id"),
+    text("patient_name"),
+    text("study_description"),
+    text("object_key"),
+    text("door"),
+    text("source"),
+    text("address"),
+    Column("study_date", INT, nullable=False, server_default="0"),
+    count("size"),
+    count("stored_at"),
+    Column("note", BOOL, nullable=False, server_default=sa.false()),
+    Column("beside", BOOL, nullable=False, server_default=sa.false()),
+    count("rejected_at"),
+    Index("rejected_object", "hospital_id", "sha256", unique=True),
+    Index("rejected_of_study", "hospital_id", "study_instance_uid", "sop_instance_uid"),
+    Index("rejected_uid", "sop_instance_uid"),
 )

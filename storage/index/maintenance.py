@@ -8,6 +8,8 @@ from storage.index.types import BIG
 from storage.model.text import FOLD_VERSION, fold, name_tokens, tokens
 
 _OF_OBJECTS = (
+    schema.rejection,
+    schema.rejected,
     schema.conflict,
     schema.quarantine,
     schema.instance,
@@ -42,6 +44,7 @@ def counts(db: Connection) -> dict[str, int]:
         ("patients", schema.patient),
         ("conflicts", schema.conflict),
         ("quarantined", schema.quarantine),
+        ("rejected", schema.rejected),
     ):
         counted[name] = int(db.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
     return counted

@@ -60,7 +60,7 @@ def keep(db: Connection, entry: ConflictEntry, actor: str, reason: str) -> None:
     _expect_open(entry)
     _decide(db, entry, entry.kind, _identity(db, entry), KEEP, "", actor, reason)
     _set(db, entry, resolved=True, action=KEEP)
-    _tell(db, entry.hospital_id, _studies_of(db, entry))
+    recount(db, entry.hospital_id, _studies_of(db, entry))
 
 
 def replace(db: Connection, entry: ConflictEntry, hospital: Hospital, read: Read, actor: str, reason: str) -> None:
@@ -99,7 +99,7 @@ def reopen(db: Connection, entry: ConflictEntry, hospital: Hospital, read: Read,
         _forget(db, entry.hospital_id, "assign", entry.study_instance_uid)
     _forget(db, entry.hospital_id, entry.kind, _identity(db, entry))
     _set(db, entry, resolved=False, action="")
-    _tell(db, entry.hospital_id, _studies_of(db, entry))
+    recount(db, entry.hospital_id, _studies_of(db, entry))
 
 
 def decided(db: Connection, kinds: Iterable[str]) -> list[tuple[int, Decision]]:
@@ -134,7 +134,7 @@ def _assign(db: Connection, entry: ConflictEntry, hospital: Hospital, read: Read
     stored = StoredObject(entry.object_key, entry.size, entry.sha256, entry.stored_at)
     former = assign_study(db, entry.hospital_id, entry.study_instance_uid, _item(hospital, read, stored))
     _set(db, entry, resolved=True, action=ASSIGN, before=json.dumps({"sha256": former}))
-    _tell(db, entry.hospital_id, {entry.study_instance_uid})
+    recount(db, entry.hospital_id, {entry.study_instance_uid})
 
 
 def _exchange(db: Connection, entry: ConflictEntry, hospital: Hospital, read: Read, *, resolved: bool) -> None:
@@ -162,10 +162,10 @@ def _exchange(db: Connection, entry: ConflictEntry, hospital: Hospital, read: Re
         .where(_CONFLICT.c.sop_instance_uid == entry.sop_instance_uid)
         .values(kept_sha256=entry.sha256)
     )
-    _tell(db, entry.hospital_id, {canonical.key.study_instance_uid} | _studies_of(db, entry))
+    recount(db, entry.hospital_id, {canonical.key.study_instance_uid} | _studies_of(db, entry))
 
 
-def _tell(db: Connection, hospital_id: int, uids: set[str]) -> None:
+def recount(db: Connection, hospital_id: int, uids: set[str]) -> None:
     """Count the open conflicts of these studies again, and say that the studies have changed."""
     study, series, instance = schema.study, schema.series, schema.instance
     lock_studies(db, hospital_id, uids)

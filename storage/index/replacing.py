@@ -1,10 +1,10 @@
-"""Another object in the place of a canonical one, and a study given to another patient.
+"""Another object in the place of a canonical one, a study given to another patient, and instances taken out.
 
 Afterwards the index is as if only what is now canonical had ever arrived: counters, lists and facts are told anew
 where the instance that told them is no longer there. So a rebuild that does the same comes to the same index.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from storage.errors import NotFound
 from storage.index import changes, schema
-from storage.index.adding import add
+from storage.index.adding import add, known_instances
 from storage.index.bulk import insert_many
 from storage.index.parents import Item, add_tokens, ensure_patients, patient_identity, teller, told_values
 from storage.index.rows import (
@@ -56,7 +56,7 @@ def replace_instance(db: Connection, existing: Instance, item: Item, read: Read)
         db.execute(table.update().where(table.c.id == row_id).values(shrunk))
     if add(db, [item])[0].kind != STORED:
         raise AssertionError("the place of the instance was not free")
-    _tidy(db, existing, series.id, series.study_id, item[2], read)
+    _tidy(db, {bytes.fromhex(existing.stored.sha256)}, [series.id], series.study_id, item[2], read)
     for uid in uids:
         _settle_patients(db, existing.hospital_id, uid)
     for key in {(one.study_instance_uid, one.series_instance_uid) for one in (existing.key, item[0].key)}:
@@ -91,26 +91,81 @@ def assign_study(db: Connection, hospital_id: int, study_instance_uid: str, item
     return str(study.told_by.hex())
 
 
+def remove_instances(
+    db: Connection, hospital_id: int, uids: Collection[str], read: Read
+) -> tuple[list[Instance], list[str]]:
+    """Take the instances of these SOP Instance UIDs out of the index, as if they had never arrived. Those that were
+    there; and the keys of manifests and thumbnails that showed them, which nothing points to any more."""
+    there = known_instances(db, [hospital_id], uids).values()
+    lock_studies(db, hospital_id, {one.key.study_instance_uid for one in there})
+    found = list(known_instances(db, [hospital_id], uids).values())  # who held them may have moved them
+    derived: list[str] = []
+    for study_uid in sorted({one.key.study_instance_uid for one in found}):
+        mine = [one for one in found if one.key.study_instance_uid == study_uid]
+        rows = db.execute(
+            sa.select(_SERIES.c.id, _SERIES.c.study_id, _SERIES.c.uid, _SERIES.c.manifest_key, _SERIES.c.thumbnail_key)
+            .join(_STUDY, _SERIES.c.study_id == _STUDY.c.id)
+            .where(_STUDY.c.hospital_id == hospital_id, _STUDY.c.uid == study_uid)
+            .where(_SERIES.c.uid.in_(sorted({one.key.series_instance_uid for one in mine})))
+        ).all()
+        for row in rows:
+            gone = [one for one in mine if one.key.series_instance_uid == row.uid]
+            _take_out(db, gone, row.id, row.study_id)
+            derived += [key for key in (row.manifest_key, row.thumbnail_key) if key]
+        hashes = {bytes.fromhex(one.stored.sha256) for one in mine}
+        origin = Origin(hospital_id, "", "", "")
+        _tidy(db, hashes, [row.id for row in rows], rows[0].study_id, origin, read)
+        _settle_patients(db, hospital_id, study_uid)
+        for row in rows:
+            changes.append(
+                db,
+                hospital_id,
+                ChangeKind.SERIES_CHANGED,
+                study_instance_uid=study_uid,
+                series_instance_uid=row.uid,
+            )
+    return found, derived
+
+
+def _take_out(db: Connection, gone: Collection[Instance], series_id: int, study_id: int) -> None:
+    """Rows and counters of one series. Its summary shows what is gone: nobody is to find it, nor to note one that was
+    being made."""
+    uids = [one.key.sop_instance_uid for one in gone]
+    db.execute(_INSTANCE.delete().where(_INSTANCE.c.series_id == series_id, _INSTANCE.c.uid.in_(uids)))
+    size = sum(one.stored.size for one in gone)
+    for table, row_id in ((_SERIES, series_id), (_STUDY, study_id)):
+        shrunk = {
+            "instances": table.c.instances - len(gone),
+            "bytes": table.c.bytes - size,
+            "revision": table.c.revision + 1,
+        }
+        db.execute(table.update().where(table.c.id == row_id).values(shrunk))
+    blank = {"manifest_key": "", "thumbnail_key": "", "manifest_revision": _SERIES.c.revision}
+    db.execute(_SERIES.update().where(_SERIES.c.id == series_id).values(blank))
+
+
 def lock_studies(db: Connection, hospital_id: int, uids: set[str]) -> None:
     """Hold these studies, in the order in which adding holds them."""
     statement = sa.select(_STUDY.c.id).where(_STUDY.c.hospital_id == hospital_id, _STUDY.c.uid.in_(sorted(uids)))
     db.execute(statement.order_by(_STUDY.c.uid).with_for_update()).all()
 
 
-def _tidy(db: Connection, gone: Instance, series_id: int, study_id: int, origin: Origin, read: Read) -> None:
-    """What was left: empty rows go, lists are made anew, facts that the gone instance told are told by another."""
-    sha256 = bytes.fromhex(gone.stored.sha256)
+def _tidy(
+    db: Connection, gone: Collection[bytes], series_ids: Collection[int], study_id: int, origin: Origin, read: Read
+) -> None:
+    """What was left: empty rows go, lists are made anew, facts that gone instances told are told by another."""
     patient_id = db.execute(sa.select(_STUDY.c.patient_id).where(_STUDY.c.id == study_id)).scalar_one()
-    left = _SERIES.c.id == series_id, _SERIES.c.instances == 0
-    if db.execute(_SERIES.delete().where(*left)).rowcount:
-        db.execute(_STUDY.update().where(_STUDY.c.id == study_id).values(series=_STUDY.c.series - 1))
-    else:
-        _retell_series(db, series_id, sha256, origin, read)
+    for series_id in sorted(series_ids):
+        left = _SERIES.c.id == series_id, _SERIES.c.instances == 0
+        if db.execute(_SERIES.delete().where(*left)).rowcount:
+            db.execute(_STUDY.update().where(_STUDY.c.id == study_id).values(series=_STUDY.c.series - 1))
+        else:
+            _retell_series(db, series_id, gone, origin, read)
     if not db.execute(_STUDY.delete().where(_STUDY.c.id == study_id, _STUDY.c.instances == 0)).rowcount:
         _relist(db, study_id)
-        _retell_study(db, study_id, sha256, origin, read)
+        _retell_study(db, study_id, gone, origin, read)
     if not _drop_patient(db, patient_id):
-        _retell_patient(db, patient_id, sha256, origin, read)
+        _retell_patient(db, patient_id, gone, origin, read)
 
 
 def _settle_patients(db: Connection, hospital_id: int, study_instance_uid: str) -> None:
@@ -156,8 +211,8 @@ def _relist(db: Connection, study_id: int) -> None:
     )
 
 
-def _retell_series(db: Connection, series_id: int, gone: bytes, origin: Origin, read: Read) -> None:
-    if _told_by(db, _SERIES, series_id) != gone:
+def _retell_series(db: Connection, series_id: int, gone: Collection[bytes], origin: Origin, read: Read) -> None:
+    if _told_by(db, _SERIES, series_id) not in gone:
         return
     item = next(iter(_earliest(db, _SERIES.c.id == series_id, 1, origin, read)))
     values = series_values(item[0].series) | told_values(teller(item))
@@ -166,9 +221,9 @@ def _retell_series(db: Connection, series_id: int, gone: bytes, origin: Origin, 
     _relist(db, study_id)
 
 
-def _retell_study(db: Connection, study_id: int, gone: bytes, origin: Origin, read: Read) -> None:
+def _retell_study(db: Connection, study_id: int, gone: Collection[bytes], origin: Origin, read: Read) -> None:
     """The study's facts, and whose it is unless a person decided that."""
-    if _told_by(db, _STUDY, study_id) != gone:
+    if _told_by(db, _STUDY, study_id) not in gone:
         return
     item = next(iter(_earliest(db, _STUDY.c.id == study_id, 1, origin, read)))
     values = study_values(item[0].study) | told_values(teller(item))
@@ -185,8 +240,8 @@ def _retell_study(db: Connection, study_id: int, gone: bytes, origin: Origin, re
     add_tokens(db, [(study_id, item[0])])
 
 
-def _retell_patient(db: Connection, patient_id: int, gone: bytes, origin: Origin, read: Read) -> None:
-    if _told_by(db, _PATIENT, patient_id) != gone:
+def _retell_patient(db: Connection, patient_id: int, gone: Collection[bytes], origin: Origin, read: Read) -> None:
+    if _told_by(db, _PATIENT, patient_id) not in gone:
         return
     row = db.execute(sa.select(_PATIENT).where(_PATIENT.c.id == patient_id)).one()
     identity = (row.patient_key, row.hospital_id, row.issuer)

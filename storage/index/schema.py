@@ -14,9 +14,11 @@ from storage.index.kept_tables import commitment as commitment
 from storage.index.kept_tables import damage as damage
 from storage.index.kept_tables import note as note
 from storage.index.kept_tables import rebuild_item as rebuild_item
+from storage.index.kept_tables import rejected as rejected
+from storage.index.kept_tables import rejection as rejection
 from storage.index.types import BIG, BOOL, BYTES, INT, TEXT
 
-HEAD = "0009"  # the newest revision in migrations/versions
+HEAD = "0010"  # the newest revision in migrations/versions
 
 
 def _told() -> "tuple[Column[int], Column[bytes]]":

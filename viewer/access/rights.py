@@ -5,6 +5,7 @@ from collections.abc import Iterable
 STUDY_READ = "study.read"
 STUDY_STORE = "study.store"
 STUDY_STATUS = "study.status"
+STUDY_REJECT = "study.reject"
 ADMIN_PEERS = "admin.peers"
 ADMIN_USERS = "admin.users"
 ADMIN_HEALTH = "admin.health"
@@ -14,15 +15,15 @@ ADMIN_AUDIT = "admin.audit"
 DICOMWEB = "dicomweb"
 RIGHTS = frozenset(
     {
-        STUDY_READ, STUDY_STORE, STUDY_STATUS, ADMIN_PEERS, ADMIN_USERS, ADMIN_HEALTH, ADMIN_CONFLICTS, ADMIN_DELETE,
-        ADMIN_AUDIT, DICOMWEB,
+        STUDY_READ, STUDY_STORE, STUDY_STATUS, STUDY_REJECT, ADMIN_PEERS, ADMIN_USERS, ADMIN_HEALTH, ADMIN_CONFLICTS,
+        ADMIN_DELETE, ADMIN_AUDIT, DICOMWEB,
     }
 )  # fmt: skip
 
 ROLES: dict[str, frozenset[str]] = {
     "admin": RIGHTS,
-    "radiologist": frozenset({STUDY_READ, STUDY_STORE, STUDY_STATUS, DICOMWEB}),
-    "technologist": frozenset({STUDY_READ, STUDY_STORE, STUDY_STATUS, ADMIN_CONFLICTS, DICOMWEB}),
+    "radiologist": frozenset({STUDY_READ, STUDY_STORE, STUDY_STATUS, STUDY_REJECT, DICOMWEB}),
+    "technologist": frozenset({STUDY_READ, STUDY_STORE, STUDY_STATUS, STUDY_REJECT, ADMIN_CONFLICTS, DICOMWEB}),
     "clinician": frozenset({STUDY_READ, DICOMWEB}),
 }
 

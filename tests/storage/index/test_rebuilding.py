@@ -92,7 +92,7 @@ def test_counts(database: Database, hospital: Hospital, other_hospital: Hospital
     with database.reading() as db:
         assert maintenance.counts(db) == {
             "patients": 5, "studies": 9, "series": 23, "instances": 71, "bytes": 71_000, "conflicts": 0,
-            "quarantined": 0,
+            "quarantined": 0, "rejected": 0,
         }  # fmt: skip
 
 

@@ -30,7 +30,7 @@ def test_a_name_and_a_password_begin_a_session(web: Web) -> None:
     assert answer.status_code == 200
     assert answer.json["user"]["display_name"] == "Người radiologist.main"
     assert answer.json["user"]["roles"] == [{"hospital": "main", "role": "radiologist"}]
-    assert answer.json["rights"] == ["dicomweb", "study.read", "study.status", "study.store"]
+    assert answer.json["rights"] == ["dicomweb", "study.read", "study.reject", "study.status", "study.store"]
     assert answer.json["hospitals"][0]["code"] == "main"
     assert answer.json["dicom"] == {"ae_title": "HOICHAN", "host": "127.0.0.1", "port": 11112}
     assert client.get("/api/session").json == answer.json
