@@ -15,6 +15,7 @@ from viewer.admin import access as admin_access
 from viewer.admin import audit, health, peers, reconcile, rejected
 from viewer.dicomweb import blueprint as dicomweb
 from viewer.dicomweb.direct import DirectFrames
+from viewer.dicomweb.direct_search import DirectSearches
 from viewer.reading import pages
 from viewer.worklist import changing, studies, uploads
 from viewer.worklist.events import Tail
@@ -68,5 +69,6 @@ def create_app(
         return jsonify(title=name, detail=problems.explain(name))
 
     guard.seal(app)
-    app.wsgi_app = DirectFrames(app.wsgi_app, archive, guard, config.web)  # type: ignore[method-assign]
+    whole = DirectSearches(app.wsgi_app, archive, guard, config.web)
+    app.wsgi_app = DirectFrames(whole, archive, guard, config.web)  # type: ignore[method-assign]
     return app

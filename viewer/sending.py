@@ -1,4 +1,4 @@
-"""Bodies of which most is a part of a file.
+"""Bodies that are sent whole with their head: data that is there, or a part of a file.
 
 Any WSGI server can send one by iterating; our worker (viewer/serve.py) recognises it and sends it without copies.
 """
@@ -8,11 +8,22 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 SENDS_FILES = "hoichan.sends_files"
-"""Set in the environ by a server that takes the headers of a FileBody from itself: start_response is not called then,
+"""Set in the environ by a server that takes the headers of such a body from itself: start_response is not called then,
 and the values, which the application made, are not looked at again."""
 
 _BLOCK = 1 << 18
 _thread = threading.local()
+
+
+class DataBody:
+    """A body that is there whole, with the headers of its answer, a 200."""
+
+    def __init__(self, data: bytes, headers: Sequence[tuple[str, str]]) -> None:
+        self.data = data
+        self.headers = headers
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self.data
 
 
 class FileBody:

@@ -31,7 +31,7 @@ from pacs.logs import activity
 from viewer.app import create_app
 from viewer.headers import BARE
 from viewer.problems import MEDIA_TYPE, trace
-from viewer.sending import SENDS_FILES, FileBody
+from viewer.sending import SENDS_FILES, DataBody, FileBody
 
 log = logging.getLogger(__name__)
 
@@ -158,6 +158,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         try:
             if isinstance(body, FileBody):
                 send_file(response, body)
+            elif isinstance(body, DataBody):
+                send_all(response.sock, [_head(response, body, len(body.data)), body.data])
             elif isinstance(body, environ["wsgi.file_wrapper"]):
                 response.write_file(body)
             else:
@@ -229,17 +231,21 @@ def send_file(response: wsgi.Response, body: FileBody) -> None:
     Read into a buffer that is used again and sent in large pieces: on a fast line that is less work for both ends than
     sendfile(2), which sends page by page.
     """
-    response.status, response.status_code, response.response_length = "200 OK", 200, body.size
-    lines = [*response.default_headers(), *(f"{name}: {value}\r\n" for name, value in body.headers), "\r\n"]
-    first = "".join(lines).encode("latin-1") + body.head
-    response.headers_sent = True
+    first = _head(response, body, body.size) + body.head
     at, end = body.offset, body.offset + body.length
     while at < end or first:
         piece = body.read(at, min(SENT_AT_ONCE, end - at))
         at += len(piece)
         send_all(response.sock, [first, piece, body.tail if at >= end else b""])
         first = b""
-    response.sent = body.size
+
+
+def _head(response: wsgi.Response, body: DataBody | FileBody, size: int) -> bytes:
+    """The head of a 200, which counts as sent."""
+    response.status, response.status_code, response.response_length = "200 OK", 200, size
+    lines = [*response.default_headers(), *(f"{name}: {value}\r\n" for name, value in body.headers), "\r\n"]
+    response.headers_sent, response.sent = True, size
+    return "".join(lines).encode("latin-1")
 
 
 def send_all(connection: socket.socket, parts: list[bytes | memoryview]) -> None:

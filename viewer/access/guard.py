@@ -18,7 +18,7 @@ from werkzeug.exceptions import MethodNotAllowed
 
 from pacs.config import Config
 from pacs.errors import NotSignedIn
-from storage.errors import NotPermitted
+from storage.errors import ArchiveError, NotPermitted
 from storage.index.database import Database
 from storage.index.remembered import Remembered
 from storage.index.types import now_ms
@@ -187,6 +187,9 @@ class Guard:
     def _identified(self, asked: Request) -> Caller:
         """The caller by bearer token or password (programs, under /dicom-web only) or by session cookie. The account
         is not read again while nothing was committed: a sign-out or a changed role is a commit."""
+        refused = asked.environ.get("hoichan.refused")
+        if refused is not None:
+            raise refused
         authorization = asked.headers.get("Authorization", "") if _for_programs(asked) else ""
         secret = authorization or cookies.read(asked)
         if not secret:
@@ -196,7 +199,11 @@ class Guard:
         known = self._known.known(key, stamp)
         if known is not None and time.monotonic() < known.until:
             return known.caller
-        known = self._program(asked, authorization) if authorization else self._person(asked)
+        try:
+            known = self._program(asked, authorization) if authorization else self._person(asked)
+        except ArchiveError as error:
+            asked.environ["hoichan.refused"] = error  # asked again for the same request, an attempt counts once
+            raise
         self._known.keep(key, known, stamp)
         return known.caller
 

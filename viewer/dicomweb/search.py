@@ -2,7 +2,8 @@
 
 import gzip
 import hashlib
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from urllib.parse import quote, urlencode
 
 import orjson
@@ -14,43 +15,77 @@ from pacs.query import qido_query, unsupported
 from storage.model.archive import InstanceKey, Scope
 from storage.model.query import Found, Level, Query
 from viewer import compression
-from viewer.dicomweb.addresses import instance_url, series_url, study_url
+from viewer.dicomweb.addresses import PATH, instance_url, series_url, study_url
 from viewer.dicomweb.metadata import json_type
 from viewer.dicomweb.ranges import REVALIDATED, not_modified, validated
 
 MOST_ANSWERS = 5000  # of one request; the rest is asked for with offset, or by the link to the next page
+_ZIPPED = "-gzip"
 _STUDY, _SERIES, _SOP = "0020000D", "0020000E", "00080018"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A search as it came: below which `base` addresses begin, the `path` under /dicom-web, the UIDs in it, and the
+    parameters in their order, those of one name together."""
+
+    level: Level
+    base: str
+    path: str
+    arguments: Sequence[tuple[str, str]]
+    study: str = ""
+    series: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """A JSON array as bytes, the values of `Warning`, and that of `Link` ("" for none)."""
+
+    body: bytes
+    warnings: Sequence[str]
+    link: str
 
 
 def search(archive: Archive, scope: Scope, level: Level, base: str, study: str = "", series: str = "") -> Response:
     """What matches, as a JSON array; an empty one when nothing does. `Warning` says what is not in it, `Link` where it
     goes on; asked again with the ETag, an answer that would be the same is 304."""
     type = json_type()
-    path = {"StudyInstanceUID": study, "SeriesInstanceUID": series}
-    query = qido_query(
-        scope, level, request.args.items(multi=True), {keyword: uid for keyword, uid in path.items() if uid}
-    )
-    most = MOST_ANSWERS if query.limit is None else min(query.limit, MOST_ANSWERS)
-    found, more, why = _found(archive, query, most)
-    writer = JsonWriter(level, query.returns)
-    body = orjson.dumps([writer.write(one, _retrieve_url(one, base)) for one in found])
-    response = _response(body, type)
-    for warning in _warnings(level, more, why):
-        response.headers.add("Warning", f'299 - "{warning}"')
-    if more and found:
-        response.headers["Link"] = f'<{_next(base, found[-1])}>; rel="next"'
+    arguments = tuple(request.args.items(multi=True))
+    path = request.path.partition(PATH)[2]
+    found = answers(archive, scope, Asked(level, base, path, arguments, study, series))
+    response = _response(found.body, type)
+    for warning in found.warnings:
+        response.headers.add("Warning", warning)
+    if found.link:
+        response.headers["Link"] = found.link
     return response
 
 
+def answers(archive: Archive, scope: Scope, asked: Asked) -> Answers:
+    """What is found, with what must be said of it. Raises InvalidQuery."""
+    uids = {"StudyInstanceUID": asked.study, "SeriesInstanceUID": asked.series}
+    query = qido_query(scope, asked.level, asked.arguments, {keyword: uid for keyword, uid in uids.items() if uid})
+    most = MOST_ANSWERS if query.limit is None else min(query.limit, MOST_ANSWERS)
+    found, more, why = _found(archive, query, most)
+    writer = JsonWriter(asked.level, query.returns)
+    body = orjson.dumps([writer.write(one, _retrieve_url(one, asked.base)) for one in found])
+    warnings = [f'299 - "{warning}"' for warning in _warnings(asked, more, why)]
+    return Answers(body, warnings, f'<{_next(asked, found[-1])}>; rel="next"' if more and found else "")
+
+
+def packed(body: bytes, zipped: bool) -> tuple[bytes, str]:
+    """The body as it is sent and its validator; gzipped when the client takes that and it is worth it."""
+    if not zipped or len(body) < compression.SMALLEST:
+        return body, hashlib.blake2b(body, digest_size=16).hexdigest()
+    return gzip.compress(body, 1, mtime=0), hashlib.blake2b(body, digest_size=16).hexdigest() + _ZIPPED
+
+
 def _response(body: bytes, type: str) -> Response:
-    zipped = len(body) >= compression.SMALLEST and request.accept_encodings.quality("gzip") > 0
-    etag = hashlib.blake2b(body, digest_size=16).hexdigest() + ("-gzip" if zipped else "")
+    data, etag = packed(body, request.accept_encodings.quality("gzip") > 0)
     response = not_modified(etag, REVALIDATED)
     if response is None:
-        response = validated(
-            Response(gzip.compress(body, 1, mtime=0) if zipped else body, content_type=type), etag, REVALIDATED
-        )
-        if zipped:
+        response = validated(Response(data, content_type=type), etag, REVALIDATED)
+        if etag.endswith(_ZIPPED):
             response.headers["Content-Encoding"] = "gzip"
     response.vary.update(("Accept", "Accept-Encoding"))
     return response
@@ -66,11 +101,11 @@ def _found(archive: Archive, query: Query, most: int) -> tuple[list[Found], bool
     return found[:most], len(found) > most, effort.why
 
 
-def _next(base: str, last: Found) -> str:
+def _next(asked: Asked, last: Found) -> str:
     """This question, after the last answer."""
-    kept = [(name, value) for name, value in request.args.items(multi=True) if name not in ("offset", "after")]
+    kept = [(name, value) for name, value in asked.arguments if name not in ("offset", "after")]
     query = urlencode([*kept, ("after", last.cursor)], quote_via=quote)
-    return f"{base}{request.path.partition('/dicom-web')[2]}?{query}"
+    return f"{asked.base}{asked.path}?{query}"
 
 
 def _retrieve_url(found: Found, base: str) -> str:
@@ -87,12 +122,12 @@ def _uid(found: Found, tag: str) -> str:
     return str(values[0]) if isinstance(values, list) and values else ""
 
 
-def _warnings(level: Level, more: bool, why: str) -> list[str]:
+def _warnings(asked: Asked, more: bool, why: str) -> list[str]:
     """What the client would not see in the answers (PS3.18 8.3.4.1.1 and 8.3.4.4)."""
     warnings = ["There are additional results that can be requested"] if more else []
     if why:
         warnings.append(f"The results are not complete: {why}")
-    ignored = unsupported((name.partition(".")[0] for name in request.args), level)
+    ignored = unsupported((name.partition(".")[0] for name in dict(asked.arguments)), asked.level)
     if ignored:
         names = ", ".join(sorted(name for name in ignored if name.isascii() and name.isalnum()))
         warnings.append(f"These attributes are not matched on: {names}")
