@@ -20,7 +20,8 @@ def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as running, chromium() as browser:
         running.cli(
-            "user", "add", "an.nguyen", "--display-name", "BS. Nguyễn Văn An", "--role", "admin", "--password-stdin",
+            "user", "add", "an.nguyen", "--display-name", "BS. Nguyễn Văn An", "--role",
+            "platform,admin,technologist", "--password-stdin",
             stdin=PASSWORD,
         )  # fmt: skip
         watched = signed_in(browser, running)

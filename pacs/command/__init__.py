@@ -12,7 +12,7 @@ from storage.errors import ArchiveError
 from storage.model.people import CHARSETS
 
 _SWITCH = argparse.BooleanOptionalAction
-ROLES = ("admin", "radiologist", "technologist", "clinician")
+ROLES = ("platform", "admin", "radiologist", "technologist", "clinician", "expert")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -141,11 +141,19 @@ def _percent(text: str) -> float:
     return value
 
 
+def _roles(text: str) -> tuple[str, ...]:
+    roles = tuple(role.strip() for role in text.split(","))
+    for role in roles:
+        if role not in ROLES:
+            raise argparse.ArgumentTypeError(f"{role!r} is none of {', '.join(ROLES)}")
+    return roles
+
+
 def _people(command, group) -> None:  # type: ignore[no-untyped-def]
     users = group("user", "accounts")
     add = command("add", "add an account", users)
     add.add_argument("name")
-    add.add_argument("--role", required=True, choices=ROLES)
+    add.add_argument("--role", required=True, type=_roles, metavar="ROLE[,ROLE…]", help=f"of {', '.join(ROLES)}")
     add.add_argument("--display-name", default="")
     add.add_argument("--hospital", metavar="CODE")
     add.add_argument("--password-stdin", action="store_true", help="read the password from standard input")

@@ -55,7 +55,7 @@ def _add_user(database: Database, own: Hospital, arguments: argparse.Namespace) 
         password,
         find_hospital(database, own, arguments.hospital).code,
     )
-    print(f"{user.name} can sign in as {arguments.role}.")
+    print(f"{user.name} can sign in as {', '.join(arguments.role)}.")
 
 
 def _list_users(database: Database, own: Hospital, arguments: argparse.Namespace) -> None:

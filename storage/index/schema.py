@@ -18,7 +18,7 @@ from storage.index.kept_tables import rejected as rejected
 from storage.index.kept_tables import rejection as rejection
 from storage.index.types import BIG, BOOL, BYTES, INT, TEXT
 
-HEAD = "0010"  # the newest revision in migrations/versions
+HEAD = "0011"  # the newest revision in migrations/versions
 
 
 def _told() -> "tuple[Column[int], Column[bytes]]":

@@ -94,7 +94,10 @@ class Server:
     def prepare(self) -> Browserless:
         """On a new installation: an administrator and the DCMTK clients as peers. The administrator's session."""
         add: list[dict[str, object]] = [
-            {"arguments": ["user", "add", ADMIN, "--role", "admin", "--password-stdin"], "stdin": PASSWORD + "\n"}
+            {
+                "arguments": ["user", "add", ADMIN, "--role", "platform,admin,technologist", "--password-stdin"],
+                "stdin": PASSWORD + "\n",
+            }
         ]
         for peer in ("STORESCU", "FINDSCU", "GETSCU"):
             arguments = ["peers", "add", peer, "--host", "127.0.0.1", "--allow", "store,query,retrieve"]

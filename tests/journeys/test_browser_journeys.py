@@ -231,7 +231,7 @@ def _fits(watched: Watched) -> None:
 
 def test_an_import_by_drop_zone(browser: Browser, tmp_path: Path) -> None:
     with serving(tmp_path) as running:
-        running.cli("user", "add", "an", "--role", "admin", "--password-stdin", stdin=PASSWORD)
+        running.cli("user", "add", "an", "--role", "platform,admin,technologist", "--password-stdin", stdin=PASSWORD)
         watched = open_page(browser)
         sign_in(watched, running)
         files = [str(path) for path in images("series-ct/same-patient-two-studies/A002304/*/*.dcm")]
@@ -244,7 +244,7 @@ def test_an_import_by_drop_zone(browser: Browser, tmp_path: Path) -> None:
 def test_a_wrong_password_is_a_sentence(browser: Browser, tmp_path: Path) -> None:
     running = configured(tmp_path).start()
     try:
-        running.cli("user", "add", "an", "--role", "admin", "--password-stdin", stdin=PASSWORD)
+        running.cli("user", "add", "an", "--role", "platform,admin,technologist", "--password-stdin", stdin=PASSWORD)
         watched = open_page(browser)
         watched.page.goto(running.base_url)
         watched.find("sign-in-name").fill("an")

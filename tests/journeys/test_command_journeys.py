@@ -67,7 +67,7 @@ def test_import_says_what_became_of_everything_and_can_be_repeated(tmp_path: Pat
 def test_the_index_is_made_anew_from_the_objects_and_is_the_same(tmp_path: Path) -> None:
     running = configured(tmp_path)
     running.cli("import", str(folder_of_studies(tmp_path)), check=False)
-    running.cli("user", "add", "an", "--role", "admin", "--password-stdin", stdin=PASSWORD)
+    running.cli("user", "add", "an", "--role", "platform,admin,technologist", "--password-stdin", stdin=PASSWORD)
     before = dump(running)
     assert any("study" in line for line in before)
     with sqlite3.connect(running.folder / "data" / "index.sqlite") as db:

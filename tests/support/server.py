@@ -167,7 +167,9 @@ class Running:
 
     def add_admin(self) -> Browserless:
         """An administrator, signed in."""
-        self.cli("user", "add", ADMIN, "--role", "admin", "--password-stdin", stdin=PASSWORD + "\n")
+        self.cli(
+            "user", "add", ADMIN, "--role", "platform,admin,technologist", "--password-stdin", stdin=PASSWORD + "\n"
+        )
         return self.client()
 
     def client(self, name: str = ADMIN) -> Browserless:

@@ -74,11 +74,13 @@ class Web:
     def user(self, role: str, hospital: str = "main", name: str = "") -> User:
         where = self.hospital_of(hospital)
         with self.archive.database.writing() as db:
-            name = name or f"{role}.{hospital}"
-            return store.add_user(db, name, f"Người {name}", password_hash(), roles=((where.id, role),))
+            roles = role.split(",")
+            name = name or f"{roles[0]}.{hospital}"
+            held = [(where.id, one) for one in roles]
+            return store.add_user(db, name, f"Người {name}", password_hash(), roles=held)
 
     def person(self, role: str, hospital: str = "main", name: str = "") -> Person:
-        """A new account with this role, signed in."""
+        """A new account with this role (or several, with commas between), signed in."""
         return self.signed_in(self.user(role, hospital, name))
 
     def signed_in(self, user: User) -> Person:

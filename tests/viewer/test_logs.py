@@ -12,7 +12,7 @@ CANARIES = ("CANARYNAME", "CANARYID", "19010101", "CANARYDESC", "CANARYACC", "CA
 
 def drive(web: Web) -> None:
     """Everything that touches a patient's name, and things that go wrong with it."""
-    person = web.person("admin")
+    person = web.person("admin,technologist")
     attributes = {
         "PatientName": "CANARYNAME^An", "PatientID": "CANARYID", "PatientBirthDate": "19010101",
         "StudyDescription": "CANARYDESC", "AccessionNumber": "CANARYACC", "StudyInstanceUID": "1.2.3",
@@ -53,7 +53,7 @@ def test_no_patient_is_in_the_logs(web: Web, caplog: pytest.LogCaptureFixture) -
 
 
 def test_every_request_is_one_line_with_its_route(web: Web, caplog: pytest.LogCaptureFixture) -> None:
-    person = web.person("admin")
+    person = web.person("admin,technologist")
     with caplog.at_level(logging.INFO, "viewer.requests"):
         person.get("/api/studies/1.2.840.10008")
         person.get("/api/studies/Nguyen%0aAn")

@@ -54,13 +54,13 @@ def test_an_address_that_does_not_exist_is_a_problem_too(web: Web) -> None:
 
 
 def test_a_method_the_address_does_not_take_is_named(web: Web) -> None:
-    response = web.person("admin").client.put("/api/worklist")
+    response = web.person("admin,technologist").client.put("/api/worklist")
     assert response.status_code == 405
     assert "GET" in response.headers["Allow"]
 
 
 def test_storage_that_does_not_answer_is_worth_another_try(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    admin = web.person("admin")
+    admin = web.person("admin,technologist")
 
     def away(*_: object, **__: object) -> None:
         raise StorageUnavailable("the index does not answer")
@@ -74,7 +74,7 @@ def test_storage_that_does_not_answer_is_worth_another_try(web: Web, monkeypatch
 def test_a_mistake_of_ours_is_seen_without_what_it_choked_on(
     web: Web, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    admin = web.person("admin")
+    admin = web.person("admin,technologist")
 
     def choke(*_: object, **__: object) -> None:
         raise ValueError("cannot read 'NGUYEN^VAN^CANARY'")

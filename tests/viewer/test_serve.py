@@ -81,7 +81,7 @@ def stopped(tmp_path: Path) -> Iterator[Served]:
 def serving(tmp_path: Path) -> Iterator[Served]:
     data, log = tmp_path / "data", tmp_path / "log"
     database = prepare(Config(data=data)).database
-    accounts.add_user(database, "admin.an", "", "admin", PASSWORD)
+    accounts.add_user(database, "admin.an", "", ["platform", "admin", "technologist"], PASSWORD)
     database.close()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Collection
 
 from storage.errors import Conflict, NotFound
 from storage.index import accounts as store
@@ -10,7 +11,7 @@ from storage.index.database import Database
 from storage.model.archive import Hospital
 from storage.model.people import User
 from viewer.access.passwords import check_password, hash_password
-from viewer.access.rights import ROLES, TOKEN_SCOPES
+from viewer.access.rights import ADMIN, GIVABLE, PLATFORM, TOKEN_SCOPES
 from viewer.access.secrets import kept, new_secret
 from viewer.errors import InvalidRequest
 
@@ -20,17 +21,22 @@ _NAME = re.compile(r"[^\W_][\w.@+-]{0,62}[^\W_]")
 
 
 def add_user(
-    database: Database, name: str, display_name: str, role: str, password: str, hospital_code: str | None = None
+    database: Database,
+    name: str,
+    display_name: str,
+    roles: Collection[str],
+    password: str,
+    hospital_code: str | None = None,
 ) -> User:
-    """A new account with one role at one hospital (the first one when none is named)."""
+    """A new account with these roles at one hospital (the first one when none is named)."""
     name = check_name(name)
-    check_role(role)
+    roles = check_roles(roles)
     display_name = check_display_name(display_name) or name
     check_password(password, name, display_name)
     password_hash = hash_password(password)
     hospital = find_hospital(database, hospital_code)
     with database.writing() as db:
-        return store.add_user(db, name, display_name, password_hash, roles=((hospital.id, role),))
+        return store.add_user(db, name, display_name, password_hash, roles=[(hospital.id, role) for role in roles])
 
 
 def disable_user(database: Database, name: str) -> User:
@@ -63,11 +69,11 @@ def change_user(
     user_id: int,
     *,
     disabled: bool | None = None,
-    role: tuple[int, str] | None = None,
+    roles: tuple[int, Collection[str]] | None = None,
     password: str | None = None,
 ) -> User:
-    """Disable or enable, give another role at one hospital, or another password. Who loses rights is signed out. The
-    last administrator stays: raises Conflict."""
+    """Disable or enable, give other roles at one hospital, or another password. Whose roles change is signed out. The
+    last administrators stay: raises Conflict."""
     with database.reading() as db:
         before = store.user(db, user_id)
     password_hash = None
@@ -76,11 +82,13 @@ def change_user(
         password_hash = hash_password(password)
     with database.writing() as db:
         before = store.user(db, user_id)
-        if role is not None:
-            store.set_roles(db, user_id, [*(pair for pair in before.roles if pair[0] != role[0]), role])
+        if roles is not None:
+            elsewhere = [pair for pair in before.roles if pair[0] != roles[0]]
+            store.set_roles(db, user_id, [*elsewhere, *((roles[0], role) for role in check_roles(roles[1]))])
         user = store.update_user(db, user_id, disabled=disabled, password_hash=password_hash)
-        if _administers(before) and not any(_administers(other) for other in store.users(db)):
-            raise Conflict("this is the last administrator; make another one first")
+        for role in (ADMIN, PLATFORM):
+            if _has(before, role) and not any(_has(other, role) for other in store.users(db)):
+                raise Conflict(f"this is the last administrator ({role}); make another one first")
         if user.roles != before.roles:
             store.end_sessions(db, user_id)
         return user
@@ -124,12 +132,13 @@ def check_display_name(name: str) -> str:
     return name
 
 
-def check_role(role: str) -> str:
-    """The role, or InvalidRequest."""
-    if role not in ROLES:
-        raise InvalidRequest(f"role must be one of {', '.join(ROLES)}")
-    return role
+def check_roles(roles: Collection[str]) -> tuple[str, ...]:
+    """The roles an account has at one hospital, in order, or InvalidRequest; none is a way to take them all away."""
+    for role in roles:
+        if role not in GIVABLE:
+            raise InvalidRequest(f"roles are {', '.join(sorted(GIVABLE))}")
+    return tuple(sorted(set(roles)))
 
 
-def _administers(user: User) -> bool:
-    return not user.disabled and any(role == "admin" for _, role in user.roles)
+def _has(user: User, role: str) -> bool:
+    return not user.disabled and any(held == role for _, held in user.roles)

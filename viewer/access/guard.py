@@ -19,6 +19,7 @@ from werkzeug.exceptions import MethodNotAllowed
 from pacs.config import Config
 from pacs.errors import NotSignedIn
 from storage.errors import ArchiveError, NotPermitted
+from storage.index import hospitals
 from storage.index.database import Database
 from storage.index.remembered import Remembered
 from storage.index.types import now_ms
@@ -171,12 +172,12 @@ class Guard:
         caller = self._identified(asked)
         if asked.method not in SAFE and caller.session_id:
             self.sessions.check_csrf(caller.csrf)
-        hospitals = table.hospitals_with(right, caller.roles)
+        where = table.hospitals_with(right, caller.roles)
         if caller.token is not None:
-            hospitals = caller.scope.hospital_ids if not right or right in caller.rights else frozenset()
-        if not hospitals:
+            where = caller.scope.hospital_ids if not right or right in caller.rights else frozenset()
+        if not where:
             raise NotPermitted(f"this needs the right {right}")
-        return caller if caller.scope.hospital_ids == hospitals else replace(caller, scope=Scope(hospitals))
+        return caller if caller.scope.hospital_ids == where else replace(caller, scope=Scope(where))
 
     def _admit(self, right: str) -> None:
         request.environ["hoichan.caller"] = self.admitted(request, right)
@@ -211,7 +212,7 @@ class Guard:
         user, token = self.programs.identify(authorization, self.sessions.address(asked))
         until = time.monotonic() + REMEMBERED_SECONDS
         if token is None:
-            return _Known(_of_user(user), until)
+            return _Known(self._of_user(user), until)
         rights = table.TOKEN_SCOPES.get(token.scope, frozenset())
         return _Known(Caller(None, token, (), rights, Scope(frozenset({token.hospital_id}))), until)
 
@@ -220,8 +221,17 @@ class Guard:
         if signed_in is None:
             raise NotSignedIn("sign in first")
         session, user = signed_in
-        caller = replace(_of_user(user), csrf=session.csrf, session_id=session.id)
+        caller = replace(self._of_user(user), csrf=session.csrf, session_id=session.id)
         return _Known(caller, time.monotonic() + (self.sessions.unchanged_until(session) - now_ms()) / 1000)
+
+    def _of_user(self, user: User | None) -> Caller:
+        if user is None or user.disabled:
+            raise NotSignedIn("sign in first")
+        roles = user.roles
+        if table.on_platform(roles):
+            with self.database.reading() as db:
+                roles = table.spread(roles, [hospital.id for hospital in hospitals.all(db)])
+        return Caller(user, None, roles, table.rights_of(roles), Scope(table.hospitals_with("", roles)))
 
     def _check_origin(self) -> None:
         """State changes come from our own pages, or from programs, which send no Origin."""
@@ -237,13 +247,6 @@ class Guard:
 
 def _for_programs(asked: Request) -> bool:
     return asked.path == PROGRAMS_PATH or asked.path.startswith(PROGRAMS_PATH + "/")
-
-
-def _of_user(user: User | None) -> Caller:
-    if user is None or user.disabled:
-        raise NotSignedIn("sign in first")
-    hospitals = table.hospitals_with("", user.roles)
-    return Caller(user, None, user.roles, table.rights_of(user.roles), Scope(hospitals))
 
 
 def _declared(view: Callable[P, R], right: str) -> Callable[P, R]:

@@ -16,7 +16,7 @@ from storage.model.archive import Hospital, Scope
 from storage.model.people import Session, User
 from viewer.access import cookies, throttle
 from viewer.access.passwords import check_password, hash_password, outdated, verify_password
-from viewer.access.rights import hospitals_with, rights_of
+from viewer.access.rights import hospitals_with, may_give, rights_of, spread
 from viewer.access.secrets import kept, keyed, new_secret, same
 from viewer.version import VERSION
 
@@ -114,6 +114,8 @@ class Sessions:
         with self._database.reading() as db:
             known = {hospital.id: hospital for hospital in hospitals.all(db)}
         roles = [(known[hospital], role) for hospital, role in user.roles if hospital in known]
+        held = spread(user.roles, known)
+        gives = {hospital.id: sorted(may_give(held, hospital.id)) for hospital in known.values()}
         mine = hospitals_with("", user.roles)
         return {
             "user": {
@@ -126,6 +128,9 @@ class Sessions:
             "rights": sorted(rights_of(user.roles)),
             "csrf": csrf,
             "hospitals": [{"code": h.code, "name": h.name} for h in known.values() if h.id in mine],
+            "administers": [
+                {"code": h.code, "name": h.name, "gives": gives[h.id]} for h in known.values() if gives[h.id]
+            ],
             "version": VERSION,
             "dicom": {
                 "ae_title": self._config.dicom.ae_title,

@@ -11,6 +11,7 @@ from viewer.access import throttle
 from viewer.access.accounts import check_display_name, check_name, find_hospital
 from viewer.access.guard import Guard
 from viewer.access.passwords import check_password, hash_password
+from viewer.access.rights import FIRST_ROLES
 from viewer.access.secrets import kept, new_secret
 from viewer.errors import LinkSpent
 
@@ -61,4 +62,6 @@ def _first_user(database: Database, secret: str, name: str, display_name: str, p
     with database.writing() as db:
         if not store.needs_setup(db) or not store.use_setup_secret(db, kept(secret)):
             raise LinkSpent("this set-up link is not good any more; restart the program to get a new one")
-        return store.add_user(db, name, display_name, password_hash, roles=((hospital.id, "admin"),))
+        return store.add_user(
+            db, name, display_name, password_hash, roles=[(hospital.id, role) for role in FIRST_ROLES]
+        )

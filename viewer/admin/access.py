@@ -11,9 +11,9 @@ from storage.index import hospitals
 from storage.model.archive import Hospital, Scope
 from storage.model.people import Token, User
 from viewer import bodies
-from viewer.access import accounts
+from viewer.access import accounts, rights
 from viewer.access.guard import Guard
-from viewer.access.rights import ADMIN_USERS
+from viewer.access.rights import ADMIN_TOKENS, ADMIN_USERS
 
 
 def blueprint(archive: Archive, guard: Guard) -> Blueprint:
@@ -32,8 +32,14 @@ def _users(routes: Blueprint, archive: Archive, guard: Guard) -> None:
         mine = guard.caller().scope.hospital_ids
         return not user.roles or any(hospital in mine for hospital, _ in user.roles)
 
-    def wholly_ours(user: User) -> bool:
-        return all(hospital in guard.caller().scope.hospital_ids for hospital, _ in user.roles)
+    def given_at(hospital: Hospital, roles: list[Any], before: User | None = None) -> list[str]:
+        """The roles the account is to have there: what is asked for, and what it has that is not ours to take."""
+        ours = rights.may_give(guard.caller().roles, hospital.id)
+        held = {role for where, role in before.roles if where == hospital.id} if before else set()
+        asked = set(accounts.check_roles([str(role) for role in roles]))
+        if asked - ours - held:
+            raise NotPermitted(f"you may not give the role {', '.join(sorted(asked - ours - held))}")
+        return sorted(asked | (held - ours))
 
     @routes.get("/users")
     @guard.needs(ADMIN_USERS)
@@ -45,13 +51,13 @@ def _users(routes: Blueprint, archive: Archive, guard: Guard) -> None:
     @routes.post("/users")
     @guard.needs(ADMIN_USERS)
     def add_user() -> tuple[Response, int]:
-        given = bodies.optional(name=str, display_name=str, password=str, role=str, hospital=str)
+        given = bodies.optional(name=str, display_name=str, password=str, roles=list, hospital=str)
         hospital = guard.sessions.hospital_in(guard.caller().scope, given.get("hospital", ""))
         user = accounts.add_user(
             database,
             given.get("name", ""),
             given.get("display_name", ""),
-            given.get("role", ""),
+            given_at(hospital, given.get("roles") or ["none"]),
             given.get("password", ""),
             hospital.code,
         )
@@ -60,33 +66,42 @@ def _users(routes: Blueprint, archive: Archive, guard: Guard) -> None:
     @routes.patch("/users/<int:user_id>")
     @guard.needs(ADMIN_USERS)
     def change_user(user_id: int) -> Response:
-        given = bodies.optional(disabled=bool, role=str, password=str, hospital=str)
+        given = bodies.optional(disabled=bool, roles=list, password=str, hospital=str)
         hospital = guard.sessions.hospital_in(guard.caller().scope, given.get("hospital", ""))
         with database.reading() as db:
             known, before = hospitals.all(db), store.user(db, user_id)
         if not visible(before):
             raise NotFound(f"there is no user with the id {user_id}")
-        if given.keys() & {"password", "disabled"} and not wholly_ours(before):
-            raise NotPermitted("this account also works at a hospital you do not administer; you may change its role")
-        role = (hospital.id, accounts.check_role(given["role"])) if "role" in given else None
+        if given.keys() & {"password", "disabled"} and not rights.may_manage(guard.caller().roles, before.roles):
+            raise NotPermitted("this account also has roles you may not give; you may change those you may")
+        roles = (hospital.id, given_at(hospital, given["roles"], before)) if "roles" in given else None
         user = accounts.change_user(
-            database, user_id, disabled=given.get("disabled"), role=role, password=given.get("password")
+            database, user_id, disabled=given.get("disabled"), roles=roles, password=given.get("password")
         )
         return jsonify(_user(user, known))
+
+    @routes.get("/roles")
+    @guard.needs(ADMIN_USERS)
+    def list_roles() -> Response:
+        """The table of rights.py, as it is."""
+        roles = {**rights.ROLES, **{f"token.{scope}": held for scope, held in rights.TOKEN_SCOPES.items()}}
+        return jsonify(
+            rights=rights.ALL_RIGHTS, roles=[{"role": role, "rights": sorted(roles[role])} for role in roles]
+        )
 
 
 def _tokens(routes: Blueprint, archive: Archive, guard: Guard) -> None:
     database = archive.database
 
     @routes.get("/tokens")
-    @guard.needs(ADMIN_USERS)
+    @guard.needs(ADMIN_TOKENS)
     def list_tokens() -> Response:
         with database.reading() as db:
             known = hospitals.all(db)
             return jsonify(tokens=[_token(token, known) for token in _mine(store.tokens(db), guard.caller().scope)])
 
     @routes.post("/tokens")
-    @guard.needs(ADMIN_USERS)
+    @guard.needs(ADMIN_TOKENS)
     def add_token() -> tuple[Response, int]:
         given = bodies.optional(name=str, scope=str, hospital=str)
         hospital = guard.sessions.hospital_in(guard.caller().scope, given.get("hospital", ""))
@@ -94,7 +109,7 @@ def _tokens(routes: Blueprint, archive: Archive, guard: Guard) -> None:
         return jsonify(secret=secret), 201
 
     @routes.delete("/tokens/<int:token_id>")
-    @guard.needs(ADMIN_USERS)
+    @guard.needs(ADMIN_TOKENS)
     def revoke_token(token_id: int) -> Response:
         with database.writing() as db:
             if not any(token.id == token_id for token in _mine(store.tokens(db), guard.caller().scope)):

@@ -2,16 +2,19 @@
 import { signal } from '@preact/signals';
 import { isLanguage, setLanguage, type Language } from './i18n';
 
-export type Role = 'admin' | 'radiologist' | 'technologist' | 'clinician';
+export type Role = 'platform' | 'admin' | 'radiologist' | 'technologist' | 'clinician' | 'expert';
 export type Right =
   | 'study.read' | 'study.store' | 'study.status' | 'dicomweb'
-  | 'admin.peers' | 'admin.users' | 'admin.health' | 'admin.conflicts' | 'admin.delete' | 'admin.audit';
+  | 'admin.peers' | 'admin.users' | 'admin.health' | 'admin.conflicts' | 'admin.delete' | 'admin.audit'
+  | 'admin.tokens' | 'admin.hospitals' | 'study.reject';
 
 export interface Session {
   user: { id: number | string; name: string; display_name: string; language: Language; roles: { hospital: string | null; role: Role }[] };
   rights: Right[];
   csrf: string;
   hospitals: { code: string; name: string }[];
+  /** Where one may give roles, and which. */
+  administers: { code: string; name: string; gives: Role[] }[];
   version: string;
   dicom: { ae_title: string; host: string; port: number };
 }
@@ -21,6 +24,11 @@ export const session = signal<Session | null | undefined>(undefined);
 
 export function may(right: Right): boolean {
   return session.value?.rights.includes(right) ?? false;
+}
+
+/** Whether there is a page of administration for whoever is signed in. */
+export function mayAdminister(): boolean {
+  return session.value?.rights.some((right) => right.startsWith('admin.')) ?? false;
 }
 
 /** What the server said went wrong (RFC 9457), or status 0 when it could not be reached. */

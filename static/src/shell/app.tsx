@@ -2,7 +2,7 @@
 import { signal } from '@preact/signals';
 import { Component, type ComponentChildren, type FunctionComponent } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { loadSession, may, session } from '../common/api';
+import { loadSession, may, mayAdminister, session } from '../common/api';
 import { explain } from '../common/explain';
 import { language } from '../common/i18n';
 import { MenuLayer, closeMenu } from '../common/menu';
@@ -56,7 +56,7 @@ function Page() {
   return (
     <div class="app">
       <Header />
-      {first === '' || first === 'sign-in' ? <><Worklist /><DropAnywhere /></> : first === 'admin' ? <Admin page={second} /> : <Missing />}
+      {first === '' || first === 'sign-in' ? <Home /> : first === 'admin' ? <Admin page={second} /> : <Missing />}
       <ImportDialog />
       <About />
       <OwnPassword />
@@ -64,9 +64,15 @@ function Page() {
   );
 }
 
+/** What somebody comes for: the worklist, or administration when they see no images, or nothing yet. */
+function Home() {
+  if (may('study.read')) return <><Worklist />{may('study.store') && <DropAnywhere />}</>;
+  return mayAdminister() ? <Admin page="" /> : <Message title={shell('nothing.title')} />;
+}
+
 /** Administration is code of its own, fetched when somebody goes there. */
 function Admin({ page }: { page: string }) {
-  const allowed = may('admin.peers') || may('admin.users') || may('admin.health') || may('admin.conflicts');
+  const allowed = mayAdminister();
   useEffect(() => {
     if (!allowed || admin.value) return;
     import('./admin/page').then((module) => (admin.value = module.AdminPage), (error: unknown) => (unreachable.value = explain(error)));

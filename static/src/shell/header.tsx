@@ -1,6 +1,6 @@
 /** The bar on top: where one can go, what is being imported, who one is. */
 import { signal } from '@preact/signals';
-import { chooseLanguage, may, session, signOut } from '../common/api';
+import { chooseLanguage, may, mayAdminister, session, signOut } from '../common/api';
 import { explain } from '../common/explain';
 import { language } from '../common/i18n';
 import { Icon } from '../common/icons';
@@ -24,13 +24,13 @@ export function Header() {
   const current = session.value;
   if (!current) return null;
   const inAdmin = route.value.parts[0] === 'admin';
-  const mayAdmin = may('admin.peers') || may('admin.users') || may('admin.health') || may('admin.conflicts');
+  const mayAdmin = mayAdminister();
   const name = current.user.display_name || current.user.name;
   return (
     <header class="header">
       <a class="header-home" href="#/" aria-label={common('product')}><Logo /></a>
       <nav class="header-nav">
-        <a href="#/" aria-current={inAdmin ? undefined : 'page'} data-testid="nav-worklist"><Icon name="list" /><span>{shell('nav.worklist')}</span></a>
+        {may('study.read') && <a href="#/" aria-current={inAdmin ? undefined : 'page'} data-testid="nav-worklist"><Icon name="list" /><span>{shell('nav.worklist')}</span></a>}
         {mayAdmin && (
           <a href="#/admin" aria-current={inAdmin ? 'page' : undefined} data-testid="nav-admin">
             <Icon name="gear" /><span>{shell('nav.admin')}</span>

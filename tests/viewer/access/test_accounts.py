@@ -13,25 +13,25 @@ from viewer.errors import InvalidRequest, TooBusy
 
 
 def test_an_account_is_made_with_one_role(web: Web) -> None:
-    user = accounts.add_user(web.archive.database, "bs.an", "Nguyễn Văn An", "radiologist", PASSWORD)
+    user = accounts.add_user(web.archive.database, "bs.an", "Nguyễn Văn An", ["radiologist"], PASSWORD)
     assert user.roles == ((web.hospital.id, "radiologist"),)
     assert [one.name for one in accounts.list_users(web.archive.database)] == ["bs.an"]
     with pytest.raises(Conflict):
-        accounts.add_user(web.archive.database, "BS.AN", "x", "clinician", PASSWORD)
+        accounts.add_user(web.archive.database, "BS.AN", "x", ["clinician"], PASSWORD)
 
 
 def test_an_account_belongs_to_the_hospital_that_is_named(web: Web) -> None:
     other = web.hospital_of("other")
-    user = accounts.add_user(web.archive.database, "bs.an", "", "clinician", PASSWORD, "other")
+    user = accounts.add_user(web.archive.database, "bs.an", "", ["clinician"], PASSWORD, "other")
     assert user.roles == ((other.id, "clinician"),)
     with pytest.raises(NotFound):
-        accounts.add_user(web.archive.database, "bs.binh", "", "clinician", PASSWORD, "nowhere")
+        accounts.add_user(web.archive.database, "bs.binh", "", ["clinician"], PASSWORD, "nowhere")
 
 
 @pytest.mark.parametrize("name", ["", "a", "a b", "-an", "an-", "a:b", "x" * 65, "a\nb", "<script>", "a/b"])
 def test_a_name_that_cannot_be_typed_everywhere_is_refused(web: Web, name: str) -> None:
     with pytest.raises(InvalidRequest):
-        accounts.add_user(web.archive.database, name, "", "clinician", PASSWORD)
+        accounts.add_user(web.archive.database, name, "", ["clinician"], PASSWORD)
 
 
 @pytest.mark.parametrize("name", ["an", "bs.an", "bs_an", "an@benhvien.vn", "bác.sĩ", "An-2"])
@@ -41,7 +41,7 @@ def test_ordinary_names_are_taken(web: Web, name: str) -> None:
 
 def test_a_role_that_does_not_exist_is_refused(web: Web) -> None:
     with pytest.raises(InvalidRequest, match="radiologist"):
-        accounts.add_user(web.archive.database, "bs.an", "", "god", PASSWORD)
+        accounts.add_user(web.archive.database, "bs.an", "", ["god"], PASSWORD)
 
 
 def test_disabling_ends_sessions_and_unknown_names_are_said(web: Web) -> None:
@@ -58,7 +58,7 @@ def test_the_last_administrator_stays(web: Web) -> None:
     with pytest.raises(Conflict):
         accounts.disable_user(web.archive.database, "admin.main")
     with pytest.raises(Conflict):
-        accounts.change_user(web.archive.database, admin.id, role=(web.hospital.id, "clinician"))
+        accounts.change_user(web.archive.database, admin.id, roles=(web.hospital.id, ["clinician"]))
     web.user("admin", name="second.admin")
     assert accounts.disable_user(web.archive.database, "admin.main").disabled
 
@@ -66,7 +66,7 @@ def test_the_last_administrator_stays(web: Web) -> None:
 def test_another_role_ends_sessions(web: Web) -> None:
     web.user("admin")
     person = web.person("radiologist")
-    accounts.change_user(web.archive.database, person.user.id, role=(web.hospital.id, "clinician"))
+    accounts.change_user(web.archive.database, person.user.id, roles=(web.hospital.id, ["clinician"]))
     assert person.get("/api/session").status_code == 401
 
 

@@ -29,7 +29,9 @@ def test_the_link_makes_the_administrator_and_signs_in(web: Web) -> None:
     client = web.anonymous()
     answer = client.post("/api/setup", json=body(secret_of(link)))
     assert answer.status_code == 200
-    assert answer.json["user"]["roles"] == [{"hospital": "main", "role": "admin"}]
+    assert answer.json["user"]["roles"] == [
+        {"hospital": "main", "role": role} for role in ("admin", "platform", "technologist")
+    ]
     assert client.get("/api/admin/users").status_code == 200
     assert client.get("/api/setup").json == {"needed": False}
 

@@ -99,15 +99,15 @@ def test_refusals_of_another_hospitals_peers_are_not_ours(web: Web) -> None:
 
 def test_an_account_is_made_and_changed(web: Web) -> None:
     admin = web.person("admin")
-    given = {"name": "ktv.binh", "display_name": "KTV Bình", "password": PASSWORD, "role": "technologist"}
+    given = {"name": "ktv.binh", "display_name": "KTV Bình", "password": PASSWORD, "roles": ["technologist"]}
     made = admin.post("/api/admin/users", json=given)
     assert made.status_code == 201
     assert made.json["roles"] == [{"hospital": "main", "role": "technologist"}]
     assert "password" not in made.text
     assert "argon2" not in admin.get("/api/admin/users").text
     one = f"/api/admin/users/{made.json['id']}"
-    assert admin.patch(one, json={"role": "clinician"}).json["roles"][0]["role"] == "clinician"
-    assert admin.patch(one, json={"role": "god"}).status_code == 400
+    assert admin.patch(one, json={"roles": ["clinician"]}).json["roles"][0]["role"] == "clinician"
+    assert admin.patch(one, json={"roles": ["god"]}).status_code == 400
     assert admin.patch(one, json={"password": "short"}).status_code == 400
     assert admin.patch(one, json={"password": "một mật khẩu khác"}).status_code == 200
     login = {"name": "ktv.binh", "password": "một mật khẩu khác"}
@@ -134,7 +134,7 @@ def test_an_administrator_cannot_take_over_somebody_who_also_works_elsewhere(web
     admin = web.person("admin")
     assert admin.patch(f"/api/admin/users/{user.id}", json={"password": "mine now 12345"}).status_code == 403
     assert admin.patch(f"/api/admin/users/{user.id}", json={"disabled": True}).status_code == 403
-    changed = admin.patch(f"/api/admin/users/{user.id}", json={"role": "radiologist"})
+    changed = admin.patch(f"/api/admin/users/{user.id}", json={"roles": ["radiologist"]})
     assert changed.status_code == 200
     with web.archive.database.reading() as db:
         assert dict(store.user(db, user.id).roles) == {web.hospital.id: "radiologist", other.id: "admin"}

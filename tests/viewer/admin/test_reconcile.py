@@ -67,7 +67,7 @@ def test_a_conflict_is_decided_and_reopened(web: Web) -> None:
     assert _decide(person, conflict, "assign").status_code == 409
     assert _decide(person, conflict, "burn").status_code == 400
     assert _decide(person, 99, "keep").status_code == 404
-    records = web.person("admin").get("/api/admin/audit").json["records"]
+    records = web.person("admin,technologist").get("/api/admin/audit").json["records"]
     assert [(one["action"], one["actor"], one["role"]) for one in records] == [
         ("conflict.reopen", "technologist.main", "technologist"),
         ("conflict.replace", "technologist.main", "technologist"),
@@ -93,9 +93,9 @@ def test_nobody_goes_on_seeing_what_was_replaced(web: Web) -> None:
 
 
 def test_another_hospitals_conflicts_and_records_are_not_ours(web: Web) -> None:
-    theirs = web.person("admin", "other")
+    theirs = web.person("admin,technologist", "other")
     conflict = _conflict(web, theirs, hospital="other")
-    ours = web.person("admin")
+    ours = web.person("admin,technologist")
     assert ours.get("/api/admin/conflicts").json == {"conflicts": [], "next": None, "open": 0}
     for path in ("", "/picture/shown"):
         assert ours.get(f"/api/admin/conflicts/{conflict}{path}").status_code == 404
@@ -120,7 +120,7 @@ def test_conflicts_come_in_pages(web: Web) -> None:
 def test_quarantine_is_linked_downloaded_deleted_and_restored(web: Web) -> None:
     _quarantined(web)
     web.store(**UIDS)
-    technologist, admin = web.person("technologist"), web.person("admin")
+    technologist, admin = web.person("technologist"), web.person("admin,technologist")
     (entry,) = technologist.get("/api/admin/quarantine").json["quarantine"]
     assert (entry["source"], entry["address"], entry["action"], entry["gone_at"]) == ("CT1", "10.0.0.5", "", None)
     path = f"/api/admin/quarantine/{entry['id']}"
@@ -140,11 +140,11 @@ def test_quarantine_is_linked_downloaded_deleted_and_restored(web: Web) -> None:
     assert technologist.post(f"{path}/decision", json={"action": "restore"}).json["action"] == ""
     actions = [one["action"] for one in admin.get("/api/admin/audit?action=quarantine").json["records"]]
     assert actions == [f"quarantine.{word}" for word in ("restore", "delete", "download", "link", "retry")]
-    assert web.person("admin", "other").get(f"{path}/object").status_code == 404
+    assert web.person("admin,technologist", "other").get(f"{path}/object").status_code == 404
 
 
 def test_the_audit_log_is_searched_and_taken_as_csv(web: Web) -> None:
-    admin = web.person("admin")
+    admin = web.person("admin,technologist")
     conflict = _conflict(web, admin)
     for action in ("keep", "reopen", "keep"):
         _decide(admin, conflict, action, "=1+1")

@@ -195,7 +195,7 @@ def test_tasks_and_refusals_are_told(web: Web) -> None:
         changes.append(db, web.hospital.id, ChangeKind.TASK_PROGRESS, detail=json.dumps({**detail, "done": 0}))
         changes.append(db, web.hospital.id, ChangeKind.TASK_PROGRESS, detail=json.dumps(detail))
         changes.append(db, web.hospital.id, ChangeKind.ASSOCIATION_REFUSED)
-    admin = web.person("admin").get("/api/changes?after=0").json
+    admin = web.person("admin,technologist").get("/api/changes?after=0").json
     assert admin["tasks"] == [detail]
     assert len(admin["refused"]) == 1
     assert web.person("clinician").get("/api/changes?after=0").json["refused"] == []
@@ -205,7 +205,7 @@ def test_refusals_at_another_hospital_are_not_told(web: Web) -> None:
     other = web.hospital_of("other")
     with web.archive.database.writing() as db:
         changes.append(db, other.id, ChangeKind.ASSOCIATION_REFUSED)
-    assert web.person("admin").get("/api/changes?after=0").json["refused"] == []
+    assert web.person("admin,technologist").get("/api/changes?after=0").json["refused"] == []
 
 
 def test_who_is_too_far_behind_reads_everything_anew(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,15 +7,18 @@ import { Audit } from './audit';
 import { Health } from './health';
 import { Peers } from './peers';
 import { Conflicts, Quarantine } from './reconcile';
+import { access } from './access-strings';
 import { odd } from './odd-strings';
 import { words } from './strings';
+import { Roles } from './roles';
 import { Tokens } from './tokens';
 import { Users } from './users';
 
 const PAGES = [
   { name: 'peers', icon: 'server', right: 'admin.peers', View: Peers },
   { name: 'users', icon: 'users', right: 'admin.users', View: Users },
-  { name: 'tokens', icon: 'key', right: 'admin.users', View: Tokens },
+  { name: 'roles', icon: 'shield', right: 'admin.users', View: Roles },
+  { name: 'tokens', icon: 'key', right: 'admin.tokens', View: Tokens },
   { name: 'conflicts', icon: 'conflict', right: 'admin.conflicts', View: Conflicts },
   { name: 'quarantine', icon: 'shield', right: 'admin.conflicts', View: Quarantine },
   { name: 'audit', icon: 'list', right: 'admin.audit', View: Audit },
@@ -33,7 +36,7 @@ export function AdminPage({ page }: { page: string }) {
       <nav class="admin-nav" aria-label={words('title')}>
         {allowed.map(({ name, icon }) => (
           <a key={name} href={`#/admin/${name}`} aria-current={name === current.name ? 'page' : undefined} data-testid={`admin-${name}`}>
-            <Icon name={icon} />{name === 'audit' ? odd('audit') : words(name)}
+            <Icon name={icon} />{name === 'audit' ? odd('audit') : name === 'roles' ? access('roles.name') : words(name)}
           </a>
         ))}
       </nav>

@@ -7,10 +7,10 @@ import { openOwnPassword } from '../own-password';
 import { good, rules } from '../password';
 import { RuleList } from '../password-rules';
 import { shell } from '../strings';
+import { access } from './access-strings';
 import { Confirm, refusal, Rows, Section, useLoaded, When } from './parts';
+import { givable, RoleBoxes } from './roles';
 import { words } from './strings';
-
-const ROLES: readonly Role[] = ['radiologist', 'technologist', 'clinician', 'admin'];
 
 interface User {
   id: number;
@@ -26,6 +26,7 @@ export function Users() {
   const [adding, setAdding] = useState(false);
   const [resetting, setResetting] = useState<User | null>(null);
   const [disabling, setDisabling] = useState<User | null>(null);
+  const [giving, setGiving] = useState<User | null>(null);
   const change = async (user: User, json: object): Promise<void> => {
     await patch(`/api/admin/users/${user.id}`, { hospital: user.roles[0]?.hospital, ...json });
     toast(words('users.saved', { name: user.display_name || user.name }));
@@ -49,13 +50,11 @@ export function Users() {
           const me = user.name === session.value?.user.name;
           return [
             <div><strong>{user.display_name || user.name}</strong>{me && <span class="tag">{words('users.you')}</span>}<div class="muted">{user.name}</div></div>,
-            <select class="select select-inline" value={user.roles[0]?.role} disabled={me} aria-label={words('users.role')} data-testid="user-role"
-              onChange={(event) => attempt(change(user, { role: event.currentTarget.value }))}>
-              {ROLES.map((role) => <option key={role} value={role}>{shell(`role.${role}`)}</option>)}
-            </select>,
+            <RolesOf user={user} />,
             user.disabled ? <span class="state state-off">{words('users.disabled')}</span> : <span class="state state-on">{words('users.active')}</span>,
             <When at={user.last_sign_in_at} />,
             <div class="row-actions">
+              {!me && <Button icon="users" data-testid="user-roles" onClick={() => setGiving(user)}>{words('users.role')}</Button>}
               <Button icon="key" data-testid="user-reset" onClick={() => (me ? openOwnPassword() : setResetting(user))}>{me ? shell('own.title') : words('users.reset')}</Button>
               {!me && <Button onClick={() => (user.disabled ? attempt(change(user, { disabled: false })) : setDisabling(user))} data-testid="user-disable">{words(user.disabled ? 'users.enable' : 'users.disable')}</Button>}
             </div>,
@@ -64,6 +63,7 @@ export function Users() {
       />
       {adding && <AddUser onClose={() => setAdding(false)} onSaved={list.reload} />}
       {resetting && <ResetPassword user={resetting} onClose={() => setResetting(null)} onSave={(password) => change(resetting, { password })} />}
+      {giving && <GiveRoles user={giving} onClose={() => setGiving(null)} onSave={(json) => change(giving, json)} />}
       {disabling && (
         <Confirm title={words('users.disable.title', { name: disabling.display_name || disabling.name })} text={words('users.disable.text')} action={words('users.disable')}
           onClose={() => setDisabling(null)} onDo={() => change(disabling, { disabled: true })} />
@@ -72,14 +72,73 @@ export function Users() {
   );
 }
 
-function AddUser({ onClose, onSaved }: { onClose: () => void; onSaved: () => void }) {
-  const [user, setUser] = useState({ name: '', display_name: '', password: '', role: 'radiologist', hospital: session.value?.hospitals[0]?.code ?? '' });
+/** What somebody is, and where when that is not obvious. */
+function RolesOf({ user }: { user: User }) {
+  const several = (session.value?.administers.length ?? 0) > 1;
+  if (user.roles.length === 0) return <span class="muted">{access('roles.none')}</span>;
+  const hospitals = [...new Set(user.roles.map(({ hospital }) => hospital))];
+  return (
+    <>
+      {hospitals.map((hospital) => (
+        <div key={hospital}>
+          {user.roles.filter((one) => one.hospital === hospital).map(({ role }) => shell(`role.${role}`)).join(', ')}
+          {several && <span class="muted"> · {hospital}</span>}
+        </div>
+      ))}
+    </>
+  );
+}
+
+function GiveRoles({ user, onClose, onSave }: { user: User; onClose: () => void; onSave: (json: object) => Promise<void> }) {
+  const administered = session.value?.administers ?? [];
+  const first = administered.find(({ code }) => user.roles.some(({ hospital }) => hospital === code)) ?? administered[0];
+  const heldAt = (code: string): Role[] => user.roles.filter((one) => one.hospital === code).map(({ role }) => role);
+  const [hospital, setHospital] = useState(first?.code ?? '');
+  const [roles, setRoles] = useState<Role[]>(heldAt(first?.code ?? ''));
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<string | null>(null);
-  const hospitals = session.value?.hospitals ?? [];
+  const name = user.display_name || user.name;
+  const save = async (): Promise<void> => {
+    setBusy(true);
+    try {
+      await onSave({ hospital, roles });
+      onClose();
+    } catch (error) {
+      setFailure(refusal(error));
+      setBusy(false);
+    }
+  };
+  return (
+    <Dialog title={access('roles.pick', { name })} onClose={onClose} testid="roles-dialog"
+      footer={<><Button onClick={onClose}>{common('cancel')}</Button><Button kind="primary" busy={busy} onClick={() => void save()} data-testid="roles-save">{common('save')}</Button></>}>
+      <div class="form">
+        <p class="muted">{access('roles.pick.text')}</p>
+        {failure && <Notice kind="bad">{failure}</Notice>}
+        {administered.length > 1 && (
+          <Field label={words('hospital')}>
+            {(control) => (
+              <select {...control} class="select" value={hospital} onChange={(event) => { setHospital(event.currentTarget.value); setRoles(heldAt(event.currentTarget.value)); }}>
+                {administered.map((one) => <option key={one.code} value={one.code}>{one.name || one.code}</option>)}
+              </select>
+            )}
+          </Field>
+        )}
+        <RoleBoxes hospital={hospital} value={roles} onChange={setRoles} />
+      </div>
+    </Dialog>
+  );
+}
+
+function AddUser({ onClose, onSaved }: { onClose: () => void; onSaved: () => void }) {
+  const hospitals = session.value?.administers ?? [];
+  const first = hospitals[0]?.code ?? '';
+  const usual: Role[] = givable(first).includes('radiologist') ? ['radiologist'] : [];
+  const [user, setUser] = useState({ name: '', display_name: '', password: '', roles: usual, hospital: first });
+  const [busy, setBusy] = useState(false);
+  const [failure, setFailure] = useState<string | null>(null);
   const put = (some: Partial<typeof user>): void => setUser({ ...user, ...some });
   const checked = rules(user.password, user.name, user.display_name);
-  const ready = good(checked) && user.name.trim() !== '' && user.display_name.trim() !== '';
+  const ready = good(checked) && user.name.trim() !== '' && user.display_name.trim() !== '' && user.roles.length > 0;
   const save = async (event: Event): Promise<void> => {
     event.preventDefault();
     if (!ready) return;
@@ -106,11 +165,11 @@ function AddUser({ onClose, onSaved }: { onClose: () => void; onSaved: () => voi
           {(control) => <input {...control} class="input" autocapitalize="none" spellcheck={false} autocomplete="off" value={user.name} data-testid="user-name" onInput={(event) => put({ name: event.currentTarget.value })} />}
         </Field>
         <Field label={words('users.role')}>
-          {(control) => <select {...control} class="select" value={user.role} data-testid="user-new-role" onChange={(event) => put({ role: event.currentTarget.value })}>{ROLES.map((role) => <option key={role} value={role}>{shell(`role.${role}`)}</option>)}</select>}
+          {() => <RoleBoxes hospital={user.hospital} value={user.roles} onChange={(roles) => put({ roles })} />}
         </Field>
         {hospitals.length > 1 && (
           <Field label={words('hospital')}>
-            {(control) => <select {...control} class="select" value={user.hospital} onChange={(event) => put({ hospital: event.currentTarget.value })}>{hospitals.map((one) => <option key={one.code} value={one.code}>{one.name}</option>)}</select>}
+            {(control) => <select {...control} class="select" value={user.hospital} onChange={(event) => put({ hospital: event.currentTarget.value, roles: [] })}>{hospitals.map((one) => <option key={one.code} value={one.code}>{one.name}</option>)}</select>}
           </Field>
         )}
         <PasswordField label={words('users.password')} value={user.password} onChange={(password) => put({ password })} />
