@@ -271,7 +271,9 @@ def _dispatch(session: Session, context: Context, command: Command) -> None:
     if handler is not None and context.as_scp and service_of(context.abstract_syntax) is service:
         handler(session, context, command)
         return
-    status = UNRECOGNISED_OPERATION if handler is None else SOP_CLASS_NOT_SUPPORTED
+    # PS3.7 10.1: the statuses of DIMSE-N know no "SOP Class not supported"
+    normalised = field & commands.NORMALISED
+    status = UNRECOGNISED_OPERATION if handler is None or normalised else SOP_CLASS_NOT_SUPPORTED
     log.warning("command %04X in a context of %s: status %04X", field, context.abstract_syntax, status)
     if command.has_dataset:
         session.stream.skip_dataset(context.context_id, session.max_object)

@@ -25,6 +25,8 @@ from pacs.jobs.uploads import uploading
 from pacs.samples import load_samples
 from storage.errors import ArchiveError, NotFound, StorageUnavailable
 from storage.index import accounts, changes, commitments, maintenance, tasks
+from storage.index.remembered import Stamp
+from storage.index.types import now_ms
 from storage.model.archive import Origin
 from storage.model.work import Task
 
@@ -69,6 +71,8 @@ class Worker:
         self._stop = threading.Event()
         self._next_sweep = self._next_anchor = self._next_receipts = 0.0
         self._folded = self._swept = False
+        self._nothing_at: Stamp | None = None  # the state of the index in which there was nothing to do …
+        self._nothing_until: float | None = None  # … before this instant, in UTC milliseconds
         self._commitments = Commitments(archive, own_ae, lambda: self._stop.is_set(), credentials)
         self._scrub = scrubbing.Scrub(archive, scrub or ScrubConfig(), lambda: self._stop.is_set())
         done_by_kind: Mapping[str, Callable[[Task, dict[str, Any]], None]] = {
@@ -101,7 +105,26 @@ class Worker:
                 stop.wait(self._poll)
 
     def step(self) -> bool:
-        """Plan what is new and do one task; whether there was anything to do."""
+        """Plan what is new and do one task; whether there was anything to do. When nothing was committed since there
+        was nothing to do, and nothing has become due, looking costs microseconds."""
+        stamp = self._archive.database.stamp()
+        if stamp == self._nothing_at and not self._due():
+            return False
+        busy = self._look()
+        if not busy:
+            with self._archive.database.reading() as db:
+                self._nothing_until = tasks.next_due(db, self._done_by_kind.keys())
+        self._nothing_at = None if busy else stamp
+        return busy
+
+    def _due(self) -> bool:
+        """Whether a task or one of our own rounds has become due since there was nothing to do."""
+        own = min(self._next_sweep, self._next_anchor, self._next_receipts)
+        if self._plans and time.monotonic() >= own:
+            return True
+        return self._nothing_until is not None and now_ms() >= self._nothing_until
+
+    def _look(self) -> bool:
         planned = self._plans and self._follow()
         if self._plans and time.monotonic() >= self._next_sweep:
             self._next_sweep = time.monotonic() + (SWEEP_SECONDS if self._swept else SWEEP_AGAIN_SECONDS)

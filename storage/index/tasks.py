@@ -84,6 +84,14 @@ def claim(database: Database, kinds: Collection[str], lease_s: float, n: int = 1
     return [tasks[id] for id in ids if id in tasks]
 
 
+def next_due(db: Connection, kinds: Collection[str]) -> int | None:
+    """When the first of the tasks of these kinds can be claimed, in UTC milliseconds; None when there are none."""
+    at = sa.case((_TABLE.c.state == "ready", _TABLE.c.run_at), else_=_TABLE.c.lease_until + 1)
+    alive = _TABLE.c.kind.in_(sorted(kinds)) & _TABLE.c.state.in_(("ready", "running"))
+    found = db.execute(sa.select(sa.func.min(at)).where(alive)).scalar()
+    return None if found is None else int(found)
+
+
 def renew(database: Database, task: Task, lease_s: float) -> bool:
     """Hold the task for `lease_s` seconds more; False when it is no longer this holder's."""
     with database.writing() as db:

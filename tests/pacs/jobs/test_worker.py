@@ -117,6 +117,31 @@ def test_a_series_that_is_gone_needs_no_summary(here: House) -> None:
         assert [task.kind for task in tasks.all(db)] == ["scrub"]
 
 
+def test_looking_again_costs_no_query_while_nothing_was_committed(here: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = Worker(here.archive)
+    while worker.step():
+        pass
+    until(lambda: not worker.step() and worker._nothing_at is not None)
+    looked: list[bool] = []
+
+    def claim(*_: object) -> list[object]:
+        looked.append(True)
+        return []
+
+    monkeypatch.setattr(tasks, "claim", claim)
+    assert not worker.step()
+    assert not looked
+    with here.archive.database.writing() as db:
+        tasks.enqueue(db, SUMMARISE, {}, key="later", delay=3600)
+    assert not worker.step()
+    assert len(looked) == 1
+    assert not worker.step()
+    assert len(looked) == 1
+    monkeypatch.setattr(room, "now_ms", lambda: int((time.time() + 3601) * 1000))
+    assert not worker.step()
+    assert len(looked) == 2
+
+
 def test_the_samples_tell_how_far_they_are(here: House, monkeypatch: pytest.MonkeyPatch) -> None:
     def load(archive: object, origin: object, tell: Callable[[int, int], None]) -> None:
         for done in range(4):

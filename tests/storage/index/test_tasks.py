@@ -47,6 +47,22 @@ def test_claims_what_is_due_in_order_of_priority(database: Database) -> None:
     assert [task.kind for task in tasks.claim(database, ["a", "b"], 30)] == ["b"]
 
 
+def test_says_when_the_next_can_be_claimed(database: Database) -> None:
+    def next_due(*kinds: str) -> int | None:
+        with database.reading() as db:
+            return tasks.next_due(db, kinds)
+
+    assert next_due("a") is None
+    _enqueue(database, "a", {})
+    _set(database, run_at=5000)
+    assert (next_due("a"), next_due("b")) == (5000, None)
+    assert len(tasks.claim(database, ["a"], 30)) == 1
+    _set(database, lease_until=7000)
+    assert next_due("a", "b") == 7001
+    _set(database, state="dead")
+    assert next_due("a") is None
+
+
 def test_finishing_takes_it_away_with_its_effect(database: Database) -> None:
     _enqueue(database, "a", {})
     task = tasks.claim(database, ["a"], 30)[0]
