@@ -4,19 +4,26 @@ docs/conformance.md (whose prose is tools/conformance.md).
 Run it with the project's Python: ``.venv/bin/python tools/make_docs.py``. A test compares the result with the file.
 """
 
+import re
 import sys
 from dataclasses import MISSING, fields, is_dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from flask import Flask  # noqa: E402
+from pydicom.uid import UID  # noqa: E402
+
 from pacs import status  # noqa: E402
-from pacs.config import Config, PeerConfig  # noqa: E402
-from pacs.identity import IMPLEMENTATION_CLASS_UID  # noqa: E402
+from pacs.config import Config, PeerConfig, WebConfig  # noqa: E402
+from pacs.pixels.syntaxes import DECODABLE, ENCODABLE  # noqa: E402
 from storage.errors import ArchiveError  # noqa: E402
 from storage.model.attributes import ATTRIBUTES, LEVELS  # noqa: E402
+from viewer.dicomweb import blueprint  # noqa: E402
+from viewer.dicomweb.media_types import FRAME_TYPES  # noqa: E402
 from viewer.problems import PROBLEMS  # noqa: E402
 
 HEAD = """# Configuration
@@ -96,11 +103,81 @@ def _limits(f: Any, hints: dict[str, Any]) -> str:
 def conformance() -> str:
     """The text of docs/conformance.md."""
     prose = (ROOT / "tools" / "conformance.md").read_text(encoding="utf-8")
-    return (
-        prose.replace("{{implementation}}", IMPLEMENTATION_CLASS_UID)
-        .replace("{{attributes}}", _attributes())
-        .replace("{{errors}}", _errors())
-    )
+    tables = {
+        "attributes": _attributes,
+        "errors": _errors,
+        "transfer_syntaxes": _transfer_syntaxes,
+        "resources": _resources,
+    }
+    for name, make in tables.items():
+        prose = prose.replace(f"{{{{{name}}}}}", make())
+    return re.sub(r"\{\{(default|code) ([\w.]+)(?: / (\d+))?\}\}", _value, prose)
+
+
+def _value(found: re.Match[str]) -> str:
+    """`{{default dicom.idle_seconds}}` is the default of a setting, `{{code pacs.dimse.request.MAX_CONTEXTS}}` what a
+    module says; `/ 1024` divides it. UIDs of a set are listed."""
+    kind, name, divisor = found.groups()
+    value: Any
+    if kind == "default":
+        section, key = name.split(".")
+        value = next(f.default for f in fields(get_type_hints(Config)[section]) if f.name == key)
+    else:
+        module, _, attribute = name.rpartition(".")
+        value = getattr(import_module(module), attribute)
+    if divisor:
+        value = value // int(divisor)
+    if isinstance(value, frozenset):
+        return ", ".join(sorted(value))
+    return ", ".join(UID(one).name for one in value) if isinstance(value, tuple) else str(value)
+
+
+def _transfer_syntaxes() -> str:
+    """What becomes of pixels in each transfer syntax, from the tables the codecs and the doors use."""
+    lines = [
+        "| transfer syntax | UID | kept and sent as it is | decoded | made | media type of a frame |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for uid in sorted(DECODABLE | ENCODABLE | set(FRAME_TYPES), key=_by_numbers):
+        types = ", ".join(FRAME_TYPES.get(uid, ("application/octet-stream",)))
+        decoded, made = ("yes" if uid in known else "" for known in (DECODABLE, ENCODABLE))
+        lines.append(f"| {_NEW.get(uid, UID(uid).name)} | {uid} | yes | {decoded} | {made} | {types} |")
+    return "\n".join(lines)
+
+
+_NEW = {  # newer than pydicom's dictionary
+    "1.2.840.10008.1.2.4.110": "JPEG XL Lossless",
+    "1.2.840.10008.1.2.4.111": "JPEG XL JPEG Recompression",
+    "1.2.840.10008.1.2.4.112": "JPEG XL",
+    "1.2.840.10008.1.2.8.1": "Deflated Image Frame Compression",
+}
+
+
+def _by_numbers(uid: str) -> list[int]:
+    return [int(part) for part in uid.split(".")]
+
+
+def _resources() -> str:
+    """Every address below /dicom-web and its methods, as the application has them."""
+    lines = ["| resource | methods |", "| --- | --- |"]
+    app = Flask("docs")
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.register_blueprint(blueprint(cast(Any, None), cast(Any, _NoGuard()), WebConfig()))
+    found: dict[str, set[str]] = {}
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith("/dicom-web"):
+            found.setdefault(rule.rule.rstrip("/"), set()).update(rule.methods or ())
+    for path in sorted(found):
+        shown = re.sub(r"<(?:path:)?(\w+)>", r"{\1}", path)
+        lines.append(f"| `{shown}` | {', '.join(sorted(found[path]))} |")
+    return "\n".join(lines)
+
+
+class _NoGuard:
+    """Lets the routes be declared; nobody calls them."""
+
+    def needs(self, right: str) -> Any:
+        return lambda view: view
 
 
 def _attributes() -> str:

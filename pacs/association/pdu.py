@@ -8,7 +8,7 @@ HEADER = struct.Struct(">BxL")  # type, length of what follows
 PDV = struct.Struct(">LBB")  # length, context id, message control header
 PDV_HEADER = PDV.size
 COMMAND, LAST = 1, 2  # bits of the message control header
-MAX_ASSOCIATE = 64 * 1024  # longest A-ASSOCIATE PDU we read
+MAX_ASSOCIATE = 192 * 1024  # longest A-ASSOCIATE PDU we read; 128 contexts with 38 transfer syntaxes are 133 KB
 MAX_OTHER = 1024  # longest release, reject or abort PDU we read
 MAX_SENT = 128 * 1024  # longest P-DATA-TF we send, whatever the peer takes
 

@@ -1,6 +1,6 @@
 """The A-ASSOCIATE-RQ as bytes (PS3.8 §9.3.2, PS3.7 Annex D), read inside limits before anything is built from it.
 
-A request of 64 KiB can hold 16,000 items; what is kept of it here is a few hundred short strings at most.
+A request of 192 KiB can hold 48,000 items; what is kept of it here is a few hundred short strings at most.
 """
 
 import struct

@@ -3,6 +3,7 @@
 from enum import Enum
 from functools import lru_cache
 
+from pydicom.uid import UID
 from pynetdicom import sop_class
 from pynetdicom.service_class import ServiceClass, StorageServiceClass
 
@@ -52,4 +53,13 @@ def service_of(abstract_syntax: str) -> Service:
     if abstract_syntax == _MEDIA_DIRECTORY:
         return Service.NONE
     known = sop_class.uid_to_service_class(abstract_syntax)
-    return Service.STORAGE if known in (StorageServiceClass, ServiceClass) else Service.NONE
+    if known is StorageServiceClass:
+        return Service.STORAGE
+    return Service.STORAGE if known is ServiceClass and _may_be_an_object(abstract_syntax) else Service.NONE
+
+
+def _may_be_an_object(abstract_syntax: str) -> bool:
+    """Whether a SOP Class without a known service may be of objects: a private or new one, or a retired one of storage,
+    but not print, worklists and managements of older editions, which the dictionary knows by another name."""
+    uid = UID(abstract_syntax)
+    return uid.type == "" or uid.name in ("", abstract_syntax) or "Storage" in uid.name

@@ -8,17 +8,34 @@ from werkzeug.sansio.utils import get_current_url, get_host
 from storage.model.archive import InstanceKey
 
 PATH = "/dicom-web"
+_USUAL_PORTS = {"http": 80, "https": 443}
+_PASSED_ON = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via")
 
 
 def root(public_url: str, asked: Request = request) -> str:
     """The root of DICOMweb: of the configured public URL, else of how a request reached us."""
-    return (public_url.rstrip("/") or _host_url(asked.scheme, asked.headers.get("Host"), asked.server)) + PATH
+    if public_url:
+        return public_url.rstrip("/") + PATH
+    direct = not any(name in asked.headers for name in _PASSED_ON)
+    return _host_url(asked.scheme, asked.headers.get("Host"), asked.server, direct=direct) + PATH
 
 
 @lru_cache(maxsize=64)
-def _host_url(scheme: str, host: str | None, server: tuple[str, int | None] | None) -> str:
-    """Scheme and host as Werkzeug makes them out, which takes it longer than all else in an address."""
-    return get_current_url(scheme, get_host(scheme, host, server)).rstrip("/")
+def _host_url(scheme: str, host: str | None, server: tuple[str, int | None] | None, *, direct: bool) -> str:
+    """Scheme and host as Werkzeug makes them out, which takes it longer than all else in an address.
+
+    A client that speaks with us directly must name the port when it is not the usual one (RFC 9110 7.2), but
+    dicomweb-client does not: our own port is added for it, or it would look for the bulk data at port 80.
+    """
+    found = get_host(scheme, host, server)
+    port = server[1] if server else None
+    if direct and host == found and port not in (None, 0, _USUAL_PORTS.get(scheme)) and not _names_a_port(host):
+        found = f"{host}:{port}"
+    return get_current_url(scheme, found).rstrip("/")
+
+
+def _names_a_port(host: str) -> bool:
+    return ":" in host.rpartition("]")[2]
 
 
 def study_url(base: str, study: str) -> str:

@@ -7,12 +7,15 @@ from typing import Any
 
 import pydicom
 import pytest
+from flask import Request
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_fragments
+from werkzeug.test import create_environ
 
 from tests.support.corpus import images
 from tests.viewer.dicomweb.conftest import PUBLIC, SYNTAXES, Shelf, is_indexed, url_of
 from tests.viewer.dicomweb.reading import parts_of
+from viewer.dicomweb.addresses import root
 
 JSON = {"Accept": "application/dicom+json"}
 PROGRAM = {**JSON, "Authorization": "Bearer x"}
@@ -150,3 +153,18 @@ def test_bulk_data_is_sent_by_range_and_kept(any_shelf: Shelf) -> None:
 )
 def test_bulk_data_that_is_not_there(shelf: Shelf, path: str) -> None:
     assert shelf.client.get(f"{url_of(shelf.put(SMALL[0]))}/bulkdata/{path}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("host", "headers", "expected"),
+    [
+        ("pacs.local:8080", {}, "http://pacs.local:8080"),
+        ("pacs.local", {}, "http://pacs.local:8080"),  # as dicomweb-client says it
+        ("[::1]", {}, "http://[::1]:8080"),
+        ("pacs.local", {"X-Forwarded-For": "10.0.3.21"}, "http://pacs.local"),
+        ("pacs.local", {"Via": "1.1 front"}, "http://pacs.local"),
+    ],
+)
+def test_addresses_lead_to_where_the_request_came_in(host: str, headers: dict[str, str], expected: str) -> None:
+    environ = create_environ("/dicom-web/studies", "http://127.0.0.1:8080", headers={**headers, "Host": host})
+    assert root("", Request(environ)) == f"{expected}/dicom-web"
