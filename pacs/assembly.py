@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pacs.archive import Archive
 from pacs.archive.encodings import Encodings
+from pacs.archive.pieces import Pieces
 from pacs.config import Config, ObjectsConfig
 from pacs.pixels.pool import Codecs
 from storage.errors import StorageUnavailable
@@ -68,6 +69,7 @@ def open_archive(config: Config) -> Archive:
             Effort, config.index.search_rows, float(config.index.search_seconds), config.index.search_answers
         ),
         encodings=Encodings(config.data / "cache" / "frames", config.codecs.cache_mb * 1_000_000),
+        pieces=Pieces(config.data / "cache" / "metadata"),
     )
 
 

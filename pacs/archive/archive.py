@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pacs.archive import adopting, compare, frames, metadata, previewing, spool, transcode
+from pacs.archive.arriving import Arriving
 from pacs.archive.commit import Committer, Waiting
 from pacs.archive.encodings import Encodings
 from pacs.archive.frames import Frame, Place
 from pacs.archive.known import KnownInstances
 from pacs.archive.metadata import Metadata
+from pacs.archive.pieces import Pieces
 from pacs.archive.spool import Incoming
 from pacs.describe import describe, describe_head
 from pacs.errors import SopClassMismatch, UndecodablePixels, UnsupportedTransferSyntax
@@ -67,6 +69,7 @@ class Archive:
         room: Room | None = None,
         effort: Callable[[], Effort] = Effort,
         encodings: Encodings | None = None,
+        pieces: Pieces | None = None,
     ) -> None:
         self.database = database
         self.objects = objects
@@ -76,8 +79,9 @@ class Archive:
         self.effort = effort  # what a query from outside may cost
         self._codecs = codecs
         self._encodings = encodings
+        self.arriving = Arriving(database, objects, pieces) if pieces is not None else None
         self._known = KnownInstances(database)
-        self._manifests: Remembered[tuple[frozenset[int], str, str], Metadata] = Remembered(database.stamp, 8)
+        self._manifests: Remembered[tuple[int, str, str], Metadata] = Remembered(database.stamp, 8)
         self._same_content = partial(compare.same_content, objects, codecs)
         self._committer = Committer(database, objects, self._same_content)
 
@@ -240,7 +244,7 @@ class Archive:
             uid = series.facts.series_instance_uid
             if series_instance_uid in (None, uid):
                 kept = metadata.kept_manifest(self.objects, series)
-                parts.append(kept or self._made_manifest(_of(series), study_instance_uid, uid))
+                parts.append(kept or self._made_manifest(series.hospital_id, study_instance_uid, uid))
         if not parts:
             raise NotFound(f"there is no series {series_instance_uid}")
         return metadata.joined(parts)
@@ -279,7 +283,8 @@ class Archive:
             series = instances.series(db, scope, study_instance_uid, series_instance_uid)
             code = next(h.code for h in hospitals.all(db) if h.id == hospital_id)
         found = self.instances(scope, study_instance_uid, series_instance_uid)
-        manifest = metadata.manifest_of(self.objects, found, metadata.KEPT_LEVEL)
+        known = self.arriving.known(hospital_id, study_instance_uid, series_instance_uid) if self.arriving else {}
+        manifest = metadata.manifest_of(self.objects, found, metadata.KEPT_LEVEL, known)
         manifest_key = self._keep(code, "manifest", manifest.gzip)
         picture = self._made_thumbnail(found)
         thumbnail_key = self._keep(code, "thumbnail", picture) if picture is not None else ""
@@ -297,12 +302,17 @@ class Archive:
         key = derived_key(hospital_code, kind, hashlib.sha256(data).hexdigest())
         return self.objects.put_bytes(key, data).key
 
-    def _made_manifest(self, scope: Scope, study_instance_uid: str, series_instance_uid: str) -> Metadata:
-        key = (scope.hospital_ids, study_instance_uid, series_instance_uid)
-        return self._manifests.get(
-            key,
-            lambda: metadata.manifest_of(self.objects, self.instances(scope, study_instance_uid, series_instance_uid)),
-        )
+    def _made_manifest(self, hospital_id: int, study_instance_uid: str, series_instance_uid: str) -> Metadata:
+        scope = Scope(frozenset({hospital_id}))
+
+        def make() -> Metadata:
+            if self.arriving:
+                joined = self.arriving.metadata(hospital_id, study_instance_uid, series_instance_uid)
+                if joined is not None:
+                    return joined
+            return metadata.manifest_of(self.objects, self.instances(scope, study_instance_uid, series_instance_uid))
+
+        return self._manifests.get((hospital_id, study_instance_uid, series_instance_uid), make)
 
     def _kept_thumbnail(self, series: Series) -> bytes | None:
         if not series.thumbnail_key:

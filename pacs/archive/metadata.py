@@ -6,8 +6,9 @@ resource tree and can be served without being unpacked.
 
 import gzip
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from pacs.archive.frames import opened_header
 from pacs.instance_text import InstanceTexts, dumps
@@ -29,10 +30,18 @@ class Metadata:
     count: int
 
 
-def manifest_of(objects: ObjectStore, found: Sequence[Instance], level: int = _PASSING_LEVEL) -> Metadata:
-    """Read the headers and make the metadata."""
+def manifest_of(
+    objects: ObjectStore,
+    found: Sequence[Instance],
+    level: int = _PASSING_LEVEL,
+    known: Mapping[str, bytes] = MappingProxyType({}),
+) -> Metadata:
+    """Read the headers and make the metadata. `known` has texts by the SHA-256 of their objects."""
     texts = InstanceTexts()
-    return _packed([_instance_text(objects, instance, texts) for instance in found], level)
+    made = (None if instance.damage else known.get(instance.stored.sha256) for instance in found)
+    return _packed(
+        [text or instance_text(objects, instance, texts) for instance, text in zip(found, made, strict=True)], level
+    )
 
 
 def kept_manifest(objects: ObjectStore, series: Series) -> Metadata | None:
@@ -56,7 +65,8 @@ def joined(parts: Sequence[Metadata]) -> Metadata:
     return Metadata(whole.gzip, etag, sum(part.count for part in parts))
 
 
-def _instance_text(objects: ObjectStore, instance: Instance, texts: InstanceTexts) -> bytes:
+def instance_text(objects: ObjectStore, instance: Instance, texts: InstanceTexts) -> bytes:
+    """The JSON object of an instance; what the index says where its object is lost."""
     try:
         with opened_header(objects, instance) as header:
             return texts.text(instance, header, BULK_ROOT)

@@ -23,6 +23,7 @@ from pacs.rebuilding import unfinished
 from storage.errors import Conflict, StorageUnavailable
 
 if TYPE_CHECKING:
+    from pacs.archive.arriving import Arriving
     from pacs.dimse.slots import Slots
 
 log = logging.getLogger(__name__)
@@ -151,6 +152,7 @@ def _codecs(config: Config) -> Run:
 
 def _worker(config: Config) -> Run:
     def run(ready: Callable[[], None]) -> None:
+        from pacs.jobs.ahead import Ahead
         from pacs.jobs.worker import QUICK, SLOW, SLOWEST, Worker
 
         stop = stop_on_sigterm(END_SECONDS)
@@ -167,7 +169,15 @@ def _worker(config: Config) -> Run:
             finally:
                 stop.set()  # one falls, all end; the supervisor starts them again
 
+        def follow(arriving: "Arriving") -> None:
+            try:
+                Ahead(archive.database, arriving).run(stop)
+            finally:
+                stop.set()
+
         others = [threading.Thread(target=work, args=(kinds,), name="slow") for kinds in (SLOW, SLOWEST)]
+        if archive.arriving is not None:
+            others.append(threading.Thread(target=follow, args=(archive.arriving,), name="ahead"))
         for thread in others:
             thread.start()
         work(QUICK)

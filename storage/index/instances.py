@@ -1,6 +1,6 @@
 """Instances, series and studies: adding them, getting them by their UIDs, and what is out of the ordinary."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -30,9 +30,9 @@ from storage.model.work import ChangeKind
 STATUSES = ("unread", "reading", "read")
 
 __all__ = [
-    "DIFFERS", "STATUSES", "Added", "add", "add_conflict", "add_quarantine", "conflicts", "find_by_uid", "get",
-    "of_series", "of_study", "quarantined", "series", "series_of", "set_series_summary", "set_status", "study",
-    "waiting",
+    "DIFFERS", "STATUSES", "Added", "Listed", "add", "add_conflict", "add_quarantine", "conflicts", "find_by_uid",
+    "get", "listed", "of_series", "of_study", "quarantined", "series", "series_of", "set_series_summary",
+    "set_status", "study", "waiting",
 ]  # fmt: skip
 
 
@@ -65,6 +65,20 @@ def of_series(db: Connection, scope: Scope, study_instance_uid: str, series_inst
         "series": series_instance_uid, "study": study_instance_uid, "hospitals": sorted(scope.hospital_ids)
     }  # fmt: skip
     return [instance_of(row) for row in db.execute(_OF_SERIES, given)]
+
+
+class Listed(NamedTuple):
+    """An instance of a list: its UID, the SHA-256 of its object, and what is wrong with that."""
+
+    uid: str
+    sha256: bytes
+    damage: str
+
+
+def listed(db: Connection, hospital_id: int, study_instance_uid: str, series_instance_uid: str) -> list[Listed]:
+    """The instances of a series in the order of `of_series`, without their facts."""
+    given = {"series": series_instance_uid, "study": study_instance_uid, "hospitals": [hospital_id]}
+    return [Listed(*row) for row in db.execute(_LISTED, given)]
 
 
 def of_study(db: Connection, scope: Scope, study_instance_uid: str) -> list[Instance]:
@@ -259,6 +273,13 @@ _SERIES_ORDER = (sa.func.coalesce(schema.series.c.number, 1 << 40), schema.serie
 _MINE = sa.select(*INSTANCE_COLUMNS).select_from(INSTANCE_TABLES).where(among(schema.study.c.hospital_id, "hospitals"))
 _OF_ONE_SERIES = _MINE.where(schema.study.c.uid == sa.bindparam("study"), schema.series.c.uid == sa.bindparam("series"))
 _ONE = _OF_ONE_SERIES.where(schema.instance.c.uid == sa.bindparam("sop")).order_by(schema.study.c.hospital_id)
+_LISTED = (
+    sa.select(schema.instance.c.uid, schema.instance.c.sha256, schema.instance.c.damage)
+    .select_from(INSTANCE_TABLES)
+    .where(among(schema.study.c.hospital_id, "hospitals"))
+    .where(schema.study.c.uid == sa.bindparam("study"), schema.series.c.uid == sa.bindparam("series"))
+    .order_by(*_BY_NUMBER)
+)
 _OF_SERIES = _OF_ONE_SERIES.order_by(schema.study.c.hospital_id, *_BY_NUMBER)
 
 
