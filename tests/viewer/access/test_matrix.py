@@ -1,0 +1,211 @@
+"""The walk: every route, every role, what another hospital has and what nobody has, and nobody signed in.
+
+What is not permitted looks like what does not exist: same status, same words. A new route stands in NEEDS, or fails.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from storage.index import accounts as store
+from storage.index import peers, tasks
+from storage.model.archive import Origin
+from storage.model.people import Peer
+from tests.viewer.conftest import Person, Web
+from viewer.access import accounts, rights
+
+_WADO = (
+    "retrieve_bulkdata retrieve_by_parameters retrieve_frame_preview retrieve_frame_thumbnail retrieve_frames "
+    "retrieve_instance retrieve_instance_metadata retrieve_instance_pixel_data retrieve_instance_thumbnail "
+    "retrieve_metadata retrieve_opening retrieve_pixel_data retrieve_rendered retrieve_rendered_frames "
+    "retrieve_rendered_instance retrieve_series_frames retrieve_series_previews retrieve_study retrieve_thumbnail "
+    "search_all_instances search_all_series search_instances search_instances_of_study search_series search_studies "
+    "capabilities"
+)
+# Every route that is not open, and the right it needs; written down a second time on purpose.
+NEEDS: dict[str, str] = {
+    **{f"dicomweb.{name}": "study.read" for name in _WADO.split()},
+    "dicomweb.store_instances": "study.store",
+    **{f"worklist.{name}": "study.read" for name in ("study", "worklist")},
+    **{f"changing.{name}": "study.read" for name in ("changes", "events", "progress")},
+    "worklist.change": "study.status",
+    "changing.samples": "study.store",
+    "uploads.upload": "study.store",
+    "rejected.reject": "study.reject",
+    **{f"rejected.{name}": "admin.conflicts" for name in ("objects", "picture", "restore", "studies")},
+    **{f"reconcile.{name}": "admin.conflicts" for name in ("conflict", "conflicts", "decide", "decide_quarantined")},
+    **{f"reconcile.{name}": "admin.conflicts" for name in ("evidence", "picture", "quarantine", "retry")},
+    **dict.fromkeys(("reconcile.delete", "rejected.purge"), "admin.delete"),
+    **{f"peers.{name}": "admin.peers" for name in ("add_peer", "change_peer", "echo_peer", "remove_peer")},
+    **{f"peers.{name}": "admin.peers" for name in ("list_peers", "list_refusals", "forget_refusals")},
+    **{f"admin.{name}": "admin.tokens" for name in ("add_token", "list_tokens", "revoke_token")},
+    **{f"admin.{name}": "admin.users" for name in ("add_user", "change_user", "list_roles", "list_users")},
+    **{f"audit.{name}": "admin.audit" for name in ("as_csv", "search")},
+    **{f"health.{name}": "admin.health" for name in ("damaged_and_asked_for", "health")},
+    **{f"session.{name}": "signed in" for name in ("change", "session", "sign_out")},
+}
+# The platform's administrators know the accounts of every hospital; they are no secret to them.
+KNOWN_TO_THE_PLATFORM = ("admin.list_users", "admin.change_user")
+ENDLESS = ("changing.events",)
+CHANGING = ("health.health", "audit.as_csv", "audit.search")  # never twice the same
+LAST = ("session.sign_out",)  # it would end the walk
+BODIES: dict[str, Any] = {
+    "worklist.change": {"status": "read"},
+    "rejected.reject": {"title": "113038", "reason": "sai"},
+    "rejected.restore": {"reason": "sai"},
+    "rejected.purge": {"reason": "hết hạn"},
+    "reconcile.decide": {"action": "keep"},
+    "reconcile.decide_quarantined": {"action": "link", "study": "1.2"},
+    "reconcile.delete": {"reason": "rác"},
+    "admin.change_user": {"disabled": True},
+    "peers.change_peer": {"description": "x"},
+}
+CANARY = "CANARY"
+UIDS = {"StudyInstanceUID": "1.2.840.99.1", "SeriesInstanceUID": "1.2.840.99.2", "SOPInstanceUID": "1.2.840.99.3"}
+ODD = {"StudyInstanceUID": "1.2.840.99.4", "SeriesInstanceUID": "1.2.840.99.5", "SOPInstanceUID": "1.2.840.99.6"}
+BASE = {"numbers": "1", "path": "7FE00010", "which": "shown"}
+NOTHING = {
+    **BASE, "study": "1.2.840.98.1", "series": "1.2.840.98.2", "sop": "1.2.840.98.3", "uid": "1.2.840.98.1",
+    "conflict_id": "987001", "entry_id": "987002", "rejected_id": "987003", "user_id": "987004", "token_id": "987005",
+    "task": "987006", "ae_title": "NOBODY",
+}  # fmt: skip
+
+
+def filled(web: Web) -> dict[str, str]:
+    """Another hospital with something of everything; the values that name its things in addresses."""
+    theirs = web.hospital_of("other")
+    web.store("other", **UIDS, PatientName=f"{CANARY}^A", PatientID=f"{CANARY}-1", StudyDescription=CANARY)
+    web.store("other", **ODD, PatientName=f"{CANARY}^B")
+    web.store("other", **ODD, PatientName=f"{CANARY}^C")
+    origin = Origin(theirs.id, theirs.code, "dimse", f"{CANARY}_CT")
+    with web.archive.receive(origin) as incoming:
+        incoming.write(b"\0" * 128 + b"DICM" + b"broken" * 9)
+        web.archive.store(incoming)
+    person = web.person("admin,technologist", "other", f"{CANARY}.admin".lower())
+    conflict = person.get("/api/admin/conflicts").json["conflicts"][0]["id"]
+    entry = person.get("/api/admin/quarantine").json["quarantine"][0]["id"]
+    accounts.add_token(web.archive.database, f"{CANARY} token", "dicomweb", theirs.id)
+    arguments = json.dumps({"hospital": theirs.code, "hospital_id": theirs.id, "source": CANARY})
+    with web.archive.database.writing() as db:
+        peers.add(db, Peer(f"{CANARY}_CT", theirs.id, theirs.code, "127.0.0.1", None, frozenset({"store"})))
+        peers.refused(db, f"{CANARY}_CT", "HOICHAN", "10.0.0.1", "the peer does not call from this address")
+        task = tasks.enqueue(db, "samples", arguments, key=CANARY)
+        token = store.tokens(db)[0].id
+    series = {"study": UIDS["StudyInstanceUID"], "series": UIDS["SeriesInstanceUID"], "sop": UIDS["SOPInstanceUID"]}
+    return {
+        **BASE, **series, "uid": series["study"], "conflict_id": str(conflict), "entry_id": str(entry),
+        "rejected_id": "1", "user_id": str(person.user.id), "token_id": str(token), "task": str(task),
+        "ae_title": f"{CANARY}_CT",
+    }  # fmt: skip
+
+
+def asked(web: Web) -> Iterator[tuple[str, str, str]]:
+    """Endpoint, method and rule of every route that needs a right."""
+    for rule in sorted(web.app.url_map.iter_rules(), key=lambda rule: rule.rule):
+        if getattr(web.app.view_functions[rule.endpoint], "right", "") == "open" or rule.endpoint in LAST:
+            continue
+        for method in sorted((rule.methods or set()) - {"HEAD"}):
+            if rule.endpoint != "dicomweb.capabilities" or method == "OPTIONS":
+                yield rule.endpoint, method, rule.rule
+
+
+def put(rule: str, values: dict[str, str]) -> str:
+    address = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: values[found[1]], rule)
+    if address.endswith("/wado"):
+        given = {"studyUID": values["study"], "seriesUID": values["series"], "objectUID": values["sop"]}
+        return f"{address}?requestType=WADO&" + "&".join(f"{key}={value}" for key, value in given.items())
+    return address
+
+
+def said(response: Any, values: dict[str, str]) -> tuple[int, str]:
+    """Status and words, but for the names that were asked for and the number of the request."""
+    text = re.sub(r'"request": ?"[^"]*"', "", response.get_data().decode("utf-8", "replace"))
+    for value in sorted(set(values.values()), key=len, reverse=True):
+        text = re.sub(rf"(?<![\w.]){re.escape(value)}(?![\w.])", "·", text)
+    return response.status_code, text
+
+
+def ask(person: Person, endpoint: str, method: str, rule: str, values: dict[str, str]) -> tuple[int, str]:
+    body = BODIES.get(endpoint, {}) if method in ("POST", "PATCH", "PUT") else None
+    response = person.open(method, put(rule, values), json=body, buffered=False)
+    try:
+        return (response.status_code, "") if endpoint in ENDLESS else said(response, values)
+    finally:
+        response.close()
+
+
+def test_every_route_is_in_the_table_of_this_test(web: Web) -> None:
+    rights_by_route = {endpoint: getattr(view, "right", "") for endpoint, view in web.app.view_functions.items()}
+    assert {endpoint: right for endpoint, right in rights_by_route.items() if right != "open"} == NEEDS
+
+
+@pytest.mark.parametrize("role", [*rights.ROLES, "token"])
+def test_what_is_another_hospitals_looks_like_what_is_nobodys(web: Web, role: str) -> None:
+    theirs = filled(web)
+    person = web.person("clinician" if role == "token" else role)
+    held = rights.ROLES.get(role, rights.TOKEN_SCOPES["dicomweb"])
+    if role == "token":
+        secret = accounts.add_token(web.archive.database, "AI", "dicomweb", web.hospital.id)
+        person.client.delete_cookie("hoichan")
+        person.client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {secret}"
+    walked = permitted = 0
+    for endpoint, method, rule in asked(web):
+        known = role == "platform" and endpoint in KNOWN_TO_THE_PLATFORM
+        if known or (role == "token" and not rule.startswith("/dicom-web")):
+            continue
+        real = ask(person, endpoint, method, rule, theirs)
+        unreal = real if endpoint in CHANGING else ask(person, endpoint, method, rule, NOTHING)
+        assert real == unreal, f"{role}: {method} {rule}"
+        assert real[0] < 500, f"{role}: {method} {rule}: {real}"
+        assert CANARY.casefold() not in real[1].casefold(), f"{role}: {method} {rule}"
+        assert "1.2.840.99" not in real[1], f"{role}: {method} {rule}"
+        may = NEEDS[endpoint] == "signed in" or NEEDS[endpoint] in held
+        assert (real[0] != 403) == may, f"{role}: {method} {rule}: {real[0]}"
+        walked, permitted = walked + 1, permitted + may
+    assert walked > (50 if role == "token" else 100)
+    assert permitted >= len(held)
+    unharmed(web, theirs)
+
+
+def test_nobody_who_is_not_signed_in_learns_what_there_is(web: Web) -> None:
+    theirs, nobody = filled(web), web.anonymous()
+    for endpoint, method, rule in asked(web):
+        real, unreal = (said(nobody.open(put(rule, values), method=method), values) for values in (theirs, NOTHING))
+        assert real == unreal, f"{method} {rule}"
+        assert real[0] == 401, f"{endpoint} {method} {rule}"
+    unharmed(web, theirs)
+
+
+def test_the_walk_would_notice(web: Web) -> None:
+    """The hospital itself sees by the same addresses what the walk looked for."""
+    theirs = filled(web)
+    person = web.person("admin,technologist", "other", "own")
+    looked = {
+        "worklist.study", "dicomweb.retrieve_metadata", "dicomweb.retrieve_frames", "reconcile.conflict",
+        "changing.progress", "reconcile.evidence", "dicomweb.search_series",
+    }  # fmt: skip
+    found = set[str]()
+    for endpoint, method, rule in asked(web):
+        if endpoint in looked and method == "GET":
+            real, unreal = (ask(person, endpoint, method, rule, values) for values in (theirs, NOTHING))
+            assert real != unreal, f"{method} {rule}"
+            found.add(endpoint)
+    assert found == looked
+    listed = "".join(person.get(path).text for path in ("/api/worklist", "/dicom-web/studies", "/api/admin/peers"))
+    assert listed.count(CANARY) >= 3
+
+
+def unharmed(web: Web, theirs: dict[str, str]) -> None:
+    """Nobody changed anything of the other hospital."""
+    with web.archive.database.reading() as db:
+        assert not store.user(db, int(theirs["user_id"])).disabled
+        assert not next(one for one in store.tokens(db) if one.id == int(theirs["token_id"])).revoked
+        assert peers.get(db, theirs["ae_title"]).description == ""
+    person = web.person("admin,technologist", "other", "after")
+    study = person.get(f"/api/studies/{theirs['study']}").json
+    assert study["status"] == "unread"
+    assert person.get("/api/admin/conflicts?state=open").json["open"] == 1
+    assert person.get("/api/admin/quarantine?state=open").json["open"] == 1
