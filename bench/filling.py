@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from bench.population import Person, people
 from storage.index import changes, hospitals, instances
@@ -61,8 +62,24 @@ def fill(database: Database, studies: int, seed: int = 1, *, revisits: bool = Tr
     return time.perf_counter() - began
 
 
+class Visit(NamedTuple):
+    """One study, in short."""
+
+    number: int
+    person: Person
+    modality: str
+    study_date: int
+    study_time: str
+
+
 def items(hospital: Hospital, studies: int, seed: int = 1, *, revisits: bool = True) -> Iterator[Item]:
     """The instances, one for each study; without `revisits` every study is another patient's."""
+    for visit in visits(studies, seed, revisits=revisits):
+        yield _item(hospital, visit)
+
+
+def visits(studies: int, seed: int = 1, *, revisits: bool = True) -> Iterator[Visit]:
+    """The same studies, without all that an instance has."""
     drawn = random.Random(seed)
     population = people(studies, seed)
     known: list[Person] = []
@@ -72,15 +89,15 @@ def items(hospital: Hospital, studies: int, seed: int = 1, *, revisits: bool = T
             person = known[-1]
         else:
             person = drawn.choice(known)
-        yield _item(hospital, number, person, drawn)
+        modality = drawn.choices(tuple(_MODALITIES), (50, 20, 8, 22))[0]
+        day = _LAST_DAY - timedelta(days=int(drawn.random() * 8 * 365))
+        clock = f"{drawn.randrange(24):02d}{drawn.randrange(60):02d}{drawn.randrange(60):02d}"
+        yield Visit(number, person, modality, day.year * 10_000 + day.month * 100 + day.day, clock)
 
 
-def _item(hospital: Hospital, number: int, person: Person, drawn: random.Random) -> Item:
-    modality = drawn.choices(tuple(_MODALITIES), (50, 20, 8, 22))[0]
+def _item(hospital: Hospital, visit: Visit) -> Item:
+    number, person, modality, study_date, clock = visit
     sop_class, description = _MODALITIES[modality]
-    day = _LAST_DAY - timedelta(days=int(drawn.random() * 8 * 365))
-    study_date = day.year * 10_000 + day.month * 100 + day.day
-    clock = f"{drawn.randrange(24):02d}{drawn.randrange(60):02d}{drawn.randrange(60):02d}"
     study, series, sop = (f"{ROOT}.{number + 1}{tail}" for tail in ("", ".1", ".1.1"))
     own = {
         "00100010": {"vr": "PN", "Value": [{"Alphabetic": person.name}]},

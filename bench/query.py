@@ -1,18 +1,17 @@
 """Measure queries of one or more servers, taking turns: C-FIND on open associations and QIDO-RS, each by Patient ID, by
 day and by the beginning of a name; median and 95th percentile in ms, requests a second, and ratios.
 
-    python -m bench.filling sqlite:////tmp/data/index.sqlite 100000
-    python -m bench.query --studies 100000 --target hoichan=…
-    python -m bench.query --studies 1000 --load orthanc --target hoichan=… --target orthanc=…
+    python -m bench.query --studies 100000 --own sqlite:////tmp/big.sqlite
+    python -m bench.query --studies 1000 --own sqlite:////tmp/small.sqlite --load orthanc --target orthanc=…
 
-The studies are those of `bench.filling`; `--load` sends them to a server that does not have them yet. Targets as in
-`bench.run`; AE title BENCH.
+The studies are those of `bench.filling`. `--own` starts ours on an index of them, which is filled the first time and
+kept; nothing is read back there, since there are no objects. `--load` sends the studies to a server that does not have
+them yet. Targets as in `bench.run`; AE title BENCH. The row "answers" must be the same for all.
 """
 
 import argparse
 import contextlib
 import os
-import random
 import statistics
 import subprocess
 import tempfile
@@ -20,18 +19,23 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from bench.filling import items
+from bench.filling import fill, items
+from bench.peers import own
+from bench.questions import Question, questions
+from bench.sending import CALLING
 from bench.targets import Target
 from pacs.association import command as commands
 from pacs.association.contexts import EXPLICIT_LITTLE, Context
 from pacs.dimse.identifier import encode
 from pacs.send.negotiation import Proposal
 from pacs.send.requestor import RequestedAssociation, request
+from storage.index import hospitals, peers
+from storage.index.database import Database
 from storage.model.archive import Description, Hospital
 from storage.model.people import Peer
 
@@ -40,13 +44,14 @@ KEYS = (
     "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyInstanceUID", "StudyDate", "StudyTime",
     "AccessionNumber", "StudyDescription",
 )  # fmt: skip
-Question = tuple[str, str]  # keyword and value
+Maker = Callable[[], Callable[[Question], int]]
 Figures = dict[str, dict[str, list[float]]]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--target", action="append", required=True, type=Target.parse, dest="targets")
+    parser.add_argument("--target", action="append", default=[], type=Target.parse, dest="targets")
+    parser.add_argument("--own", default="", metavar="URL", help="an index of bench.filling to start our server on")
     parser.add_argument("--studies", type=int, default=1000)
     parser.add_argument("--load", action="append", default=[], metavar="NAME")
     parser.add_argument("--seconds", type=float, default=2.0, help="for each figure")
@@ -56,45 +61,94 @@ def main() -> None:
     )
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 16])
     arguments = parser.parse_args()
-    described = [item[0] for item in items(Hospital(1, "main", ""), min(arguments.studies, 20_000))]
-    for target in arguments.targets:
+    with contextlib.ExitStack() as stack:
+        if arguments.own:
+            arguments.targets.insert(0, stack.enter_context(started(arguments.own, arguments.studies)))
+        compare(arguments)
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    """Every kind of question to every server in turn, and the table."""
+    targets: list[Target] = arguments.targets
+    for target in targets:
         if target.name in arguments.load:
-            load(target, described[: arguments.studies])
+            load(target, [item[0] for item in items(Hospital(1, "main", ""), arguments.studies)])
     given = (one.partition("=") for one in arguments.pid)
     processes = {name: [int(pid) for pid in pids.split(",")] for name, _, pids in given}
-    work = questions(described)
+    for target in targets:
+        if target.pid and target.name not in processes:
+            processes[target.name] = [target.pid]
+    if arguments.own:
+        processes[targets[0].name] = doors(targets[0])
     figures: Figures = {}
+    work = questions(arguments.studies)
     for _ in range(arguments.repeat):
         for name, asked in work.items():
             for clients in arguments.clients:
-                for target in arguments.targets:
+                for target in targets:
                     pids = processes.get(target.name, [])
                     measure(target, name, asked, clients, arguments.seconds, figures, pids)
-    report(figures, [target.name for target in arguments.targets])
+    report(figures, [target.name for target in targets])
 
 
-def questions(described: list[Description]) -> dict[str, list[Question]]:
-    """What is asked: fifty of each kind, drawn from the studies that are there."""
-    drawn = random.Random(7)
-    some = drawn.sample(described, min(len(described), 400))
-    named = [one.patient.name for one in some if "^" in one.patient.name]
-    return {
-        "by ID": [("PatientID", one.patient.patient_id) for one in some[:50]],
-        "by day": [("StudyDate", str(one.study.study_date)) for one in some[:50]],
-        "by name": [("PatientName", f"{name.partition('^')[0]}^{name.partition('^')[2][:3]}*") for name in named[:50]],
-    }
+@contextlib.contextmanager
+def started(url: str, studies: int) -> Iterator[Target]:
+    """Our server on this index, which is filled when it is empty, with the bench as a peer."""
+    database = Database(url)
+    database.migrate()
+    with database.reading() as db:
+        empty = not hospitals.all(db)
+    if empty:
+        print(f"filled with {studies} studies in {fill(database, studies):.0f} s")
+    with database.writing() as db:
+        hospital = hospitals.all(db)[0]
+        if not any(peer.ae_title == CALLING for peer in peers.all(db)):
+            allowed = frozenset({"query"})
+            peers.add(db, Peer(CALLING, hospital.id, hospital.code, "127.0.0.1", 0, allowed))
+    database.close()
+    settings = f"index: {{url: '{url}'}}\nscrub: {{days: 0}}\n"
+    with tempfile.TemporaryDirectory(prefix="hoichan-bench-") as folder, own(Path(folder), settings=settings) as target:
+        yield target
+
+
+def doors(target: Target) -> list[int]:
+    """The processes below this server that answer at its doors, and not those that work behind."""
+    web = urlsplit(target.web).port or 0
+    sockets = {f"socket:[{inode}]" for port in (target.port, web) for inode in _listening(port)}
+    return [pid for pid in _below(target.pid) if not sockets.isdisjoint(_open_files(pid))]
+
+
+def _listening(port: int) -> Iterator[str]:
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
+            yield fields[9]
+
+
+def _below(pid: int) -> Iterator[int]:
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        yield int(child)
+        yield from _below(int(child))
+
+
+def _open_files(pid: int) -> Iterator[str]:
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            yield os.readlink(path)
 
 
 def measure(
     target: Target, name: str, asked: list[Question], clients: int, seconds: float, figures: Figures, pids: list[int]
 ) -> None:
     """One turn of one server at both its doors."""
-    find = [lambda: finder(target) for _ in range(clients)]
-    search = [lambda: searcher(target) for _ in range(clients)] if target.web else []
+    find: list[Maker] = [lambda: finder(target) for _ in range(clients)]
+    search: list[Maker] = [lambda: searcher(target) for _ in range(clients)] if target.web else []
     for door, makers in (("C-FIND", find), ("QIDO-RS", search)):
         if not makers:
             continue
-        askers, before = [make() for make in makers], cpu_seconds(pids)
+        askers = [make() for make in makers]
+        answered = sum(askers[0](question) for question in asked) / len(asked)
+        before = cpu_seconds(pids)
         times, took = together(askers, asked, seconds)
         used = cpu_seconds(pids) - before
         ordered = sorted(times)
@@ -103,6 +157,7 @@ def measure(
             ("requests/s", len(times) / took),
             ("median ms", 1000 * statistics.median(ordered)),
             ("p95 ms", 1000 * ordered[int(len(ordered) * 0.95) - 1]),
+            ("answers", answered),
             ("CPU ms", 1000 * used / (len(times) + clients)),
         ):
             if what != "CPU ms" or pids:
@@ -116,8 +171,8 @@ def cpu_seconds(pids: list[int]) -> float:
         with contextlib.suppress(FileNotFoundError):
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-            total += cpu_seconds([int(child) for child in children])
+            children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+            total += cpu_seconds([child for child in children if child not in pids])
     return total
 
 
@@ -190,7 +245,7 @@ def searcher(target: Target) -> Callable[[Question], int]:
 
     def search(question: Question) -> int:
         path = f"/studies?{question[0]}={quote(question[1], safe='')}"
-        return len(connection.get(path, "application/dicom+json"))
+        return connection.get(path, "application/dicom+json").count(b'"0020000D"')
 
     return search
 

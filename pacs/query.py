@@ -6,12 +6,15 @@ Both mean the same by a key (PS3.4 C.2.2.2). Values of keys may be patient data,
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Literal
 
 from pydicom.datadict import keyword_for_tag, tag_for_keyword
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from pacs.dataset.answers import DEFAULTS
+from pacs.dataset.keys import Keys
 from storage.errors import InvalidQuery
 from storage.model.archive import Scope
 from storage.model.attributes import BY_KEYWORD, COMBINED, LEVELS, Attribute
@@ -19,6 +22,7 @@ from storage.model.query import Level, Match, Matching, Query
 from storage.model.text import nfc
 
 Model = Literal["PATIENT", "STUDY"]
+Identifier = Dataset | Keys
 
 # Attributes of an identifier that say how to read it or where to go; they are not matched.
 _ABOUT = frozenset({"QueryRetrieveLevel", "SpecificCharacterSet", "TimezoneOffsetFromUTC", "RetrieveAETitle"})
@@ -49,7 +53,7 @@ _SAID = {"DA": "a date or a range of dates", "TM": "a time or a range of times",
 
 def study_query(
     scope: Scope,
-    identifier: Dataset,
+    identifier: Identifier,
     model: Model = "STUDY",
     relational: bool = False,
     fuzzy: bool = False,
@@ -77,7 +81,7 @@ def study_query(
         attribute = _matchable(keyword, level)
         if attribute is None:
             continue
-        if element.VR == "SQ":
+        if isinstance(element, DataElement) and element.VR == "SQ":
             match = _sequence_match(attribute, element.value)
         else:
             match = _match(attribute, _texts(element.value), fuzzy)
@@ -91,6 +95,7 @@ def study_query(
     return Query(level, scope, tuple(matches), tuple(returns))
 
 
+@lru_cache(maxsize=1024)
 def answered(keyword: str, level: Level) -> bool:
     """Whether an answer at this level has the attribute; Modality of a study means those of its series."""
     attribute = BY_KEYWORD.get(keyword)
@@ -99,11 +104,11 @@ def answered(keyword: str, level: Level) -> bool:
     return attribute is not None and LEVELS.index(attribute.level) <= LEVELS.index(level)
 
 
-def not_supported(identifier: Dataset, level: Level) -> bool:
+def not_supported(identifier: Identifier, level: Level) -> bool:
     """Whether a key is one we do not answer at this level, or do not match although it has a value: then the answers
     come with a warning (PS3.4 C.2.2.1.3, C.4.1.1.4)."""
     for element in identifier:
-        if element.keyword in _ABOUT or element.tag.element == 0:
+        if element.keyword in _ABOUT or element.tag & 0xFFFF == 0:
             continue
         if not answered(element.keyword, level):
             return True
@@ -112,7 +117,7 @@ def not_supported(identifier: Dataset, level: Level) -> bool:
     return False
 
 
-def query_level(identifier: Dataset, model: Model = "STUDY") -> Level:
+def query_level(identifier: Identifier, model: Model = "STUDY") -> Level:
     """The Query/Retrieve Level of an identifier, checked against the model."""
     text = str(identifier.get("QueryRetrieveLevel", "") or "").strip()
     if not text:
@@ -173,7 +178,7 @@ def unsupported(keywords: Iterable[str], level: Level) -> tuple[str, ...]:
     return tuple(k for k in keywords if k not in _ABOUT and k not in _PARAMETERS and _matchable(k, level) is None)
 
 
-def _check_hierarchy(identifier: Dataset, level: Level, model: Model) -> None:
+def _check_hierarchy(identifier: Identifier, level: Level, model: Model) -> None:
     """Without relational queries, each level above is named by one unique key (PS3.4 C.4.1.2.1)."""
     above = LEVELS[: LEVELS.index(level)]
     for upper in above if model == "PATIENT" else above[1:]:
@@ -183,6 +188,7 @@ def _check_hierarchy(identifier: Dataset, level: Level, model: Model) -> None:
             raise InvalidQuery(f"a query at the {level} level needs one {keyword}")
 
 
+@lru_cache(maxsize=1024)
 def _matchable(keyword: str, level: Level) -> Attribute | None:
     """The attribute a key matches on; Modality above the series means the modalities of the study."""
     if keyword == "Modality" and level in (Level.PATIENT, Level.STUDY):

@@ -29,8 +29,20 @@ _BINARY = {"US": "H", "SS": "h", "UL": "L", "SL": "l", "FL": "f", "FD": "d", "UV
 _ITEM = 0xFFFEE000
 
 
+REMEMBERED = 512  # answers of one kind of query
+
+
+@lru_cache(maxsize=16)
+def answer_writer(
+    level: Level, keywords: tuple[str, ...], transfer_syntax: str, retrieve_ae_title: str, charset: str
+) -> "AnswerWriter":
+    """The writer of this kind of query, which many associations ask alike."""
+    return AnswerWriter(level, keywords, transfer_syntax, retrieve_ae_title, charset)
+
+
 class AnswerWriter:
-    """Writes the answers to one query: what was asked for (empty where we know nothing) and the unique keys."""
+    """Writes the answers to one kind of query: what was asked for (empty where we know nothing) and the unique keys.
+    Threads may share it."""
 
     def __init__(
         self,
@@ -58,6 +70,18 @@ class AnswerWriter:
         parts += [(tag, "", self._element(tag, _vr(tag), self._text(_vr(tag), [text]))) for tag, text in fixed.items()]
         self._parts = [(tag, name, default) for tag, name, default in sorted(parts)]
         self._heads: dict[tuple[int, str], bytes] = {}  # of short elements, up to their length
+        self._written_before: dict[tuple[object, ...], bytes] = {}  # by all that the answer was made of
+
+    def write_known(self, found: Found) -> bytes:
+        """As `write`, for answers whose attributes are as they were found; those given last are remembered."""
+        written = self._written_before.get(found.made_of)
+        if written is None:
+            written = self.write(found)
+            if found.made_of:
+                if len(self._written_before) >= REMEMBERED:
+                    self._written_before.clear()
+                self._written_before[found.made_of] = written
+        return written
 
     def write(self, found: Found) -> bytes:
         """The identifier of one answer."""

@@ -5,18 +5,16 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 
-from pydicom.dataset import Dataset
-
 from pacs.association import command as commands
 from pacs.association.command import Command
 from pacs.association.contexts import Context
 from pacs.dimse import identifier as identifiers
-from pacs.dimse.answers import AnswerWriter
+from pacs.dimse.answers import answer_writer
 from pacs.dimse.retrieve import cancelled
 from pacs.dimse.session import Session
 from pacs.dimse.sop_classes import PATIENT_ROOT
 from pacs.dimse.statuses import CANCELLED, NO_SUCH_ARGUMENT, PENDING, PENDING_WARNING, SUCCESS, status_of
-from pacs.query import Model, not_supported, study_query
+from pacs.query import Identifier, Model, not_supported, study_query
 from pacs.status import OUT_OF_RESOURCES
 from storage.errors import ArchiveError
 from storage.index.effort import Effort
@@ -45,7 +43,7 @@ def handle_find(session: Session, context: Context, command: Command) -> None:
     effort = session.archive.effort()
     effort.goes_on = wanted.still
     try:
-        identifier = identifiers.decode(data, context.transfer_syntax)
+        identifier = identifiers.read(data, context.transfer_syntax)
         status = SUCCESS
         for answer in _answers(session, context, command, identifier, effort):
             out += answer
@@ -84,11 +82,11 @@ class _Wanted:
 
 
 def _answers(
-    session: Session, context: Context, command: Command, identifier: Dataset, effort: Effort
+    session: Session, context: Context, command: Command, identifier: Identifier, effort: Effort
 ) -> Iterator[bytes]:
     """Pending responses as they go over the wire."""
     asked = _query(session, context, identifier)
-    writer = AnswerWriter(asked.level, asked.returns, context.transfer_syntax, session.own_ae, session.peer.charset)
+    writer = answer_writer(asked.level, asked.returns, context.transfer_syntax, session.own_ae, session.peer.charset)
     status = PENDING_WARNING if not_supported(identifier, asked.level) else PENDING
     pending = commands.response(command, status, dataset=True)
     modality = asked.level is Level.STUDY and "Modality" in asked.returns
@@ -98,10 +96,11 @@ def _answers(
             found.attributes[_MODALITY] = found.attributes[_MODALITIES]
         if zone and not found.attributes.get(_TIMEZONE, {}).get("Value"):
             found.attributes[_TIMEZONE] = {"vr": "SH", "Value": [zone]}
-        yield session.stream.encoded(context.context_id, pending, writer.write(found))
+        written = writer.write(found) if zone else writer.write_known(found)
+        yield session.stream.encoded(context.context_id, pending, written)
 
 
-def _query(session: Session, context: Context, identifier: Dataset) -> Query:
+def _query(session: Session, context: Context, identifier: Identifier) -> Query:
     uid = context.abstract_syntax
     model: Model = "PATIENT" if uid in PATIENT_ROOT else "STUDY"
     return study_query(

@@ -8,9 +8,18 @@ from pydicom.filereader import read_dataset
 from pydicom.filewriter import write_dataset
 
 from pacs.association.contexts import EXPLICIT_BIG, IMPLICIT_LITTLE
+from pacs.dataset.keys import plain_keys
+from pacs.query import Identifier
 from storage.errors import InvalidQuery
 
 LIMIT = 1024 * 1024
+
+
+def read(data: bytes, transfer_syntax: str) -> Identifier:
+    """The matching keys in `data`, without pydicom where they are as plain as most; InvalidQuery as from `decode`."""
+    if transfer_syntax == EXPLICIT_BIG:
+        return decode(data, transfer_syntax)
+    return plain_keys(data, implicit=transfer_syntax == IMPLICIT_LITTLE) or decode(data, transfer_syntax)
 
 
 def decode(data: bytes, transfer_syntax: str) -> Dataset:

@@ -2,6 +2,7 @@
 computed (PS3.4 C.3.4, PS3.18 F.2)."""
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -51,6 +52,11 @@ def _selected(level: Level) -> tuple[str, ...]:
 _SELECTED = {level: _selected(level) for level in LEVELS}
 
 
+_INDEX = {level: {name: place for place, name in enumerate(names)} for level, names in _SELECTED.items()}
+REMEMBERED = 2048  # rows of one level
+
+
+@lru_cache(maxsize=len(LEVELS))
 def selected_columns(level: Level) -> str:
     """What `Merger` needs of each row at this level, after the keys of its order."""
     upper = LEVELS[: LEVELS.index(level) + 1]
@@ -58,38 +64,30 @@ def selected_columns(level: Level) -> str:
 
 
 class Merger:
-    """Merges rows; what neighbouring rows share is parsed once. The columns begin after so many `keys`."""
+    """Merges rows. The columns begin after so many `keys`; what follows them does not matter."""
 
     def __init__(self, db: Connection, level: Level, returns: Sequence[str], keys: int) -> None:
         self._db = db
         self._level = level
         self._keys = keys
-        self._counts_patients = level is Level.PATIENT or not set(_PATIENT_COUNTS).isdisjoint(returns)
-        self._last: dict[Level, tuple[object, Attributes]] = {}
-        self._places: list[tuple[Level, int, dict[str, int]]] = []
-        place = keys + 1
-        for upper in LEVELS[: LEVELS.index(level) + 1]:
-            names = _SELECTED[upper]
-            self._places.append((upper, place, {name: place + number for number, name in enumerate(names)}))
-            place += len(names)
+        self.counts_patients = level is Level.PATIENT or not set(_PATIENT_COUNTS).isdisjoint(returns)
+        self._places = _places(level, keys + 1)
 
-    def merged(self, rows: Sequence[Any]) -> Iterator[tuple[Any, str, Attributes]]:
-        """Each row with the code of its hospital and its attributes."""
-        counts = self._patient_counts(rows) if self._counts_patients and rows else {}
+    def merged(self, rows: Sequence[Any]) -> Iterator[tuple[Any, tuple[Any, ...], Attributes]]:
+        """Each row with its attributes and the values they are made of, of which the first is the code of its hospital
+        and which alone say nothing of attributes that are counted."""
+        counts = self._patient_counts(rows) if self.counts_patients and rows else {}
         for row in rows:
             attributes: Attributes = {}
-            for level, place, names in self._places:
-                last = self._last.get(level)
-                if last is None or last[0] != row[place]:
-                    last = self._last[level] = (row[place], _level_attributes(level, row, names))
-                attributes |= last[1]
+            for level, first, end in self._places:
+                attributes |= _level_attributes(level, tuple(row[first:end]))
             if counts:
                 numbers = counts.get(row[self._places[0][1]], (0, 0, 0))
                 for keyword, number in zip(_PATIENT_COUNTS, numbers, strict=True):
                     attributes[BY_KEYWORD[keyword].tag] = {"vr": "IS", "Value": [number]}
             if self._level is not Level.PATIENT:
                 attributes[_AVAILABILITY] = _ONLINE
-            yield row, row[self._keys], attributes
+            yield row, tuple(row[self._keys : self._places[-1][2]]), attributes
 
     def _patient_counts(self, rows: Sequence[Any]) -> dict[int, tuple[int, int, int]]:
         place = self._places[0][1]
@@ -100,20 +98,35 @@ class Merger:
         return {row[0]: (int(row[1]), int(row[2]), int(row[3])) for row in select(self._db, sql, mine.values)}
 
 
-def _level_attributes(level: Level, row: Any, names: dict[str, int]) -> Attributes:
-    attributes: Attributes = orjson.loads(row[names["attributes"]])
+@lru_cache(maxsize=16)
+def _places(level: Level, place: int) -> tuple[tuple[Level, int, int], ...]:
+    """Where the columns of this level and those above begin and end in a row."""
+    places = []
+    for upper in LEVELS[: LEVELS.index(level) + 1]:
+        end = place + len(_SELECTED[upper])
+        places.append((upper, place, end))
+        place = end
+    return tuple(places)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _level_attributes(level: Level, values: tuple[Any, ...]) -> Attributes:
+    """What the columns of one level say. It is known again by all their values, so that what changed is made anew;
+    nobody may change what is given here."""
+    names = _INDEX[level]
+    attributes: Attributes = orjson.loads(values[names["attributes"]])
     for attribute, name in _COLUMNS[level]:
         if attribute.tag not in attributes:
-            value = _value(attribute, row[names[name]])
+            value = _value(attribute, values[names[name]])
             attributes[attribute.tag] = (
                 {"vr": attribute.vr} if value is None else {"vr": attribute.vr, "Value": [value]}
             )
     for tag, name in _COUNTS.get(level, ()):
-        attributes[tag] = {"vr": "IS", "Value": [row[names[name]]]}
+        attributes[tag] = {"vr": "IS", "Value": [values[names[name]]]}
     if level is Level.STUDY:
         for tag, vr, name in _LISTS:
-            values = split(row[names[name]])
-            attributes[tag] = {"vr": vr, "Value": list(values)} if values else {"vr": vr}
+            listed = split(values[names[name]])
+            attributes[tag] = {"vr": vr, "Value": list(listed)} if listed else {"vr": vr}
     return attributes
 
 

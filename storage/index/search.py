@@ -79,30 +79,63 @@ def find(db: Connection, query: Query, effort: Effort | None = None) -> Iterator
 def _answers(
     db: Connection, query: Query, plan: _Plan, effort: Effort, place: Place | None, part: int
 ) -> Iterator[Found]:
-    merger = Merger(db, query.level, query.returns, len(plan.order.keys))
     keys = len(plan.order.keys)
+    merger = Merger(db, query.level, query.returns, keys)
     skip, given = query.offset, 0
-    for number in range(part, len(plan.parts)):
+    for number, rows in _numbered(db, query, plan, effort, place, part):
+        if skip >= len(rows) and not plan.left:
+            skip -= len(rows)
+            continue
         name = f"{plan.order.name}/{number}" if number else plan.order.name
-        for rows in _pages(db, query, plan, effort, plan.parts[number], place, skip):
-            if skip >= len(rows) and not plan.left:
-                skip -= len(rows)
+        for row, values, attributes in merger.merged(rows):
+            if plan.left and not all(matches(match, attributes, lone=lone) for match, lone in plan.left):
                 continue
-            for row, hospital_code, attributes in merger.merged(rows):
-                if plan.left and not all(matches(match, attributes, lone=lone) for match, lone in plan.left):
-                    continue
-                if skip:
-                    skip -= 1
-                    continue
-                if not plan.selective and effort.full(given):
-                    return
-                yield Found(query.level, attributes, hospital_code, name, tuple(row[:keys]))
-                given += 1
-                if given == query.limit:
-                    return
+            if skip:
+                skip -= 1
+                continue
+            if not plan.selective and effort.full(given):
+                return
+            made_of = () if merger.counts_patients else values
+            yield Found(query.level, attributes, values[0], name, tuple(row[:keys]), made_of)
+            given += 1
+            if given == query.limit:
+                return
+
+
+def _numbered(
+    db: Connection, query: Query, plan: _Plan, effort: Effort, place: Place | None, part: int
+) -> Iterator[tuple[int, Sequence[Any]]]:
+    """The rows in their order, page by page, with the number of the part each page is of."""
+    if plan.driven and place is None and part < len(plan.parts) - 1:
+        if effort.spent():
+            return
+        size = _first_size(query, plan)
+        rows = _of_both(db, plan, size)
+        for number in (0, 1):
+            page = [row for row in rows if row[-1] == number]
+            if page:
+                yield number, page
+        if len(rows) < size:
+            return
+        place, part = tuple(rows[-1][: len(plan.order.keys)]), rows[-1][-1]
+    for number in range(part, len(plan.parts)):
+        for rows in _pages(db, query, plan, effort, plan.parts[number], place):
+            yield number, rows
         if effort.why:
             return
         place = None
+
+
+def _of_both(db: Connection, plan: _Plan, size: int) -> Sequence[Any]:
+    """The first rows of two parts in one reading, each with its part in the last column: few rows match, and finding
+    them is most of the work."""
+    first, where = plan.parts[0], all_of([*plan.base, *plan.asked])
+    assert first is not None
+    sql = (
+        f"SELECT {plan.columns}, CASE WHEN {first.sql} THEN 0 ELSE 1 END AS part FROM {plan.tables} "
+        f"WHERE {where.sql} ORDER BY part, {plan.order.by} LIMIT {size}"
+    )
+    return select(db, sql, (*first.values, *where.values))
 
 
 def _pages(
@@ -112,14 +145,11 @@ def _pages(
     effort: Effort,
     part: Clause | None,
     place: Place | None,
-    skip: int,
 ) -> Iterator[Sequence[Any]]:
     """The rows of one part, page by page, window by window."""
     order = plan.order
     where = [*plan.base, *plan.asked, *([part] if part else [])]
-    size = _LAST_PAGE if plan.driven else _FIRST_PAGE
-    if query.limit is not None and not plan.left:
-        size = max(1, min(query.limit + skip, _LAST_PAGE))
+    size = _first_size(query, plan)
     window = _FIRST_WINDOW
     while True:
         window = max(1, min(window, effort.rows - effort.looked_at))
@@ -141,6 +171,13 @@ def _pages(
             return
         effort.looked_at += window
         place, window = end, min(window * 4, _LAST_WINDOW)
+
+
+def _first_size(query: Query, plan: _Plan) -> int:
+    """The rows of the first page."""
+    if query.limit is not None and not plan.left:
+        return max(1, min(query.limit + query.offset, _LAST_PAGE))
+    return _LAST_PAGE if plan.driven else _FIRST_PAGE
 
 
 def _end_of_window(db: Connection, plan: _Plan, place: Place | None, window: int) -> Place | None:

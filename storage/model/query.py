@@ -63,7 +63,8 @@ class Found:
     """One answer: the DICOM JSON attributes (PS3.18 F.2) of the level asked and the levels above it, merged.
 
     `attributes` maps the eight-digit tag to ``{"vr": …, "Value": […]}``; computed ones (counts, modalities,
-    availability) are already in it. `hospital_code` says where the row belongs, `cursor` continues after it.
+    availability) are already in it. `hospital_code` says where the row belongs, `cursor` continues after it. Where two
+    answers of one kind of query have the same `made_of`, which is not empty, their attributes are the same.
     """
 
     level: Level
@@ -71,6 +72,7 @@ class Found:
     hospital_code: str
     order: str = ""
     place: tuple[str | int | None, ...] = ()
+    made_of: tuple[object, ...] = ()
 
     @property
     def cursor(self) -> str:
