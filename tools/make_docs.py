@@ -40,9 +40,11 @@ TAIL = """
 `hoichan peers add CT1 --host 10.0.3.21 --allow store`, or *Administration → Peers*, where refused callers are listed
 with a button that adds them.
 
-**Open the web door.** Put a TLS proxy (Caddy, nginx) in front that forwards to `127.0.0.1:8080`, and set
-`web.public_url: https://pacs.benhvien.vn`. Without TLS the program refuses to listen beyond this machine, unless you
-accept passwords in clear text with `web.allow_insecure: true`.
+**Open the web door.** Put a TLS proxy in front that forwards to `127.0.0.1:8080`, and set
+`web.public_url: https://pacs.benhvien.vn`. Configurations that are tested with the real programs lie in `deploy/`:
+`deploy/Caddyfile` and `deploy/nginx.conf` (HTTP/2, uploads and event streams not buffered, nothing packed
+twice). Without TLS the program refuses to listen beyond this machine, unless you accept passwords in clear text with
+`web.allow_insecure: true`.
 
 **PostgreSQL instead of SQLite.** `index.url: postgresql+psycopg://hoichan:secret@db.benhvien.vn/hoichan`. The database
 must exist and be UTF-8; tables are made at the first start. To move from one to the other, stop the server, change the

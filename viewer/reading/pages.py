@@ -1,5 +1,6 @@
 """The built pages and their assets: / (worklist), /read/<uid> (reading room), /static/…"""
 
+import re
 from pathlib import Path
 
 from flask import Blueprint, Response, request, send_file
@@ -33,6 +34,7 @@ MEDIA_TYPES = {
 }
 ENCODINGS = {"br": ".br", "gzip": ".gz"}
 
+_UID = re.compile(r"[0-9.]{1,64}", re.ASCII)
 _NOT_BUILT = """<!doctype html><html lang="vi"><meta charset="utf-8"><title>Hội Chẩn</title>
 <h1>Hội Chẩn</h1>
 <p>Chưa có trang web. Hãy chạy <code>make web</code> rồi tải lại trang này.</p>
@@ -58,6 +60,9 @@ def blueprint(guard: Guard, dist: Path = DIST) -> Blueprint:
             response = Response(_NOT_BUILT, 503, content_type=MEDIA_TYPES[".html"])
         response.headers["Content-Security-Policy"] = policy
         response.headers["Cache-Control"] = "no-cache"
+        if study is not None and _UID.fullmatch(study):
+            # The browser asks for the first image while the programs are still being read.
+            response.headers["Link"] = f"</dicom-web/studies/{study}/opening>; rel=preload; as=fetch; crossorigin"
         return response
 
     @routes.get("/static/<path:name>")

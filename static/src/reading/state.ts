@@ -1,5 +1,6 @@
 /** `window.hoichan.state()`: a summary for tests of whole journeys; nothing can be changed through it. */
-import { active, cine, IDS_COUNT, idOf, layout, loaded, oneUp, overlays, panes, screen, stacks, theViewer, tool } from './control/room';
+import { active, cine, IDS_COUNT, idOf, layout, loaded, oneUp, overlays, panes, previewed, screen, stacks, theViewer, tool } from './control/room';
+import { link } from './dicom/link';
 
 declare global {
   interface Window {
@@ -24,8 +25,10 @@ function state(): unknown {
     viewports: Array.from({ length: IDS_COUNT }, (_, index) => viewport(index)),
     series: [...stacks.value.values()].map((stack) => ({
       SeriesInstanceUID: stack.series, order: stack.order, images: stack.frames.length,
-      loaded: stack.frames.filter((frame) => loaded.has(frame.id)).length, others: stack.others.length,
+      loaded: stack.frames.filter((frame) => loaded.has(frame.id)).length,
+      previewed: stack.frames.filter((frame) => previewed.has(frame.id)).length, others: stack.others.length,
     })),
+    link: { slow: link.slow, bitsPerSecond: link.rate },
     annotations: theViewer()?.annotations() ?? [],
   };
 }

@@ -3,10 +3,15 @@ import type { Frame } from '../dicom/instance';
 
 const MOST = 5;
 
+/** Whole frames share a slow link: few at once, so that the next one asked for does not wait long. */
+const MOST_SLOW = 3;
+
 interface Target {
   full: boolean;
   has(frame: Frame): boolean;
   ahead(frame: Frame): Promise<unknown>;
+  isPreview(frame: Frame): boolean;
+  finish(frame: Frame, urgency: 'soon'): Promise<unknown>;
 }
 
 export class Prefetch {
@@ -16,25 +21,39 @@ export class Prefetch {
     private readonly viewer: Target,
     private readonly wanted: () => { frames: readonly Frame[]; from: number }[],
     private readonly settled: (frame: Frame) => boolean,
+    private readonly slow: () => boolean = () => false,
   ) {}
 
   pump(): void {
     while (this.under.size < MOST && !this.viewer.full) {
-      const next = this.next();
-      if (!next) return;
+      const found = this.next();
+      if (!found) return;
+      const { frame: next, begun } = found;
       this.under.add(next.id);
-      this.viewer.ahead(next).catch(() => undefined).finally(() => {
+      (begun ? this.viewer.finish(next, 'soon') : this.viewer.ahead(next)).catch(() => undefined).finally(() => {
         this.under.delete(next.id);
         this.pump();
       });
     }
   }
 
-  private next(): Frame | null {
+  /** On a slow link previews of all that is wanted first; then, or at once, the frames themselves. */
+  private next(): { frame: Frame; begun: boolean } | null {
+    const slow = this.slow();
+    if (slow) {
+      const frame = this.nearest((one) => !this.viewer.has(one));
+      if (frame) return { frame, begun: false };
+      if (this.under.size >= MOST_SLOW) return null;
+    }
+    const frame = this.nearest((one) => !this.viewer.has(one) || this.viewer.isPreview(one));
+    return frame && { frame, begun: this.viewer.has(frame) };
+  }
+
+  private nearest(open: (frame: Frame) => boolean): Frame | null {
     for (const { frames, from } of this.wanted()) {
       for (const index of outward(from, frames.length)) {
         const frame = frames[index] as Frame;
-        if (!this.under.has(frame.id) && !this.settled(frame) && !this.viewer.has(frame)) return frame;
+        if (!this.under.has(frame.id) && !this.settled(frame) && open(frame)) return frame;
       }
     }
     return null;

@@ -2,8 +2,11 @@
 import { batch, signal } from '@preact/signals';
 import { get, loadSession } from '../../common/api';
 import type { Frame } from '../dicom/instance';
+import { link } from '../dicom/link';
+import type { Opening } from '../dicom/opening';
 import { ordered, PICTURELESS, stackOf, type Series, type Stack } from '../dicom/series';
-import { metadata, ROOT } from '../dicom/transport';
+import { opening, ROOT } from '../dicom/transport';
+import { givePreview } from '../pixels/picture';
 import type { Screen, Viewer, View } from '../viewport';
 import type { Command, Tool } from './keyboard';
 import { presetsFor } from './presets';
@@ -44,6 +47,9 @@ export interface Pane {
 }
 
 export const PANES = { '1x1': 1, '1x2': 2, '2x2': 4 } as const;
+const HTJ2K = '1.2.840.10008.1.2.4.203';
+/** Milliseconds at one preview after which its frame comes first. */
+const DWELL = 600;
 const IDS = ['p0', 'p1', 'p2', 'p3'] as const;
 export const IDS_COUNT = IDS.length;
 
@@ -68,6 +74,8 @@ export const loads = signal(0);
 export const annotated = signal(0);
 
 export const loaded = new Set<string>();
+/** Frames of which only the preview is here. */
+export const previewed = new Set<string>();
 const failed = new Set<string>();
 const reading = new Map<string, Promise<Stack>>();
 let viewer: Viewer | null = null;
@@ -82,6 +90,8 @@ export const theViewer = (): Viewer | null => viewer;
 /** Opens the study: who we are, what it is, and the viewer, all at the same time. */
 export async function open(): Promise<void> {
   begun().catch((error: unknown) => (viewerFailure.value = error));
+  // The first image waits for nothing else: not for the row of the study, not for who we are.
+  const early = begin().catch(() => null);
   try {
     const [session] = await Promise.all([loadSession(), refresh()]);
     if (!session) {
@@ -92,8 +102,16 @@ export async function open(): Promise<void> {
     failure.value = error;
     return;
   }
-  const first = series.value[0];
-  if (first && panes[0]?.value.state === 'empty') await show(0, first.uid);
+  const first = (await early) ?? series.value[0]?.uid;
+  if (first && panes[0]?.value.state === 'empty') await show(0, first);
+}
+
+/** Opens the study with the series the server names, and gives its UID. */
+async function begin(): Promise<string> {
+  const opened = await opening(studyUid, null, true); // the page's header has the browser ask for this very address
+  reading.set(opened.series, Promise.resolve(stacked(opened)));
+  if (panes[0]?.value.state === 'empty') void show(0, opened.series);
+  return opened.series;
 }
 
 /** Reads the row of the study again. */
@@ -119,7 +137,7 @@ async function startViewer(): Promise<Viewer> {
   const { start } = await import('../viewport');
   viewer = start({ view: onView, frame: onFrame, annotated: () => (annotated.value += 1) });
   viewer.choose(tool.value);
-  prefetch = new Prefetch(viewer, wanted, (frame) => loaded.has(frame.id) || failed.has(frame.id));
+  prefetch = new Prefetch(viewer, wanted, (frame) => loaded.has(frame.id) || failed.has(frame.id), () => link.slow === true);
   return viewer;
 }
 
@@ -127,14 +145,26 @@ async function startViewer(): Promise<Viewer> {
 export function stack(uid: string, again = false): Promise<Stack> {
   const known = reading.get(uid);
   if (known && !again) return known;
-  const found = metadata(studyUid, uid).then((json) => {
-    const next = stackOf(ROOT, uid, json);
-    stacks.value = new Map(stacks.value).set(uid, next);
-    return next;
-  });
+  const found = opening(studyUid, uid, !again && link.slow !== false).then(stacked);
   reading.set(uid, found);
   found.catch(() => reading.delete(uid));
   return found;
+}
+
+function stacked({ series: uid, metadata, versions, first, preview }: Opening): Stack {
+  const found = stackOf(ROOT, uid, metadata, versions);
+  const frame = first && found.frames.find((one) => one.instance.uid === first.uid && one.number === first.frame);
+  if (frame && preview && link.slow !== false) givePreview(frame.id, preview);
+  const next = { ...found, first: frame?.id ?? null };
+  stacks.value = new Map(stacks.value).set(uid, next);
+  return next;
+}
+
+/** Where a stack is begun: in the middle of a volume, where the server began it if it did. */
+function startOf({ frames, first, order }: Stack): number {
+  if (order !== 'geometry') return 0;
+  const at = frames.findIndex((frame) => frame.id === first);
+  return at >= 0 ? at : Math.floor((frames.length - 1) / 2);
 }
 
 /** Puts a series into a viewport, at its middle when it is a volume. */
@@ -159,10 +189,10 @@ export async function show(index: number, uid: string): Promise<void> {
   }
   viewer.register(found.frames);
   viewer.warm(found.frames[0]?.instance.transferSyntax ?? '');
+  if (link.slow) viewer.warm(HTJ2K);
   pane.value = { series: uid, state: 'stack', view: null };
   await drawn();
-  const start = found.order === 'geometry' ? Math.floor((found.frames.length - 1) / 2) : 0;
-  await viewer.screens.get(idOf(index))?.show(found.frames, start);
+  await viewer.screens.get(idOf(index))?.show(found.frames, startOf(found));
   prefetch?.pump();
 }
 
@@ -335,17 +365,35 @@ function onView(id: string, view: View): void {
   const pane = panes[IDS.indexOf(id as (typeof IDS)[number])];
   if (!pane || pane.value.state !== 'stack') return;
   pane.value = { ...pane.value, view };
+  finishSoon(view);
   prefetch?.pump();
 }
 
-function onFrame(frameId: string, state: 'loaded' | 'failed' | 'removed'): void {
-  if (state === 'loaded') {
+let dwelling: { frame: string; timer: ReturnType<typeof setTimeout> } | null = null;
+
+/** Who stays at a preview gets the frame itself before the previews that are still to come. */
+function finishSoon({ frame, picture }: View): void {
+  if (!frame || picture?.source !== 'preview' || failed.has(frame.id)) return;
+  if (dwelling?.frame === frame.id) return;
+  clearTimeout(dwelling?.timer);
+  const still = (): boolean => panes.some((pane) => pane.value.view?.frame?.id === frame.id);
+  dwelling = { frame: frame.id, timer: setTimeout(() => {
+    dwelling = null;
+    if (still()) void viewer?.finish(frame, 'now');
+  }, link.slow ? DWELL : 0) };
+}
+
+function onFrame(frameId: string, state: 'preview' | 'loaded' | 'finished' | 'stuck' | 'failed' | 'removed'): void {
+  const whole = state === 'loaded' || state === 'finished';
+  if (whole) {
     loaded.add(frameId);
     failed.delete(frameId);
   } else {
     loaded.delete(frameId);
-    if (state === 'failed') failed.add(frameId);
+    if (state === 'failed' || state === 'stuck') failed.add(frameId);
   }
+  if (state === 'preview') previewed.add(frameId);
+  else if (state !== 'stuck') previewed.delete(frameId);
   if (ticking) return;
   ticking = true;
   setTimeout(() => {

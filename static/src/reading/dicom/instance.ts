@@ -43,6 +43,8 @@ export interface Instance {
   transferSyntax: string;
   lossyImageCompression: string;
   frameOfReference: string;
+  /** What names its content in an address (`?v=`); empty when not known. */
+  version: string;
   valueUnit: string;
   frameRate: number | null;
   regions: readonly Region[];
@@ -106,6 +108,7 @@ function instanceOf(dataset: Dataset): Instance {
     transferSyntax: text(dataset, '00083002') || text(dataset, '00020010'),
     lossyImageCompression: text(dataset, '00282110'),
     frameOfReference: text(dataset, '00200052') || text(dataset, '0020000E'),
+    version: '',
     valueUnit: unitOf(dataset, modality),
     frameRate: frameRateOf(dataset),
     regions: items(dataset, '00186011').map(regionOf),

@@ -22,6 +22,32 @@ export function firstPart(body: Uint8Array, contentType: string): Part {
   return { data: body.subarray(start, end), transferSyntax: syntaxOf(type) };
 }
 
+export interface WholePart {
+  headers: ReadonlyMap<string, string>;
+  data: Uint8Array;
+}
+
+/** All parts of an answer whose parts give their lengths, as ours do. */
+export function allParts(body: Uint8Array, contentType: string): WholePart[] {
+  if (!/^multipart\//i.test(contentType)) throw new Error('not a multipart answer');
+  const parts: WholePart[] = [];
+  for (let at = 0; ; ) {
+    const head = find(body, CRLF2, at);
+    if (head < 0) return parts;
+    const lines = new TextDecoder().decode(body.subarray(at, head)).split('\r\n');
+    const headers = new Map<string, string>();
+    for (const line of lines) {
+      const colon = line.indexOf(':');
+      if (colon > 0) headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
+    }
+    const start = head + CRLF2.length;
+    const length = Number(headers.get('content-length') ?? NaN);
+    if (!Number.isFinite(length) || start + length > body.length) throw new Error('multipart answer cut short');
+    parts.push({ headers, data: body.subarray(start, start + length) });
+    at = start + length + 2;
+  }
+}
+
 const CRLF2 = new TextEncoder().encode('\r\n\r\n');
 
 function syntaxOf(contentType: string): string {

@@ -21,10 +21,13 @@ export interface Stack {
   /** Instances without pixels: reports, presentation states, plans. */
   others: Instance[];
   frameRate: number | null;
+  /** The frame to begin with, by its id, as the server sees it. */
+  first: string | null;
 }
 
-export function stackOf(root: string, series: string, metadata: readonly Dataset[]): Stack {
+export function stackOf(root: string, series: string, metadata: readonly Dataset[], versions: Readonly<Record<string, string>> = {}): Stack {
   const all = instancesOf(root, metadata);
+  for (const { instance } of all) instance.version = versions[instance.uid] ?? '';
   const frames = all.flatMap((one) => one.frames);
   const first = all[0]?.instance;
   return {
@@ -33,6 +36,7 @@ export function stackOf(root: string, series: string, metadata: readonly Dataset
     ...sorted(frames),
     others: all.filter((one) => one.frames.length === 0).map((one) => one.instance),
     frameRate: frames[0]?.instance.frameRate ?? null,
+    first: null,
   };
 }
 

@@ -1,6 +1,8 @@
 /** Bytes from the DICOMweb door: at most six requests at once, what a person waits for first. */
 import { firstPart, type Part } from './multipart';
-import type { Dataset, Element } from './json';
+import type { Element } from './json';
+import { noteNow } from './link';
+import { openingOf, previewOf, type Opening, type Preview } from './opening';
 import { bytesOf } from './json';
 
 export const ROOT = '/dicom-web';
@@ -55,11 +57,35 @@ export function hurry(key: string): void {
   if (job) job.urgency = 'now';
 }
 
-/** One frame, in the encoding it is stored in unless another is asked for (PS3.18 8.7.3.3: `*` is the stored one). */
-export function frame(path: string, urgency: Urgency, transferSyntax = '*'): Promise<Part> {
+/** As it is stored (PS3.18 8.7.3.3: `*`). */
+const AS_STORED = 'multipart/related; type="application/octet-stream"; transfer-syntax=*';
+/** Losslessly packed, for links where that is sooner here than what is stored; else as stored. */
+export const PACKED = `multipart/related; type="image/jphc"; transfer-syntax=1.2.840.10008.1.2.4.201, ${AS_STORED}; q=0.5`;
+
+/** The address of a frame's resource, naming its content where that is known: the browser then never asks again. */
+export function addressed(path: string, version: string): string {
+  return version ? `${path}?v=${version}` : path;
+}
+
+/** One frame, in the encoding it is stored in unless another is asked for. */
+export function frame(path: string, version: string, urgency: Urgency, accept = AS_STORED): Promise<Part> {
   return queued(path, urgency, async () => {
-    const response = await asked(path, `multipart/related; type="application/octet-stream"; transfer-syntax=${transferSyntax}`);
+    const response = await asked(addressed(path, version), accept);
     return firstPart(new Uint8Array(await response.arrayBuffer()), response.headers.get('content-type') ?? '');
+  });
+}
+
+/** The preview of a frame; null when there is none, or when the answer does not say how good it is. */
+export function preview(path: string, version: string, urgency: Urgency): Promise<Preview | null> {
+  return queued(path, urgency, async () => {
+    try {
+      const response = await asked(addressed(`${path}/preview`, version), 'image/jphc, image/jpeg');
+      const data = new Uint8Array(await response.arrayBuffer());
+      return previewOf(data, response.headers.get('content-type'), response.headers.get('hoichan-preview'));
+    } catch (error) {
+      if (error instanceof TransportError && error.status === 404) return null;
+      throw error;
+    }
   });
 }
 
@@ -68,9 +94,13 @@ export function rendered(path: string, urgency: Urgency): Promise<Blob> {
   return queued(`${path}/rendered`, urgency, async () => (await asked(`${path}/rendered`, 'image/png')).blob());
 }
 
-export async function metadata(study: string, series: string): Promise<Dataset[]> {
-  const response = await asked(`${ROOT}/studies/${study}/series/${series}/metadata`, 'application/dicom+json');
-  return (await response.json()) as Dataset[];
+/** What the first viewport needs of a series, or of a study; `withPreview` when the link may be slow. */
+export async function opening(study: string, series: string | null, withPreview: boolean): Promise<Opening> {
+  const path = `${ROOT}/studies/${study}${series ? `/series/${series}` : ''}/opening${withPreview ? '' : '?preview=no'}`;
+  const response = await asked(path);
+  const body = new Uint8Array(await response.arrayBuffer());
+  noteNow(path);
+  return openingOf(body, response.headers.get('content-type') ?? '');
 }
 
 const bulk = new Map<string, Promise<Uint8Array>>();
@@ -97,10 +127,10 @@ export function thumbnailPath(study: string, series: string): string {
   return `${ROOT}/studies/${study}/series/${series}/thumbnail`;
 }
 
-async function asked(path: string, accept: string): Promise<Response> {
+async function asked(path: string, accept?: string): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(path, { headers: { Accept: accept }, credentials: 'same-origin' });
+    response = await fetch(path, { headers: accept ? { Accept: accept } : {}, credentials: 'same-origin' });
   } catch {
     throw new TransportError(0);
   }

@@ -38,7 +38,7 @@ export function Overlay({ pane, study, cursor, software }: { pane: Pane; study: 
         <span data-testid="readout">{windowText(view)}</span>
         <span>{reading('zoom')} {number(Math.round(view.zoom * 100))} %{software ? ` · ${reading('software')}` : ''}</span>
         {frame.spacingSource === 'none' && frame.instance.regions.length === 0 && <span class="minor caution">{reading('notCalibrated')}</span>}
-        <span class="minor">{cursorText(cursor, frame)}</span>
+        <span class="minor">{cursorText(cursor, frame, view.picture?.source === 'preview')}</span>
       </div>
       <div class="corner br">
         <span class="strong" data-testid="image-number">{reading('imageOf', { index: view.index + 1, count: view.count })}</span>
@@ -77,6 +77,11 @@ export function Badge({ view }: { view: View | null }) {
 function qualityOf(picture: Picture, syntax: string): [string, string, string] {
   if (picture.source === 'original') return ['●', reading('qualityOriginal'), reading('qualityOriginalTip', { syntax })];
   if (picture.source === 'server') return ['▣', reading('qualityServer'), reading('qualityServerTip', { syntax })];
+  if (picture.source === 'preview' && picture.quality) {
+    const { rmse, maxError, unit } = picture.quality;
+    const error = (amount: number): string => `${number(amount, { maximumSignificantDigits: amount < 100 ? 2 : 3 })}${unit ? ` ${unit}` : ''}`;
+    return ['◐', reading('qualityPreview', { error: error(rmse) }), reading('qualityPreviewTip', { syntax, error: error(rmse), most: error(maxError) })];
+  }
   const ratio = Number(texts(picture.frame.instance.dataset, '00282112').at(-1) ?? NaN);
   const tip = Number.isFinite(ratio) && ratio > 1
     ? reading('qualityLossyRatio', { syntax, ratio: number(ratio, { maximumFractionDigits: 1 }) })
@@ -105,9 +110,10 @@ function placeText(frame: Frame): string {
   return parts.filter(Boolean).join(' · ');
 }
 
-function cursorText(cursor: Cursor | null, frame: Frame): string {
+/** Values of a preview are said to be near, not exact. */
+function cursorText(cursor: Cursor | null, frame: Frame, preview: boolean): string {
   if (!cursor) return ' ';
-  const at = `x ${cursor.x} y ${cursor.y}`;
+  const at = `x ${cursor.x} y ${cursor.y}${preview && cursor.value !== null ? ' ≈' : ''}`;
   if (cursor.value === null) return at;
   if (typeof cursor.value === 'number') return `${at} · ${value(cursor.value)} ${frame.instance.valueUnit}`;
   return `${at} · RGB ${cursor.value.join(' ')}`;

@@ -1,6 +1,6 @@
 /** The place in a stack, and how much of it is here already. */
 import { useEffect, useRef } from 'preact/hooks';
-import { loaded, loads, screen } from '../control/room';
+import { loaded, loads, previewed, screen } from '../control/room';
 import type { Stack } from '../dicom/series';
 import { reading } from '../strings';
 
@@ -17,7 +17,9 @@ export function Scrollbar({ index, at, stack }: { index: number; at: number; sta
     context.fillStyle = getComputedStyle(node).color;
     for (let y = 0; y < height; y++) {
       const frame = stack.frames[Math.min(count - 1, Math.floor((y / height) * count))];
+      // A preview fills the left half: a shape, not only a shade.
       if (frame && loaded.has(frame.id)) context.fillRect(0, y, 6, 1);
+      else if (frame && previewed.has(frame.id)) context.fillRect(0, y, 3, 1);
     }
   }, [tick, stack, count]);
   const drag = (event: PointerEvent): void => {

@@ -1,15 +1,17 @@
 /** A frame made ready to be shown: values or colours, where they came from, and how it wants to be seen. */
 import type { Frame, LutItem } from '../dicom/instance';
 import { items, number, type Dataset } from '../dicom/json';
+import { link } from '../dicom/link';
+import type { Preview, Quality } from '../dicom/opening';
 import { NATIVE, BIG_ENDIAN, EXPLICIT, SERVER_ONLY, isLossy } from '../dicom/syntaxes';
-import { bytesOfElement, frame as fetchFrame, rendered as fetchRendered, type Urgency } from '../dicom/transport';
+import { bytesOfElement, frame as fetchFrame, PACKED, preview as fetchPreview, rendered as fetchRendered, type Urgency } from '../dicom/transport';
 import { byPixel, eightBits, expanded, from422, paletteTable, throughPalette, ybrToRgb, type Palette } from './colour';
 import { automaticWindow, rescaled, type Grid, type Table, type Values, type Voi } from './grey';
 import { readCodestream, type Codestream } from './codestream';
 import { nativeSamples, oneBitSamples, type Shape } from './native';
 
-/** `server`: the picture is the server's rendering; windows and readings of values are not to be had from it. */
-export type Source = 'original' | 'lossy' | 'server';
+/** `preview`: small and lossy, while the frame itself is on its way. `server`: the picture is the server's rendering; windows and readings of values are not to be had from it. */
+export type Source = 'original' | 'lossy' | 'server' | 'preview';
 
 export interface Choice {
   voi: Voi;
@@ -29,6 +31,8 @@ export interface Picture {
   /** What the instance asks for: VOI LUTs first, then windows; at least one for grey pictures. */
   choices: readonly Choice[];
   bytes: number;
+  /** Of a preview: how far it is from the frame. */
+  quality: Quality | null;
 }
 
 export type Decode = (shape: Shape, photometric: string, planar: boolean, transferSyntax: string, data: Uint8Array) => Promise<Values>;
@@ -37,7 +41,7 @@ export type Decode = (shape: Shape, photometric: string, planar: boolean, transf
 class Unshowable extends Error {}
 
 export async function pictureOf(frame: Frame, urgency: Urgency, decode: Decode): Promise<Picture> {
-  const part = await fetchFrame(frame.id, urgency);
+  const part = await fetchFrame(frame.id, frame.instance.version, urgency, link.slow && packable(frame) ? PACKED : undefined);
   const transferSyntax = part.transferSyntax;
   try {
     const samples = await samplesOf(frame, transferSyntax, part.data, decode);
@@ -48,12 +52,52 @@ export async function pictureOf(frame: Frame, urgency: Urgency, decode: Decode):
   }
 }
 
+/** Native grey frames are a third of their size when they are packed, and exact. */
+function packable({ instance: { transferSyntax, shape } }: Frame): boolean {
+  return NATIVE.has(transferSyntax) && shape.kind === 'integer' && shape.samples === 1 && [8, 16].includes(shape.bitsAllocated);
+}
+
+const given = new Map<string, Preview>();
+
+/** A preview that came with something else is not asked for again. */
+export function givePreview(frameId: string, preview: Preview): void {
+  given.set(frameId, preview);
+}
+
+export function hasPreview(frameId: string): boolean {
+  return given.has(frameId);
+}
+
+/** The preview of a frame; null when it has none: then the frame itself is to be fetched. */
+export async function previewPicture(frame: Frame, urgency: Urgency, decode: Decode): Promise<Picture | null> {
+  const preview = given.get(frame.id) ?? (await fetchPreview(frame.id, frame.instance.version, urgency));
+  given.delete(frame.id);
+  if (!preview) return null;
+  const { shape } = frame.instance;
+  const { transferSyntax, data, offset, quality } = preview;
+  const coded: Shape = shape.samples === 3 ? shape : { ...shape, bitsAllocated: 16, bitsStored: 16, highBit: 15, signed: true };
+  const values = await decode(coded, shape.samples === 3 ? 'YBR_FULL_422' : 'MONOCHROME2', false, transferSyntax, data);
+  if (values.length !== shape.rows * shape.columns * shape.samples) return null;
+  // What was padding is the darkest value now, so nothing is left out by its value.
+  const plain: Frame = { ...frame, instance: { ...frame.instance, padding: null } };
+  const samples = shape.samples === 3 ? { values, photometric: 'RGB' } : { values: shifted(values, offset, shape), photometric: frame.instance.photometric };
+  return { ...(await fromSamples(plain, transferSyntax, data.length, samples)), frame, source: 'preview', quality };
+}
+
+/** Stored values: moved back, and inside of what Bits Stored can hold. */
+export function shifted(decoded: Values, offset: number, { bitsStored, signed }: Shape): Values {
+  const [low, high] = signed ? [-(2 ** (bitsStored - 1)), 2 ** (bitsStored - 1) - 1] : [0, 2 ** bitsStored - 1];
+  const out = signed || bitsStored < 16 ? new Int16Array(decoded.length) : new Uint16Array(decoded.length);
+  for (let i = 0; i < out.length; i++) out[i] = Math.min(high, Math.max(low, (decoded[i] as number) + offset));
+  return out;
+}
+
 /** Grey values that the server decoded: exact, so windows and measurements work as ever. */
 async function decodedByServer(frame: Frame, urgency: Urgency, transferSyntax: string, reason: string): Promise<Picture | null> {
   const { shape, photometric } = frame.instance;
   if (shape.samples !== 1 || shape.bitsAllocated < 8 || NATIVE.has(transferSyntax)) return null;
   try {
-    const part = await fetchFrame(frame.id, urgency, EXPLICIT);
+    const part = await fetchFrame(frame.id, frame.instance.version, urgency, `multipart/related; type="application/octet-stream"; transfer-syntax=${EXPLICIT}`);
     const values = nativeSamples(part.data, shape, false);
     return values && { ...(await fromSamples(frame, transferSyntax, part.data.length, { values, photometric })), reason };
   } catch {
@@ -112,7 +156,7 @@ async function fromSamples(frame: Frame, transferSyntax: string, bytes: number, 
   const { instance } = frame;
   const { shape } = instance;
   const source: Source = isLossy(transferSyntax, instance.lossyImageCompression) ? 'lossy' : 'original';
-  const base = { frame, rows: shape.rows, columns: shape.columns, transferSyntax, source, reason: '', bytes };
+  const base = { frame, rows: shape.rows, columns: shape.columns, transferSyntax, source, reason: '', bytes, quality: null };
   if (samples.photometric === 'PALETTE COLOR') {
     return { ...base, grid: null, rgb: throughPalette(samples.values, await paletteOf(instance.dataset, shape.signed)), choices: [] };
   }
@@ -150,7 +194,7 @@ async function fromServer(frame: Frame, urgency: Urgency, transferSyntax: string
   }
   return {
     frame, rows: bitmap.height, columns: bitmap.width, transferSyntax, source: 'server', reason,
-    grid: null, rgb, choices: [], bytes: rgb.length,
+    grid: null, rgb, choices: [], bytes: rgb.length, quality: null,
   };
 }
 

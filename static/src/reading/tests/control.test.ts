@@ -93,7 +93,7 @@ describe('prefetch', () => {
     const frames = framesOf(...Array.from({ length: 20 }, (_, i) => slice(i, i)));
     const asked: number[] = [];
     const done: (() => void)[] = [];
-    const viewer = { full: false, has: () => false, ahead: (frame: Frame) => new Promise<void>((resolve) => {
+    const viewer = { full: false, has: () => false, isPreview: () => false, finish: () => Promise.resolve(), ahead: (frame: Frame) => new Promise<void>((resolve) => {
       asked.push(frame.instance.number ?? -1);
       done.push(resolve);
     }) };

@@ -5,7 +5,8 @@ import { AnnotationTool, Enums as ToolEnums, annotation as annotations, cancelAc
 import type { Frame } from '../dicom/instance';
 import type { Tool } from '../control/keyboard';
 import type { Stats } from '../control/readings';
-import { ahead, forget, installLoader, isCached } from './loader';
+import { watchLink } from '../dicom/link';
+import { ahead, finish, forget, installLoader, isCached, isPreview, type Progressed } from './loader';
 import { frameOf, imageIdOf, installProvider, register } from './provider';
 import { Screen, type View } from './screen';
 import { addToGroup, choose, installTools, linesOf, removeFromGroup } from './tools';
@@ -27,7 +28,7 @@ export interface Annotation {
 
 export interface Told {
   view: (id: string, view: View) => void;
-  frame: (frameId: string, state: 'loaded' | 'failed' | 'removed', error?: unknown) => void;
+  frame: (frameId: string, state: Progressed | 'removed', error?: unknown) => void;
   annotated: () => void;
 }
 
@@ -72,6 +73,27 @@ export class Viewer {
 
   ahead(frame: Frame): Promise<unknown> {
     return ahead(imageIdOf(frame));
+  }
+
+  /** Whether only the preview of a frame is here; `finish` fetches the frame itself. */
+  isPreview(frame: Frame): boolean {
+    return isPreview(imageIdOf(frame));
+  }
+
+  finish(frame: Frame, urgency: 'now' | 'soon'): Promise<void> {
+    return finish(imageIdOf(frame), urgency);
+  }
+
+  /** The preview of a frame has become the frame: drawn again wherever it is shown, and measured again. */
+  finished(frameId: string): void {
+    this.screens.forEach((screen) => screen.finishedFrame(frameId));
+    let measured = false;
+    for (const one of this.raw()) {
+      if (frameOf(one.metadata?.referencedImageId ?? '')?.id !== frameId) continue;
+      one.invalidated = true;
+      measured = true;
+    }
+    if (measured) this.redraw();
   }
 
   forget(frame: Frame): void {
@@ -164,9 +186,11 @@ export function start(told: Told): Viewer {
   }
   cache.setMaxCacheSize(memory());
   installProvider();
+  watchLink();
   let viewer: Viewer | null = null;
   installLoader((frameId, state, error) => {
     told.frame(frameId, state, error);
+    if (state === 'finished') viewer?.finished(frameId);
     if (state === 'failed') viewer?.screens.forEach((screen) => screen.failedFrame(frameId, error));
   });
   installTools((id, dx, dy) => viewer?.screens.get(id)?.drag(dx, dy));

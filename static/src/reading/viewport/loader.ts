@@ -1,8 +1,9 @@
 /** Frames as Cornerstone images: it draws 8-bit greys that our own stage made, and reads values for measurements. */
 import { cache, getWebWorkerManager, imageLoader, utilities, type Types } from '@cornerstonejs/core';
+import { link } from '../dicom/link';
 import { hurry, type Urgency } from '../dicom/transport';
 import type { Shape } from '../pixels/native';
-import { pictureOf, type Picture } from '../pixels/picture';
+import { hasPreview, pictureOf, previewPicture, type Picture } from '../pixels/picture';
 import { toGreys, type Values, type Voi } from '../pixels/grey';
 import { frameOf, SCHEME } from './provider';
 import type { Region } from '../dicom/instance';
@@ -11,7 +12,9 @@ export interface HoichanImage extends Types.IImage {
   picture: Picture;
 }
 
-type Progress = (frameId: string, state: 'loaded' | 'failed', error?: unknown) => void;
+/** `finished`: the preview that was shown has become the frame. `stuck`: it has not, and stays. */
+export type Progressed = 'preview' | 'loaded' | 'finished' | 'stuck' | 'failed';
+type Progress = (frameId: string, state: Progressed, error?: unknown) => void;
 let progress: Progress = () => undefined;
 
 export function installLoader(tell: Progress): void {
@@ -69,13 +72,41 @@ async function load(imageId: string, urgency: Urgency): Promise<Types.IImage> {
   const frame = frameOf(imageId);
   if (!frame) throw new Error(`unknown frame ${imageId}`);
   try {
-    const image = imageOf(imageId, await pictureOf(frame, urgency, decode));
-    progress(frame.id, 'loaded');
-    return image;
+    // Nothing is known of a link that has carried one answer too short to tell: what is here already is shown.
+    const preview = link.slow ?? hasPreview(frame.id) ? await previewPicture(frame, urgency, decode).catch(() => null) : null;
+    const picture = preview ?? (await pictureOf(frame, urgency, decode));
+    progress(frame.id, preview ? 'preview' : 'loaded');
+    return imageOf(imageId, picture);
   } catch (error) {
     progress(frame.id, 'failed', error);
     throw error;
   }
+}
+
+/** Whether only the preview of a frame is here. */
+export function isPreview(imageId: string): boolean {
+  return (cache.getImage(imageId) as HoichanImage | undefined)?.picture.source === 'preview';
+}
+
+const finishing = new Map<string, Promise<void>>();
+
+/** Fetches the frame itself where its preview is shown. The image stays the same object, so whoever shows it need only
+ * draw it again. */
+export function finish(imageId: string, urgency: Urgency): Promise<void> {
+  const frame = frameOf(imageId);
+  if (!frame || !isPreview(imageId)) return Promise.resolve();
+  const known = finishing.get(imageId);
+  if (known) {
+    if (urgency === 'now') hurry(frame.id);
+    return known;
+  }
+  const work = pictureOf(frame, urgency, decode).then((picture) => {
+    const image = cache.getImage(imageId);
+    if (image) Object.assign(image, imageOf(imageId, picture));
+    progress(frame.id, 'finished');
+  }).catch((error: unknown) => progress(frame.id, 'stuck', error)).finally(() => finishing.delete(imageId));
+  finishing.set(imageId, work);
+  return work;
 }
 
 function imageOf(imageId: string, picture: Picture): HoichanImage {

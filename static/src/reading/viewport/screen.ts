@@ -273,6 +273,12 @@ export class Screen {
     this.changed();
   }
 
+  /** The preview that is shown has become the frame itself. */
+  finishedFrame(frameId: string): void {
+    const { image } = this;
+    if (image?.picture.frame.id === frameId) this.repaint();
+  }
+
   /** The image that is wanted could not be had; an older one must not stand in for it. */
   failedFrame(frameId: string, error: unknown): void {
     const imageId = this.count ? this.viewport.getImageIds()[this.index] : undefined;

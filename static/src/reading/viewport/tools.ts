@@ -5,7 +5,9 @@ import {
 } from '@cornerstonejs/tools';
 import type { Tool } from '../control/keyboard';
 import { readings, type Stats } from '../control/readings';
-import { frameOf } from './provider';
+import { reading } from '../strings';
+import { isPreview } from './loader';
+import { frameOf, imageIdOf } from './provider';
 
 const GROUP = 'reading';
 const { MouseBindings } = Enums;
@@ -89,5 +91,6 @@ export function linesOf(data: { cachedStats?: Record<string, Stats> }, targetId?
   const key = targetId ?? Object.keys(data.cachedStats ?? {})[0] ?? '';
   const stats = data.cachedStats?.[key];
   const frame = frameOf(key.replace(/^imageId:/, ''));
-  return stats && frame ? readings(stats, frame) : [];
+  if (!stats || !frame) return [];
+  return isPreview(imageIdOf(frame)) ? [...readings(stats, frame), reading('onPreview')] : readings(stats, frame);
 }

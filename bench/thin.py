@@ -1,0 +1,208 @@
+"""A study over a slow link, in a real browser: first image, all of a series as previews, all of it whole.
+
+    python -m bench.thin [--slices 300] [--mbit 2] [--rtt 0.1] [--series FOLDER] [--screenshots FOLDER]
+
+Everything is started here, on scratch folders that go afterwards: the archive, a shaping proxy before its web door
+(tests/support/shaping.py) and headless Chromium. Times are the page's own, from the start of the navigation. Warm: the
+programs of the reading room are in the browser's cache from another study. Cold: nothing is. The limit of the link is
+what it takes to carry the bytes that were received at its rate.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pydicom
+from playwright.sync_api import Browser, BrowserContext, Page
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+from bench.corpus import ct_series
+from tests.support.browser import chromium
+from tests.support.corpus import corpus
+from tests.support.server import ADMIN, PASSWORD, Running, configured
+from tests.support.shaping import Shaper, shaped
+
+POLL_SECONDS = 0.05
+HEADERS = 1500 / 1448
+
+
+@dataclass(slots=True)
+class Times:
+    """Seconds from the click, and bytes towards the browser, at each stage."""
+
+    first: float = 0.0
+    first_quality: str = ""
+    scrollable: float = 0.0
+    whole: float = 0.0
+    first_bytes: int = 0
+    scrollable_bytes: int = 0
+    whole_bytes: int = 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--slices", type=int, default=300)
+    parser.add_argument("--mbit", type=float, default=2.0)
+    parser.add_argument("--rtt", type=float, default=0.1)
+    parser.add_argument("--series", type=Path, help="a folder of one CT series; its slices are repeated")
+    parser.add_argument("--screenshots", type=Path)
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder, chromium() as browser:
+        scene = Scene.made(Path(folder), arguments.slices, arguments.series)
+        try:
+            with shaped(scene.server.web_port, arguments.mbit, arguments.rtt) as link:
+                warm, cold = measured(scene, link, browser, arguments)
+        finally:
+            scene.server.stop()
+    for line in report(warm, cold, arguments):
+        print(line)
+    return 0
+
+
+@dataclass(slots=True)
+class Scene:
+    """A server with the series to be read and a small one that brings the programs into the cache."""
+
+    server: Running
+    study: str
+    other: str
+    slices: int
+
+    @classmethod
+    def made(cls, folder: Path, slices: int, series: Path | None = None) -> "Scene":
+        """Start it, and wait until the worker has written the manifests."""
+        found = series or (corpus() / "series-ct/thorax-105" if corpus() else None)  # type: ignore[operator]
+        study = _repeated(found, folder / "ct", slices) if found else _synthetic(folder / "ct", slices)
+        other = _synthetic(folder / "other", 1)
+        server = configured(folder).start()
+        server.add_admin()
+        server.cli("import", str(folder / "ct"), str(folder / "other"))
+        client = server.client()
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            health = json.loads(client.get("/api/worklist").body)
+            if sum(row["instances"] for row in health["studies"]) == slices + 1 and _summarised(server, study):
+                break
+            time.sleep(0.5)
+        return cls(server, study, other, slices)
+
+
+def measured(scene: Scene, link: Shaper, browser: Browser, arguments: argparse.Namespace) -> tuple[Times, Times]:
+    """With the programs in the cache, all the way; and without, the first image only."""
+    with signed_in(browser, link) as context:
+        cold = opened(context, link, scene.other, 1, lambda stage, page: None)
+    shots: Path | None = arguments.screenshots
+
+    def shoot(stage: str, page: Page) -> None:
+        if shots is not None:
+            shots.mkdir(parents=True, exist_ok=True)
+            page.screenshot(path=str(shots / f"{stage}.png"))
+
+    with signed_in(browser, link) as context:
+        opened(context, link, scene.other, 1, lambda stage, page: None)
+        warm = opened(context, link, scene.study, scene.slices, shoot)
+    return warm, cold
+
+
+@contextmanager
+def signed_in(browser: Browser, link: Shaper) -> Iterator[BrowserContext]:
+    """A browser with an empty cache in which the administrator is signed in."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="vi-VN")
+    answer = context.request.post(
+        f"{link.url}/api/session", data={"name": ADMIN, "password": PASSWORD}, headers={"Origin": link.url}
+    )
+    if not answer.ok:
+        raise RuntimeError(f"sign-in: {answer.status}")
+    try:
+        yield context
+    finally:
+        context.close()
+
+
+def opened(context: BrowserContext, link: Shaper, study: str, slices: int, at: Callable[[str, Page], None]) -> Times:
+    """Open a study and wait for its stages."""
+    page = context.new_page()
+    times = Times()
+    begun = link.received
+    page.goto(f"{link.url}/read/{study}", wait_until="commit")
+
+    def until(done: Callable[[Any], bool]) -> float:
+        while True:
+            now, state = page.evaluate("[performance.now(), window.hoichan ? window.hoichan.state() : null]")
+            if state is not None and done(state):
+                return float(now) / 1000
+            if now > 1_200_000:
+                raise TimeoutError(str(state))
+            time.sleep(POLL_SECONDS)
+
+    times.first = until(lambda state: state["viewports"][0]["quality"] in ("preview", "original"))
+    times.first_quality = str(page.evaluate("window.hoichan.state().viewports[0].quality"))
+    times.first_bytes = link.received - begun
+    at("preview", page)
+    times.scrollable = until(lambda state: _here(state, "previewed") + _here(state, "loaded") >= slices)
+    times.scrollable_bytes = link.received - begun
+    at("scrollable", page)
+    times.whole = until(lambda state: _here(state, "loaded") >= slices)
+    times.whole_bytes = link.received - begun
+    at("whole", page)
+    page.close()
+    return times
+
+
+def report(warm: Times, cold: Times, arguments: argparse.Namespace) -> Iterator[str]:
+    """What was asked, and what it took."""
+    limit = warm.whole_bytes * HEADERS * 8 / (arguments.mbit * 1e6)
+    yield f"{arguments.slices} slices, {arguments.mbit:g} Mbit/s, {arguments.rtt * 1000:g} ms round trip"
+    for what, times in (("programs cached  (≤ 1.5 s)", warm), ("nothing cached", cold)):
+        yield f"first image, {what:26} {times.first:7.2f} s ({times.first_quality}, {times.first_bytes:,} bytes)"
+    yield f"all slices to scroll           {warm.scrollable:7.2f} s ({warm.scrollable_bytes:,} bytes; ≤ 45 s)"
+    yield f"all slices whole               {warm.whole:7.2f} s ({warm.whole_bytes:,} bytes)"
+    yield f"limit of the link              {limit:7.2f} s; over it by {warm.whole / limit - 1:.1%} (≤ 10 %)"
+
+
+def _here(state: Any, what: str) -> int:
+    return sum(series[what] for series in state["series"])
+
+
+def _summarised(server: Running, study: str) -> bool:
+    """Whether a thumbnail is there, which is made with the manifest."""
+    found = list((server.folder / "data" / "objects").rglob("d/**/*"))
+    return sum(path.is_file() for path in found) >= 3
+
+
+def _repeated(source: Path, folder: Path, slices: int) -> str:
+    """A series of so many slices from the real ones, in a stack, uncompressed, with UIDs of its own."""
+    folder.mkdir(parents=True)
+    paths = sorted(path for path in source.rglob("*") if path.is_file())
+    study, series = generate_uid(), generate_uid()
+    for number in range(slices):
+        turn, at = divmod(number, len(paths))
+        dataset = pydicom.dcmread(paths[at if turn % 2 == 0 else -1 - at])
+        if dataset.file_meta.TransferSyntaxUID.is_compressed:
+            dataset.decompress()
+        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        dataset.StudyInstanceUID, dataset.SeriesInstanceUID = study, series
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+        dataset.InstanceNumber = number + 1
+        dataset.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+        dataset.ImagePositionPatient = [0, 0, 2.0 * number]
+        path = folder / f"{number:05}.dcm"
+        dataset.save_as(path, enforce_file_format=True, implicit_vr=False, little_endian=True)
+    return str(study)
+
+
+def _synthetic(folder: Path, slices: int) -> str:
+    paths = ct_series(folder, slices, folder.name)
+    return str(pydicom.dcmread(paths[0], stop_before_pixels=True).StudyInstanceUID)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""The reading room over 2 Mbit/s and 100 ms: a marked preview first, then the original, and nothing asked twice."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext
+
+from bench.corpus import ct_series
+from tests.support.browser import Watched, chromium
+from tests.support.server import ADMIN, PASSWORD, Running, configured
+from tests.support.shaping import Shaper, shaped
+
+SLICES = 12
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("thin")
+    running = configured(folder).start()
+    running.add_admin()
+    ct_series(folder / "ct", SLICES, "thin", size=128)
+    running.cli("import", str(folder / "ct"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def link(server: Running) -> Iterator[Shaper]:
+    with shaped(server.web_port, mbit=4, round_trip=0.1) as made:
+        yield made
+
+
+def signed_in(browser: Browser, url: str) -> BrowserContext:
+    context = browser.new_context(locale="vi-VN")
+    data = {"name": ADMIN, "password": PASSWORD}
+    assert context.request.post(f"{url}/api/session", data=data, headers={"Origin": url}).ok
+    return context
+
+
+def study_of(server: Running) -> str:
+    rows = json.loads(server.client().get("/api/worklist").body)["studies"]
+    return str(rows[0]["StudyInstanceUID"])
+
+
+def series(watched: Watched) -> Any:
+    state = watched.state()
+    return state["series"][0] if state and state["series"] else {"loaded": 0, "previewed": 0}
+
+
+def test_previews_become_originals_and_are_not_asked_for_again(server: Running, link: Shaper, browser: Browser) -> None:
+    context, study = signed_in(browser, link.url), study_of(server)
+    seen: list[str] = []
+    watched = Watched(context.new_page())
+    watched.page.on("request", lambda request: seen.append(request.url))
+    watched.page.goto(f"{link.url}/read/{study}", wait_until="commit")
+    watched.until("a marked preview", lambda: watched.find("quality").get_attribute("data-quality") == "preview", 60)
+    assert "HU" in watched.find("quality").inner_text()
+    watched.until("all of them whole", lambda: series(watched)["loaded"] == SLICES, 90)
+    assert watched.find("quality").get_attribute("data-quality") == "original"
+    frames = [url for url in seen if "/frames/" in url]
+    assert len([url for url in frames if "/preview" in url]) == SLICES - 1, "the first came with the opening"
+    assert all("?v=" in url for url in frames)
+    assert len(seen) == len(set(seen)), "nothing was asked for twice"
+    assert not watched.wrong
+    before = link.received
+    watched.page.reload()
+    watched.until("all of them again", lambda: series(watched)["loaded"] == SLICES, 60)
+    assert link.received - before < 40_000, "images came out of the browser's store"
+    context.close()
+
+
+def test_a_fast_link_shows_originals_at_once(server: Running, browser: Browser) -> None:
+    context, study = signed_in(browser, server.base_url), study_of(server)
+    watched = Watched(context.new_page())
+    seen: list[str] = []
+    watched.page.on("request", lambda request: seen.append(request.url))
+    watched.page.goto(f"{server.base_url}/read/{study}")
+    watched.until("all of them whole", lambda: series(watched)["loaded"] == SLICES, 60)
+    assert not [url for url in seen if "/preview" in url]
+    context.close()
