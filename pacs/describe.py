@@ -41,6 +41,7 @@ _SHARED = WANTED - _OF_INSTANCE - {tag for tag, _ in _KEPT[Level.IMAGE]}
 _SERIES_REMEMBERED = 64
 _MEMBERS_REMEMBERED = 2048
 _SHORT_VALUE = 64
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # `dumps` makes one for every call
 _members: dict[tuple[object, ...], str] = {}
 _read_before: dict[tuple[object, ...], tuple[PatientFacts, StudyFacts, SeriesFacts]] = {}
 
@@ -140,7 +141,7 @@ def _shared(
     """Patient, study and series. All instances of a series bring the same bytes for them, which are read once: the
     facts are a function of these bytes, their VRs and the character set."""
     short = not found or found[-1].offset - found[0].offset <= LONGEST_ATTRIBUTES
-    key = (reader.encoding, *(reader.said(e) for e in found if e.tag in _SHARED)) if short else None
+    key = (reader.encoding, *[reader.said(e) for e in found if e.tag in _SHARED]) if short else None
     facts = _read_before.get(key) if key else None
     if facts is None:
         facts = _patient(reader, elements), _study(reader, elements), _series(reader, elements)
@@ -309,7 +310,7 @@ def _attribute(reader: Reader, element: Element, attribute: Attribute) -> str:
 
 
 def _member(attribute: Attribute, value: Json) -> str:
-    return json.dumps({attribute.tag: value}, ensure_ascii=False, separators=(",", ":"))[1:-1]
+    return _json({attribute.tag: value})[1:-1]
 
 
 def _items(reader: Reader, element: Element, attribute: Attribute) -> Json:
@@ -322,7 +323,7 @@ def _items(reader: Reader, element: Element, attribute: Attribute) -> Json:
 def _shortened(found: dict[str, Json]) -> str:
     """Without what makes it too long: the object still has it, the index need not."""
     short = {tag: value for tag, value in found.items() if len(json.dumps(value)) <= LONGEST_ATTRIBUTES // len(found)}
-    return json.dumps(short, ensure_ascii=False, separators=(",", ":"))
+    return _json(short)
 
 
 def _issuer(reader: Reader, element: Element | None) -> str:

@@ -41,8 +41,7 @@ class Incoming:
 
     def __init__(self, folder: Path, origin: Origin, synchronise: Callable[[int], None] | None = None) -> None:
         self.origin = origin
-        self._folder = folder
-        self._name = f"{_owner()}-{os.urandom(16).hex()}{SUFFIX}"
+        self.path = folder / f"{_owner()}-{os.urandom(16).hex()}{SUFFIX}"  # the file, there once it is sealed
         self.size = 0
         self.handed_over = False
         self.durable = synchronise is not None
@@ -56,11 +55,6 @@ class Incoming:
         self._direct = False
         self._sealed = False
         _active.append(self)
-
-    @property
-    def path(self) -> Path:
-        """The spool file, which is there once it is sealed."""
-        return self._folder / self._name
 
     @property
     def sha256(self) -> str:

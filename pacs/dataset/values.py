@@ -63,9 +63,12 @@ class Reader:
 
     def said(self, element: Element) -> tuple[object, ...]:
         """All that is read of an element, to compare it with another one."""
-        if element.items is None:
-            return element.tag, element.vr, self.raw(element)
-        return element.tag, element.vr, tuple(tuple(self.said(inner) for inner in item) for item in element.items)
+        tag, vr, offset, length, items = element
+        if items is None:
+            if length <= self.longest:
+                return tag, vr, self.buffer[offset : offset + length]
+            return tag, vr, self.raw(element)
+        return tag, vr, tuple(tuple(self.said(inner) for inner in item) for item in items)
 
     def text(self, element: Element | None) -> str:
         """The first value as plain text, without padding."""

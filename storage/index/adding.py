@@ -136,7 +136,8 @@ def _count(
         study.new_instances += 1
         study.new_bytes += stored.size
         study.sop_classes.add(clean(description.instance.sop_class_uid))
-        study.received_at = min(study.received_at, stored.stored_at)
+        if stored.stored_at < study.received_at:
+            study.received_at, study.arrived_earlier = stored.stored_at, True
         changes.append(
             db,
             origin.hospital_id,
@@ -155,6 +156,11 @@ def _count(
     if touched:
         in_order = sorted(touched, key=lambda study: study.id)
         prepared.each(db, _GROW_STUDY, [_study_growth(study, now) for study in in_order])
+        earlier = [
+            {"b_id": study.id, "b_received_at": study.received_at} for study in in_order if study.arrived_earlier
+        ]
+        if earlier:
+            prepared.each(db, _ARRIVED_EARLIER, earlier)
 
 
 def _study_growth(study: HeldStudy, now: int) -> dict[str, Any]:
@@ -165,7 +171,6 @@ def _study_growth(study: HeldStudy, now: int) -> dict[str, Any]:
         "b_bytes": study.new_bytes,
         "b_modalities": joined(study.modalities),
         "b_sop_classes": joined(study.sop_classes),
-        "b_received_at": study.received_at,
         "b_conflicts": study.new_conflicts,
         "b_now": now,
     }
@@ -214,7 +219,7 @@ def receipt(stored: StoredObject, origin: Origin) -> str:
     """What an object cannot say of itself, for the change log: from there it is written beside the objects, so that an
     index that is made anew knows it again (pacs/receipts.py)."""
     told = [stored.key, stored.stored_at, origin.door, clean(origin.source), clean(origin.address)]
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+    return _json(told)
 
 
 def bytes_of(stored: StoredObject, origin: Origin) -> dict[str, Any]:
@@ -229,6 +234,8 @@ def bytes_of(stored: StoredObject, origin: Origin) -> dict[str, Any]:
         "address": clean(origin.address),
     }
 
+
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # `dumps` makes one for every call
 
 # Made once: making a statement costs more than running it for a single instance.
 _KNOWN_INSTANCES = (
@@ -256,7 +263,12 @@ _GROW_STUDY = (
         conflicts=schema.study.c.conflicts + sa.bindparam("b_conflicts"),
         modalities=sa.bindparam("b_modalities"),
         sop_classes=sa.bindparam("b_sop_classes"),
-        received_at=sa.bindparam("b_received_at"),
         changed_at=sa.bindparam("b_now"),
     )
+)
+# Apart: naming the column makes SQLite write the index over it, whatever the value.
+_ARRIVED_EARLIER = (
+    schema.study.update()
+    .where(schema.study.c.id == sa.bindparam("b_id"))
+    .values(received_at=sa.bindparam("b_received_at"))
 )

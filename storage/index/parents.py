@@ -33,6 +33,7 @@ class HeldStudy:
     modalities: set[str]
     sop_classes: set[str]
     received_at: int
+    arrived_earlier: bool = False  # than the row says
     known_series: dict[str, tuple[int, Teller]] = field(default_factory=dict)  # those asked for: row, who told
     new_series: int = 0
     new_instances: int = 0

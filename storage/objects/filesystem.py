@@ -36,6 +36,7 @@ class FilesystemStore:
 
     def __init__(self, root: Path, *, sync_threads: int = 8) -> None:
         self._root = root.absolute()
+        self._root_path = str(self._root)
         self._half_done = self._root / _HALF_DONE
         self._durable_folders: set[str] = set()
         self._trust = Trust(self._root)
@@ -69,9 +70,9 @@ class FilesystemStore:
         self, items: list[tuple[str, Path, str]], *, consume: bool, synced: bool = False
     ) -> list[StoredObject]:
         with said(self._root, self._trust):
-            self._make_durable(str(self._root))
-            targets = [f"{self._root}/{checked_key(key)}" for key, _, _ in items]
-            device = os.stat(self._root).st_dev if consume else None
+            self._make_durable(self._root_path)
+            targets = [f"{self._root_path}/{checked_key(key)}" for key, _, _ in items]
+            device = os.stat(self._root_path).st_dev if consume else None
             if synced:
                 ready = [self._ready(source, sha256, device, synced=True) for _, source, sha256 in items]
             else:

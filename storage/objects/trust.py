@@ -22,6 +22,7 @@ class Trust:
 
     def __init__(self, root: Path) -> None:
         self._mark = root / MARK
+        self._mark_path = str(self._mark)
         self._name = root.name
         self._lost = ""
 
@@ -44,7 +45,7 @@ class Trust:
 
     def must_hold(self) -> None:
         """Raise StorageUnavailable when it is lost."""
-        if self._lost or os.path.exists(self._mark):
+        if self._lost or os.path.exists(self._mark_path):
             raise StorageUnavailable(self.lost or f"the disk of {self._name} could not make something durable")
 
     def lose(self, error: OSError) -> None:
