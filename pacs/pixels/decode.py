@@ -56,6 +56,19 @@ def native_bytes(facts: PixelFacts, samples: Samples) -> bytes:
     return np.ascontiguousarray(samples.array, dtype=sample_type(facts).newbyteorder("<")).tobytes()
 
 
+def native_again(facts: PixelFacts, transfer_syntax: str, data: bytes) -> bytes:
+    """A native frame in little endian order and otherwise as its header says: colour by plane stays by plane, colour
+    with half of the chroma keeps that half."""
+    if _subsampled(facts, data):
+        needed = facts.rows * facts.columns * 2
+        _enough(data, needed)
+        return _swapped(data, needed) if facts.swapped else data[:needed]
+    array = _native(facts, data, "big" if transfer_syntax == syntaxes.BIG_ENDIAN else "little")
+    if facts.planar and array.ndim == 3:
+        array = array.transpose(2, 0, 1)
+    return native_bytes(facts, Samples(array, facts.photometric))
+
+
 def as_rgb(samples: Samples) -> Samples:
     """Colour in RGB, so that whoever shows it need not know how it was stored. Palette indices stay indices."""
     if not samples.photometric.startswith("YBR") or samples.array.ndim != 3:
@@ -123,7 +136,7 @@ def _plausible(facts: PixelFacts, transfer_syntax: str, data: bytes) -> None:
 def _native(facts: PixelFacts, data: bytes, order: str) -> Array:
     if facts.bits_allocated == 1:
         return _unpacked(facts, data)
-    if facts.photometric in ("YBR_FULL_422", "YBR_PARTIAL_422") and len(data) < facts.frame_bytes:
+    if _subsampled(facts, data):
         return _from_422(facts, data)
     _enough(data, facts.frame_bytes)
     if facts.swapped:
@@ -139,6 +152,10 @@ def _native(facts: PixelFacts, data: bytes, order: str) -> Array:
     else:
         array = flat.reshape(facts.rows, facts.columns, facts.samples)
     return _without_unused_bits(array, facts)
+
+
+def _subsampled(facts: PixelFacts, data: bytes) -> bool:
+    return facts.photometric in ("YBR_FULL_422", "YBR_PARTIAL_422") and len(data) < facts.frame_bytes
 
 
 def _enough(data: bytes, needed: int) -> None:

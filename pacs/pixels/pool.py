@@ -45,8 +45,8 @@ class Codecs:
         self._patience = patience
 
     def decode(self, header: bytes, transfer_syntax: str, frame_data: bytes, frame_number: int = 1) -> bytes:
-        """The frame as native little endian samples, colour by pixel. Any YBR colour becomes RGB; palette indices
-        stay; one-bit samples are packed."""
+        """The frame as native little endian samples; palette indices stay, one-bit samples are packed. What was
+        compressed is colour by pixel, YBR becomes RGB; what was native stays arranged as its header says."""
         return self._ask({"do": "decode", "syntax": transfer_syntax, "frame": frame_number}, header, frame_data)
 
     def transcode_frame(

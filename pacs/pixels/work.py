@@ -7,12 +7,13 @@ from typing import Any
 import imagecodecs
 
 from pacs.errors import UndecodablePixels, UnsupportedTransferSyntax
-from pacs.pixels.decode import as_rgb, decode_samples, native_bytes
+from pacs.pixels.decode import as_rgb, decode_samples, native_again, native_bytes
 from pacs.pixels.encode import encode_frame
 from pacs.pixels.header import read_header
 from pacs.pixels.options import RenderOptions
 from pacs.pixels.preview import preview_frame
 from pacs.pixels.render import render_frame
+from pacs.pixels.syntaxes import NATIVE
 
 _SLOWEST = 2e6  # decoded bytes per second of processor time, a fifth of what the slowest codec does
 _LONGEST_SIDE = 16383  # what WebP can hold
@@ -57,6 +58,8 @@ def _do(head: dict[str, Any], header: bytes, frame_data: bytes, presentation: by
         return render_frame(parsed, syntax, frame_data, number, _options(head["options"]), presentation)
     if head["do"] == "preview":
         return preview_frame(parsed, syntax, frame_data, number).packed()
+    if head["do"] == "decode" and syntax in NATIVE:
+        return native_again(parsed.facts, syntax, frame_data)
     samples = decode_samples(parsed.facts, syntax, frame_data)
     if head["do"] == "decode":
         return native_bytes(parsed.facts, as_rgb(samples))

@@ -199,12 +199,26 @@ def configured(folder: Path, **settings: str) -> Running:
     return Running(folder, environment, web, dicom)
 
 
+def _started(folder: Path, **settings: str) -> Running:
+    """Another test may have been quicker with a port: then others are taken."""
+    tries = 3
+    while True:
+        running = configured(folder, **settings)
+        try:
+            return running.start()
+        except AssertionError:
+            tries -= 1
+            running.stop()
+            if tries == 0 or not any("in use" in line for line in running.log):
+                raise
+
+
 @contextmanager
 def serving(folder: Path, **settings: str) -> Iterator[Running]:
     """A started server that is stopped at the end."""
-    running = configured(folder, **settings)
+    running = _started(folder, **settings)
     try:
-        yield running.start()
+        yield running
     finally:
         if running.process is not None:
             running.stop()

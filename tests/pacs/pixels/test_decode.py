@@ -15,7 +15,7 @@ from pydicom.filewriter import write_dataset
 from pacs.errors import UndecodablePixels, UnsupportedTransferSyntax
 from pacs.pixels import syntaxes
 from pacs.pixels.codestream import read_codestream
-from pacs.pixels.decode import as_rgb, decode_samples, native_bytes
+from pacs.pixels.decode import as_rgb, decode_samples, native_again, native_bytes
 from pacs.pixels.header import read_header
 from tests.pacs.pixels.stored import take_apart
 from tests.support.corpus import Expected, manifest
@@ -177,6 +177,25 @@ def test_subsampled_colour_is_spread_over_both_pixels() -> None:
     colour = {**TWO_PIXELS, "PhotometricInterpretation": "YBR_FULL_422"}
     array = decoded(syntaxes.EXPLICIT, bytes([10, 20, 100, 200]), **colour)
     assert array.tolist() == [[[10, 100, 200], [20, 100, 200]]]
+
+
+@pytest.mark.parametrize(
+    ("header", "stored", "expected"),
+    [
+        ({"PlanarConfiguration": 0, "PhotometricInterpretation": "RGB"}, b"abcdef", b"abcdef"),
+        ({"PlanarConfiguration": 1, "PhotometricInterpretation": "RGB"}, b"adbecf", b"adbecf"),
+        ({"PlanarConfiguration": 1, "PhotometricInterpretation": "YBR_FULL"}, b"adbecf", b"adbecf"),
+        ({"PlanarConfiguration": 0, "PhotometricInterpretation": "YBR_FULL_422"}, b"abcd", b"abcd"),
+        (
+            {"PlanarConfiguration": 1, "PhotometricInterpretation": "RGB", "BitsAllocated": 16, "BitsStored": 16,
+             "HighBit": 15},
+            b"aAdDbBeEcCfF", b"AaDdBbEeCcFf",
+        ),
+    ],
+)  # fmt: skip
+def test_big_endian_frames_stay_as_the_header_says(header: dict[str, Any], stored: bytes, expected: bytes) -> None:
+    whole = header_bytes(syntaxes.BIG_ENDIAN, **{**TWO_PIXELS, **header})
+    assert native_again(read_header(whole, syntaxes.BIG_ENDIAN).facts, syntaxes.BIG_ENDIAN, stored) == expected
 
 
 def test_partial_range_colour_becomes_full_range() -> None:

@@ -111,9 +111,7 @@ interface Samples {
 }
 
 async function samplesOf(frame: Frame, syntax: string, data: Uint8Array, decode: Decode): Promise<Samples> {
-  const { shape, photometric } = frame.instance;
-  // Big endian frames come decoded, and what the server decodes is colour by pixel.
-  const planar = frame.instance.planar && !(frame.instance.transferSyntax === BIG_ENDIAN && syntax !== BIG_ENDIAN);
+  const { shape, photometric, planar } = frame.instance;
   if (SERVER_ONLY.has(syntax)) throw new Unshowable(`transfer syntax ${syntax}`);
   const pixels = shape.rows * shape.columns;
   if (NATIVE.has(syntax)) {
