@@ -18,11 +18,13 @@ from flask import Flask  # noqa: E402
 from pydicom.uid import UID  # noqa: E402
 
 from pacs import status  # noqa: E402
+from pacs.archive.transcode import PREFERRED  # noqa: E402
 from pacs.config import Config, PeerConfig, WebConfig  # noqa: E402
-from pacs.pixels.syntaxes import DECODABLE, ENCODABLE  # noqa: E402
+from pacs.pixels.syntaxes import DECODABLE, ENCODABLE, RLE  # noqa: E402
 from storage.errors import ArchiveError  # noqa: E402
 from storage.model.attributes import ATTRIBUTES, LEVELS  # noqa: E402
 from viewer.dicomweb import blueprint  # noqa: E402
+from viewer.dicomweb.frames import offers_of  # noqa: E402
 from viewer.dicomweb.media_types import FRAME_TYPES  # noqa: E402
 from viewer.problems import PROBLEMS  # noqa: E402
 
@@ -137,13 +139,15 @@ def _value(found: re.Match[str]) -> str:
 def _transfer_syntaxes() -> str:
     """What becomes of pixels in each transfer syntax, from the tables the codecs and the doors use."""
     lines = [
-        "| transfer syntax | UID | kept and sent as it is | decoded | made | media type of a frame |",
+        "| transfer syntax | UID | decoded | objects made | frames made | media type of a frame |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for uid in sorted(DECODABLE | ENCODABLE | set(FRAME_TYPES), key=_by_numbers):
         types = ", ".join(FRAME_TYPES.get(uid, ("application/octet-stream",)))
-        decoded, made = ("yes" if uid in known else "" for known in (DECODABLE, ENCODABLE))
-        lines.append(f"| {_NEW.get(uid, UID(uid).name)} | {uid} | yes | {decoded} | {made} | {types} |")
+        frames = {offer.transfer_syntax for offer in offers_of(RLE)}  # RLE itself is an offer, too
+        tables = (DECODABLE, PREFERRED, frames)
+        decoded, objects, made = ("yes" if uid in known else "" for known in tables)
+        lines.append(f"| {_NEW.get(uid, UID(uid).name)} | {uid} | {decoded} | {objects} | {made} | {types} |")
     return "\n".join(lines)
 
 

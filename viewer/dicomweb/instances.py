@@ -9,9 +9,10 @@ from typing import TypeVar
 from flask import Response, send_file
 
 from pacs.archive import Archive
+from pacs.archive.transcode import PREFERRED
 from pacs.dataset.preamble import MAGIC, may_leave
 from pacs.errors import NotAcceptable, UndecodablePixels, UnsupportedTransferSyntax
-from pacs.pixels.syntaxes import DECODABLE, ENCODABLE, NATIVE
+from pacs.pixels.syntaxes import DECODABLE, NATIVE
 from storage.model.archive import Instance
 from viewer.dicomweb.addresses import instance_url
 from viewer.dicomweb.media_types import ANY, DICOM, EXPLICIT, Offer, accepted, choose, transfer_syntaxes
@@ -87,7 +88,7 @@ def _can_make(instance: Instance, target: str) -> bool:
     stored = instance.facts.transfer_syntax_uid
     if target == stored:
         return True
-    return stored in DECODABLE and target in (ENCODABLE if instance.facts.frames else ENCODABLE & NATIVE)
+    return stored in DECODABLE and target in PREFERRED and (target in NATIVE or instance.facts.frames > 0)
 
 
 def _askable(instances: Sequence[Instance]) -> list[str]:
@@ -95,7 +96,7 @@ def _askable(instances: Sequence[Instance]) -> list[str]:
     return [
         EXPLICIT,
         *sorted({one.facts.transfer_syntax_uid for one in instances} - {EXPLICIT}),
-        *sorted(ENCODABLE - {EXPLICIT}),
+        *sorted(set(PREFERRED) - {EXPLICIT}),
     ]
 
 

@@ -190,3 +190,11 @@ def test_a_program_in_the_preamble_does_not_leave(shelf: Shelf, tmp_path: Path) 
         assert response.status_code == 200
         data = response.get_data() if accept.startswith("application") else parts_of(response)[0][1]
         assert data == bytes(128) + plain[128:]
+
+
+def test_what_cannot_be_made_is_passed_over(shelf: Shelf) -> None:
+    """JPEG Baseline loses something, so no object is made in it; the next that is accepted is."""
+    key = shelf.put(images("CT_small.dcm", "transfer-syntaxes/small-mr/MR_small.dcm")[0])
+    accept = ", ".join(f"application/dicom; transfer-syntax=1.2.840.10008.1.2.4.{number}" for number in (50, 80))
+    response = shelf.client.get(url_of(key), headers={"Accept": accept})
+    assert response.headers["Content-Type"] == "application/dicom; transfer-syntax=1.2.840.10008.1.2.4.80"
