@@ -25,6 +25,7 @@ from storage.errors import StorageUnavailable
 __all__ = ["CodecServer", "Codecs", "serve_codecs", "start_codec_server"]
 
 _RESTART_SECONDS = 5.0  # how long a server may take to come back before we say that it is not there
+_START_SECONDS = 60.0  # … or to come up at first: its imports take long on a busy machine
 _ERRORS = {"UndecodablePixels": UndecodablePixels, "UnsupportedTransferSyntax": UnsupportedTransferSyntax}
 
 
@@ -39,10 +40,12 @@ class Codecs:
     stored frame, fragments joined, beginning at bit 0. `frame_number` counts from 1.
     """
 
-    def __init__(self, socket_path: Path, patience: float = 120.0) -> None:
-        """`patience` is how many seconds a request may take, waiting for a free child included."""
+    def __init__(self, socket_path: Path, patience: float = 120.0, absence: float = _RESTART_SECONDS) -> None:
+        """`patience` is how many seconds a request may take, waiting for a free child included; `absence` how many the
+        server may not be there at all."""
         self._path = str(socket_path)
         self._patience = patience
+        self._absence = absence
 
     def decode(self, header: bytes, transfer_syntax: str, frame_data: bytes, frame_number: int = 1) -> bytes:
         """The frame as native little endian samples; palette indices stay, one-bit samples are packed. What was
@@ -120,7 +123,7 @@ class Codecs:
     @contextmanager
     def _connected(self, deadline: float) -> Iterator[socket.socket]:
         """A connection, waiting a moment for a server that is being restarted."""
-        give_up = min(deadline, time.monotonic() + _RESTART_SECONDS)
+        give_up = min(deadline, time.monotonic() + self._absence)
         pause = 0.01
         while True:
             connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -183,7 +186,7 @@ def start_codec_server(
     os.close(ours)
     server = CodecServer(process, theirs, seconds)
     try:
-        Codecs(socket_path, patience=30).check()
+        Codecs(socket_path, patience=_START_SECONDS, absence=_START_SECONDS).check()
     except StorageUnavailable:
         server.stop()
         raise

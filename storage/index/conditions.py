@@ -2,6 +2,7 @@
 
 import re
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from sqlalchemy.engine import Connection
@@ -89,11 +90,23 @@ def marked(dialect: str, match: Match) -> Clause | None:
 
 def spelled(dialect: str, typed: str) -> Clause | None:
     """Those words of what was typed that have marks begin words of the patient's name, marks and all."""
-    words = [found for word in re.split(r"[\s^=*?,]+", typed) if (found := spellings(word))]
+    words = _marked_words(typed)
     if not words:
         return None
     spaced = "' ' || replace(replace(p.name, '^', ' '), '=', ' ')"
-    return all_of(any_of(holds(dialect, spaced, f" {form}") for form in forms) for forms in words[:MANY_WORDS])
+    return all_of(any_of(holds(dialect, spaced, f" {form}") for form in forms) for forms in words)
+
+
+def is_spelled(typed: str, name: str) -> bool:
+    """The same of one name."""
+    spaced = f" {name.replace('^', ' ').replace('=', ' ')}"
+    return all(any(f" {form}" in spaced for form in forms) for forms in _marked_words(typed))
+
+
+@lru_cache(maxsize=256)
+def _marked_words(typed: str) -> tuple[tuple[str, ...], ...]:
+    words = [found for word in re.split(r"[\s^=*?,]+", typed) if (found := spellings(word))]
+    return tuple(words[:MANY_WORDS])
 
 
 def _text(db: Connection, attribute: Attribute, name: str, match: Match) -> Condition:

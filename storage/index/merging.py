@@ -89,6 +89,10 @@ class Merger:
                 attributes[_AVAILABILITY] = _ONLINE
             yield row, tuple(row[self._keys : self._places[-1][2]]), attributes
 
+    def patient_name(self, row: Any) -> str:
+        """As the patient of the row has it."""
+        return str(row[self._keys + 1 + _INDEX[Level.PATIENT]["name"]])
+
     def _patient_counts(self, rows: Sequence[Any]) -> dict[int, tuple[int, int, int]]:
         place = self._places[0][1]
         mine = among("patient_id", sorted({row[place] for row in rows}))

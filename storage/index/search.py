@@ -11,13 +11,15 @@ index serves are asked of every row, newest first, in windows; an `Effort` says 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
+from operator import not_
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
 from storage.errors import InvalidQuery
 from storage.index.clauses import Clause, Value, all_of, among, negated, select
-from storage.index.conditions import condition, marked
+from storage.index.conditions import condition, is_spelled, marked
 from storage.index.effort import Effort
 from storage.index.merging import Merger, selected_columns
 from storage.index.ordering import Key, Order
@@ -51,7 +53,7 @@ Place = tuple[Value, ...]
 @dataclass(slots=True)
 class _Plan:
     """A question as SQL. `base` selects the rows that are read in order, `asked` is asked of each of them, and `left`
-    is left to Python. `parts` are read one after the other."""
+    is left to Python. `parts` are read one after the other: names with the marks as they were `marked`, then others."""
 
     order: Order
     columns: str
@@ -60,6 +62,7 @@ class _Plan:
     asked: list[Clause] = field(default_factory=list)
     left: list[tuple[Match, bool]] = field(default_factory=list)
     parts: list[Clause | None] = field(default_factory=lambda: [None])
+    marked: str = ""
     driven: bool = False
     selective: bool = False
 
@@ -82,7 +85,7 @@ def _answers(
     keys = len(plan.order.keys)
     merger = Merger(db, query.level, query.returns, keys)
     skip, given = query.offset, 0
-    for number, rows in _numbered(db, query, plan, effort, place, part):
+    for number, rows in _numbered(db, query, plan, effort, place, part, merger):
         if skip >= len(rows) and not plan.left:
             skip -= len(rows)
             continue
@@ -103,21 +106,18 @@ def _answers(
 
 
 def _numbered(
-    db: Connection, query: Query, plan: _Plan, effort: Effort, place: Place | None, part: int
+    db: Connection, query: Query, plan: _Plan, effort: Effort, place: Place | None, part: int, merger: Merger
 ) -> Iterator[tuple[int, Sequence[Any]]]:
     """The rows in their order, page by page, with the number of the part each page is of."""
-    if plan.driven and place is None and part < len(plan.parts) - 1:
+    if plan.driven and plan.marked and place is None and part == 0:
         if effort.spent():
             return
-        size = _first_size(query, plan)
-        rows = _of_both(db, plan, size)
-        for number in (0, 1):
-            page = [row for row in rows if row[-1] == number]
-            if page:
-                yield number, page
-        if len(rows) < size:
+        rows = _of_both(db, plan)
+        if len(rows) < _LAST_PAGE:
+            first = [is_spelled(plan.marked, merger.patient_name(row)) for row in rows]
+            yield 0, list(compress(rows, first))
+            yield 1, list(compress(rows, map(not_, first)))
             return
-        place, part = tuple(rows[-1][: len(plan.order.keys)]), rows[-1][-1]
     for number in range(part, len(plan.parts)):
         for rows in _pages(db, query, plan, effort, plan.parts[number], place):
             yield number, rows
@@ -126,16 +126,12 @@ def _numbered(
         place = None
 
 
-def _of_both(db: Connection, plan: _Plan, size: int) -> Sequence[Any]:
-    """The first rows of two parts in one reading, each with its part in the last column: few rows match, and finding
-    them is most of the work."""
-    first, where = plan.parts[0], all_of([*plan.base, *plan.asked])
-    assert first is not None
-    sql = (
-        f"SELECT {plan.columns}, CASE WHEN {first.sql} THEN 0 ELSE 1 END AS part FROM {plan.tables} "
-        f"WHERE {where.sql} ORDER BY part, {plan.order.by} LIMIT {size}"
-    )
-    return select(db, sql, (*first.values, *where.values))
+def _of_both(db: Connection, plan: _Plan) -> Sequence[Any]:
+    """The rows of all parts in one reading, as many as a page has: where an index names a few rows, finding them is
+    most of the work, and asking SQL for the marks of their names costs more than looking here."""
+    where = all_of([*plan.base, *plan.asked])
+    sql = f"SELECT {plan.columns} FROM {plan.tables} WHERE {where.sql} ORDER BY {plan.order.by} LIMIT {_LAST_PAGE}"
+    return select(db, sql, where.values)
 
 
 def _pages(
@@ -211,7 +207,7 @@ def _plan(db: Connection, query: Query) -> _Plan:
         plan.selective |= found.selective
         first = marked(dialect, match)
         if first is not None and found.clause is not None:
-            plan.parts = [first, negated(first)]
+            plan.parts, plan.marked = [first, negated(first)], match.values[0]
     return plan
 
 

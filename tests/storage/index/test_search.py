@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from storage.errors import InvalidQuery
-from storage.index import instances
+from storage.index import instances, search
 from storage.index.database import Database
 from storage.index.search import find
 from storage.model.archive import Hospital, Scope
@@ -309,6 +309,27 @@ def test_a_scope_sees_its_own_rows_only(found: Find, other_hospital: Hospital) -
 def test_refuses_keys_that_make_no_sense(found: Find, level: str, match: Match) -> None:
     with pytest.raises(InvalidQuery):
         found(level, match)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 2000])
+def test_names_with_the_marks_typed_come_first_however_they_are_read(
+    database: Database, scope: Scope, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(search, "_LAST_PAGE", at_once)
+    for typed, expected in (("nguyễn", ["3", "1"]), ("Nguyên", ["3", "1"]), ("án", ["1", "3"]), ("an", ["3", "1"])):
+        query = Query(Level.STUDY, scope, (Match("PatientName", F, (typed,)),))
+        with database.reading() as db:
+            assert [value(one, "StudyInstanceUID") for one in find(db, query)] == expected
+            whole = [one.place for one in find(db, query)]
+            for skipped in range(len(whole)):
+                assert [one.place for one in find(db, replace(query, offset=skipped))] == whole[skipped:]
+                assert [one.place for one in find(db, replace(query, limit=skipped + 1))] == whole[: skipped + 1]
+            pages, after = [], ""
+            for _ in whole:
+                (page,) = find(db, replace(query, limit=1, after=after))
+                after = page.cursor
+                pages.append(page.place)
+        assert pages == whole
 
 
 def test_refuses_orders_and_cursors_that_are_not_ours(found: Find) -> None:
