@@ -40,12 +40,12 @@ class Codecs:
     stored frame, fragments joined, beginning at bit 0. `frame_number` counts from 1.
     """
 
-    def __init__(self, socket_path: Path, patience: float = 120.0, absence: float = _RESTART_SECONDS) -> None:
+    def __init__(self, socket_path: Path, patience: float = 120.0, absence: float | None = None) -> None:
         """`patience` is how many seconds a request may take, waiting for a free child included; `absence` how many the
-        server may not be there at all."""
+        server may not be there at all, as long as one takes to be restarted when it is not said."""
         self._path = str(socket_path)
         self._patience = patience
-        self._absence = absence
+        self._absence = _RESTART_SECONDS if absence is None else absence
 
     def decode(self, header: bytes, transfer_syntax: str, frame_data: bytes, frame_number: int = 1) -> bytes:
         """The frame as native little endian samples; palette indices stay, one-bit samples are packed. What was
