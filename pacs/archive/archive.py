@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from pacs.archive import adopting, compare, frames, metadata, previewing, spool, transcode
 from pacs.archive.arriving import Arriving
@@ -97,6 +98,15 @@ class Archive:
         of room that nothing more is taken."""
         self.room.must_have()
         return Incoming(self.spool, origin, self.objects.synchroniser(self.spool))
+
+    def scratch(self) -> BinaryIO:
+        """A file without a name, for what an object is made of; it is gone when it is closed."""
+        self.room.must_have()
+        try:
+            self.spool.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return cast(BinaryIO, tempfile.TemporaryFile(dir=self.spool))
+        except OSError as error:
+            raise spool.said(error) from error
 
     def store(self, incoming: Incoming, expect: Expected | None = None) -> Outcome:
         """Keep what was received; returns when it is durable in the object store and in the index.

@@ -112,7 +112,7 @@ class IncomingPart:
         self._reader = reader
         self.headers = headers
 
-    def body(self) -> Iterator[bytes]:
+    def body(self) -> Iterator[bytes | memoryview]:
         """The body in blocks of no particular size."""
         return self._reader.body()
 
@@ -141,22 +141,43 @@ class Reader:
         if not self._is_the_last_delimiter():
             raise InvalidRequest(f"more than {MOST_PARTS} parts")
 
-    def body(self) -> Iterator[bytes]:
+    def body(self) -> Iterator[bytes | memoryview]:
         """The rest of the part at hand, up to its delimiter, which is taken away as well."""
-        keep = len(self._delimiter) - 1
         while self._in_body:
             found = self._buffer.find(self._delimiter)
-            if found >= 0:
-                data = bytes(memoryview(self._buffer)[:found])
-                del self._buffer[: found + len(self._delimiter)]
-                self._in_body = False
-            else:
-                ready = max(0, len(self._buffer) - keep)
-                data = bytes(memoryview(self._buffer)[:ready])
-                del self._buffer[:ready]
-                self._more()
+            if found < 0:
+                yield from self._blocks()
+                continue
+            data = bytes(memoryview(self._buffer)[:found])
+            del self._buffer[: found + len(self._delimiter)]
+            self._in_body = False
             if data:
                 yield data
+
+    def _blocks(self) -> Iterator[bytes | memoryview]:
+        """Blocks as they arrive, not copied, until one has the delimiter or the buffer must be looked at."""
+        keep = len(self._delimiter) - 1
+        ready = max(0, len(self._buffer) - keep)
+        if ready:
+            data = bytes(memoryview(self._buffer)[:ready])
+            del self._buffer[:ready]
+            yield data
+        while True:
+            data = self._read()
+            if len(data) <= keep or self._delimiter in bytes(self._buffer) + data[:keep]:
+                self._buffer += data
+                return
+            found = data.find(self._delimiter)
+            if self._buffer:
+                yield bytes(self._buffer)
+            view = memoryview(data)
+            if found >= 0:
+                self._buffer = bytearray(view[found + len(self._delimiter) :])
+                self._in_body = False
+                yield view[:found]
+                return
+            self._buffer = bytearray(view[-keep:])
+            yield view[:-keep]
 
     def _skip_preamble(self) -> None:
         skipped = 0
@@ -194,7 +215,10 @@ class Reader:
         return headers
 
     def _more(self) -> None:
+        self._buffer += self._read()
+
+    def _read(self) -> bytes:
         data = self._stream.read(BLOCK)
         if not data:
             raise InvalidRequest("the multipart body is cut off before its last boundary")
-        self._buffer += data
+        return data

@@ -3,7 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import BinaryIO, cast
 
@@ -19,6 +19,7 @@ from storage.errors import ArchiveError, InvalidInstance, StorageUnavailable
 from storage.model.archive import CONFLICT, QUARANTINED, Description, InstanceKey, Origin, Outcome
 from viewer.bodies import refuse_encodings
 from viewer.dicomweb.addresses import instance_url, study_url
+from viewer.dicomweb.bulk_parts import Body, bodies_of_metadata
 from viewer.dicomweb.media_types import DICOM, DICOM_JSON, content_type
 from viewer.dicomweb.multipart import BLOCK, Reader
 from viewer.errors import InvalidRequest
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 _KEPT_BESIDE_ANOTHER = 0xB000  # a warning of PS3.18 I.2.2: it is kept, but will not be retrieved as it was sent
 _AT_ONCE = 256  # parts that wait for their commit before the next is read
+_SEALING = 8  # parts that are being synchronised while the next is read
 
 
 @dataclass(slots=True)
@@ -37,65 +39,138 @@ class Answer:
     failed: list[tuple[ArchiveError, InstanceKey | None, str]] = field(default_factory=list)
 
 
+class _Others(SopClassMismatch):
+    """The instance belongs to another study than the one in the URL."""
+
+    def __init__(self, description: Description) -> None:
+        super().__init__("the instance belongs to another study than the one in the URL")
+        self.description = description
+
+
+class _Parts:
+    """Parts on their way: received one by one, synchronised a few at a time, committed in groups.
+
+    A disk synchronises eight files in little more time than one, so nobody waits for a single one of them.
+    """
+
+    def __init__(self, archive: Archive, study: str) -> None:
+        self._archive = archive
+        self._study = study
+        self._sealing: deque[Future[Future[Outcome]]] = deque()
+        self._committing: deque[Future[Outcome]] = deque()
+        self._pool: ThreadPoolExecutor | None = None
+        self.answer = Answer()
+
+    def take(self, incoming: Incoming) -> None:
+        """The part is complete: it is made durable while the next one is received."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(_SEALING, thread_name_prefix="stow")
+        incoming.handed_over = True
+        self._sealing.append(self._pool.submit(self._hand_over, incoming))
+        while len(self._sealing) >= _SEALING or (self._sealing and self._sealing[0].done()):
+            self._sealed()
+        while len(self._committing) > _AT_ONCE or (self._committing and self._committing[0].done()):
+            self._committed()
+
+    def fail(self, error: ArchiveError, key: InstanceKey | None = None, sop_class_uid: str = "") -> None:
+        """This part could not be kept; which instance it was, where that is known."""
+        self.answer.failed.append((error, key, sop_class_uid))
+
+    def finish(self) -> Answer:
+        """Wait until each part is durable, or has failed."""
+        while self._sealing:
+            self._sealed()
+        while self._committing:
+            self._committed()
+        return self.answer
+
+    def close(self) -> None:
+        """Leave no thread and no spool file behind, whatever happened."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True)
+
+    def _hand_over(self, incoming: Incoming) -> "Future[Outcome]":
+        try:
+            incoming.seal()
+            other = _of_another(incoming, self._study) if self._study else None
+            if other is not None:
+                raise _Others(other)
+        except BaseException:
+            incoming.discard()
+            raise
+        return self._archive.store_async(incoming, Expected(study_instance_uid=self._study) if self._study else None)
+
+    def _sealed(self) -> None:
+        try:
+            self._committing.append(self._sealing.popleft().result())
+        except _Others as error:
+            told = error.description
+            self.answer.failed.append((error, told.key, told.instance.sop_class_uid))
+        except ArchiveError as error:
+            self.fail(error)
+
+    def _committed(self) -> None:
+        try:
+            self.answer.outcomes.append(self._committing.popleft().result())
+        except ArchiveError as error:
+            self.fail(error)
+
+
 def store_instances(archive: Archive, origin: Origin, study: str, base: str, most_bytes: int) -> Response:
     """Keep every part, or say of each why not. `most_bytes` limits one instance; `study` "" takes any study."""
     refuse_encodings()
     request.max_content_length = None  # a request may bring a whole study; each instance is limited
-    answer, waiting = Answer(), deque[Future[Outcome]]()
-    for body in _bodies():
-        _store(archive, origin, study, body, most_bytes, waiting, answer)
-        while len(waiting) > _AT_ONCE or (waiting and waiting[0].done()):
-            _await(waiting.popleft(), answer)
-    while waiting:
-        _await(waiting.popleft(), answer)
+    parts = _Parts(archive, study)
+    try:
+        for body in _bodies(archive, most_bytes):
+            _receive(archive, origin, body, most_bytes, parts)
+        answer = parts.finish()
+    finally:
+        parts.close()
     if not answer.outcomes and not answer.failed:
         raise InvalidRequest("there is no instance in the body")
     _raise_when_nothing_could_be_kept(answer)
     return _response(answer, study, base)
 
 
-def _bodies() -> Iterator[Iterator[bytes]]:
-    """The body of each part; or the one body of a request that is an instance itself."""
+def _bodies(archive: Archive, most_bytes: int) -> Iterator[Body]:
+    """Each instance of the request: in parts, made of metadata and bulk data, or the one body of the request."""
     type, parameters = content_type(request.headers.get("Content-Type", ""))
     stream = cast(BinaryIO, _Connection(request.stream))
+    related = parameters.get("type", DICOM).lower() if type == "multipart/related" else ""
     if type == DICOM:
-        yield _blocks(stream)
-        return
-    if type != "multipart/related" or parameters.get("type", DICOM).lower() != DICOM:
+        yield Body(_blocks(stream))
+    elif type == DICOM_JSON:
+        yield from bodies_of_metadata(archive, [(DICOM_JSON, {}, "", _blocks(stream))], request.base_url, most_bytes)
+    elif related == DICOM_JSON:
+        reader = Reader(stream, parameters.get("boundary", ""))
+        parts = (
+            (*content_type(part.headers.get("content-type", "")), part.headers.get("content-location", ""), part.body())
+            for part in reader
+        )
+        yield from bodies_of_metadata(archive, parts, request.base_url, most_bytes)
+    elif related == DICOM:
+        for part in Reader(stream, parameters.get("boundary", "")):
+            if content_type(part.headers.get("content-type", DICOM))[0] != DICOM:
+                raise UnsupportedMediaType
+            yield Body(part.body())
+    else:
         raise UnsupportedMediaType
-    for part in Reader(stream, parameters.get("boundary", "")):
-        if content_type(part.headers.get("content-type", DICOM))[0] != DICOM:
-            raise UnsupportedMediaType
-        yield part.body()
 
 
-def _store(
-    archive: Archive,
-    origin: Origin,
-    study: str,
-    body: Iterator[bytes],
-    most_bytes: int,
-    waiting: "deque[Future[Outcome]]",
-    answer: Answer,
-) -> None:
+def _receive(archive: Archive, origin: Origin, body: Body, most_bytes: int, parts: _Parts) -> None:
     """Receive one part and hand it over; its failure is noted, not raised, so that the others get their chance."""
     try:
         with archive.receive(origin) as incoming:
-            for data in body:
+            for data in body.pieces:
                 incoming.write(data)
                 if incoming.size > most_bytes:
                     raise LimitExceeded(f"an instance of more than {most_bytes} bytes")
-            incoming.seal()
-            other = _of_another(incoming, study) if study else None
-            if other is not None:
-                error = SopClassMismatch("the instance belongs to another study than the one in the URL")
-                answer.failed.append((error, other.key, other.instance.sop_class_uid))
-                return
-            waiting.append(archive.store_async(incoming, Expected(study_instance_uid=study) if study else None))
+            parts.take(incoming)
     except InvalidRequest:
         raise
     except ArchiveError as failure:
-        answer.failed.append((failure, None, ""))
+        parts.fail(failure, body.key, body.sop_class_uid)
 
 
 def _of_another(incoming: Incoming, study: str) -> Description | None:
@@ -106,13 +181,6 @@ def _of_another(incoming: Incoming, study: str) -> Description | None:
     except InvalidInstance:
         return None  # it will be kept in quarantine
     return description if description.key.study_instance_uid != study else None
-
-
-def _await(future: "Future[Outcome]", answer: Answer) -> None:
-    try:
-        answer.outcomes.append(future.result())
-    except ArchiveError as error:
-        answer.failed.append((error, None, ""))
 
 
 def _raise_when_nothing_could_be_kept(answer: Answer) -> None:
@@ -171,7 +239,7 @@ def _value(vr: str, value: object) -> dict[str, object]:
     return {"vr": vr, "Value": [value]}
 
 
-def _blocks(stream: BinaryIO) -> Iterator[bytes]:
+def _blocks(stream: BinaryIO) -> Iterator[bytes | memoryview]:
     while data := stream.read(BLOCK):
         yield data
 

@@ -139,7 +139,8 @@ def test_a_body_without_a_length_is_read_to_its_end(shelf: Shelf) -> None:
     ("type", "data", "status"),
     [
         ("application/json", b"{}", 415),
-        ('multipart/related; type="application/dicom+json"; boundary=XX', b"", 415),
+        ('multipart/related; type="application/dicom+xml"; boundary=XX', b"", 415),
+        ('multipart/related; type="application/dicom+json"; boundary=XX', b"", 400),
         ("multipart/form-data; boundary=XX", b"", 415),
         ("", b"x", 415),
         ('multipart/related; type="application/dicom"', b"", 400),

@@ -8,7 +8,9 @@ import { Health } from './health';
 import { Peers } from './peers';
 import { Conflicts, Quarantine } from './reconcile';
 import { access } from './access-strings';
+import { rejection } from '../rejection';
 import { odd } from './odd-strings';
+import { Rejected } from './rejected';
 import { words } from './strings';
 import { Roles } from './roles';
 import { Tokens } from './tokens';
@@ -21,6 +23,7 @@ const PAGES = [
   { name: 'tokens', icon: 'key', right: 'admin.tokens', View: Tokens },
   { name: 'conflicts', icon: 'conflict', right: 'admin.conflicts', View: Conflicts },
   { name: 'quarantine', icon: 'shield', right: 'admin.conflicts', View: Quarantine },
+  { name: 'rejected', icon: 'trash', right: 'admin.conflicts', View: Rejected },
   { name: 'audit', icon: 'list', right: 'admin.audit', View: Audit },
   { name: 'health', icon: 'pulse', right: 'admin.health', View: Health },
 ] as const satisfies readonly { name: string; icon: IconName; right: Right; View: () => unknown }[];
@@ -36,7 +39,7 @@ export function AdminPage({ page }: { page: string }) {
       <nav class="admin-nav" aria-label={words('title')}>
         {allowed.map(({ name, icon }) => (
           <a key={name} href={`#/admin/${name}`} aria-current={name === current.name ? 'page' : undefined} data-testid={`admin-${name}`}>
-            <Icon name={icon} />{name === 'audit' ? odd('audit') : name === 'roles' ? access('roles.name') : words(name)}
+            <Icon name={icon} />{name === 'audit' ? odd('audit') : name === 'roles' ? access('roles.name') : name === 'rejected' ? rejection('rejected') : words(name)}
           </a>
         ))}
       </nav>

@@ -11,6 +11,8 @@ import { StatusMark, statusName } from './status';
 import { receiving, setStatus } from './store';
 import { keyOf } from './model';
 import { words } from './strings';
+import { rejection } from '../rejection';
+import { toReject } from './reject';
 
 /** What is stored beside images and has none of its own to show. */
 const WITHOUT_IMAGES = ['SR', 'KO', 'PR', 'ECG', 'EPS', 'HD', 'AU', 'DOC', 'PLAN', 'REG', 'RTSTRUCT', 'RTPLAN', 'RTRECORD'] as const;
@@ -50,8 +52,8 @@ export function studyDate(study: Pick<Study, 'StudyDate' | 'StudyTime'>): string
 
 /** Opens the menu of statuses below its button. */
 export function chooseStatus(anchor: HTMLElement, study: Study): void {
-  openMenu(anchor, words('status'), () =>
-    STATUSES.map((status) => ({
+  openMenu(anchor, words('status'), () => [
+    ...STATUSES.map((status) => ({
       id: `status-${status}`,
       text: statusName(status),
       mark: <StatusMark status={status} />,
@@ -63,7 +65,9 @@ export function chooseStatus(anchor: HTMLElement, study: Study): void {
           (error: unknown) => toast(explain(error), 'bad'),
         );
       },
-    })));
+    })),
+    ...(may('study.reject') ? [{ id: 'reject', text: rejection('reject'), icon: 'trash' as const, separate: true, onSelect: () => void (toReject.value = study) }] : []),
+  ]);
 }
 
 export function StatusButton({ study }: { study: Study }) {

@@ -10,6 +10,7 @@ import { Help } from './help';
 import { withPreview } from './layout';
 import { keyOf, narrowed } from './model';
 import { Preview } from './preview';
+import { RejectDialog, toReject } from './reject';
 import * as store from './store';
 import { words } from './strings';
 import { hovered, move, pageRows, pointed, statusOfActive, Table } from './table';
@@ -50,6 +51,7 @@ export function Worklist() {
           : <Table />}
         {!empty && withPreview.value && <Preview />}
       </div>
+      {toReject.value && <RejectDialog study={toReject.value} />}
       {helpShown.value && <Help onClose={() => (helpShown.value = false)} />}
     </div>
   );

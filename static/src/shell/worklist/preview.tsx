@@ -1,12 +1,14 @@
 /** What a study is, at a glance, beside the list. */
 import { signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
-import { get } from '../../common/api';
+import { get, may } from '../../common/api';
 import { dicomDate } from '../../common/dicom-text';
 import { bytes, dateTime } from '../../common/i18n';
 import { Icon } from '../../common/icons';
+import { rejection } from '../rejection';
 import { countText, documentKind, Modalities, sexAge, studyDate } from './cells';
 import { keyOf, type Series, type Study, type StudyDetail } from './model';
+import { toReject } from './reject';
 import * as store from './store';
 import { words } from './strings';
 import { pointed } from './table';
@@ -54,6 +56,7 @@ function Sheet({ study }: { study: Study }) {
         <h2>{study.PatientName || words('noName')}</h2>
         <p><Modalities study={study} /> <span>{study.StudyDescription || words('noDescription')}</span></p>
         <a class="btn btn-primary btn-wide" href={`/read/${study.StudyInstanceUID}`} data-testid="preview-open">{words('preview.open')}</a>
+        {may('study.reject') && <button type="button" class="link preview-reject" data-testid="preview-reject" onClick={() => (toReject.value = study)}>{rejection('reject')}</button>}
       </header>
       <dl class="facts">
         {facts.map(([name, value]) => (

@@ -172,8 +172,13 @@ async function look(): Promise<void> {
     if (mine !== run) return;
     const onPage = new Set(first.studies.map((study) => study.StudyInstanceUID));
     const below = rows.value.filter((row) => uids.has(row.StudyInstanceUID) && !onPage.has(row.StudyInstanceUID)).slice(0, FEW);
-    const details = await Promise.all(below.map((row) => get<StudyDetail>(`/api/studies/${row.StudyInstanceUID}`).catch(() => null)));
+    const gone = new Set<string>();
+    const details = await Promise.all(below.map((row) => get<StudyDetail>(`/api/studies/${row.StudyInstanceUID}`).catch((error: unknown) => {
+      if (error instanceof Problem && error.status === 404) gone.add(keyOf(row));
+      return null;
+    })));
     if (mine !== run) return;
+    if (gone.size) rows.value = rows.value.filter((row) => !gone.has(keyOf(row))); // Rejected: it is nowhere any more.
     settle(first, details.filter((one) => one !== null).map(asStudy), uids);
   } catch (error) {
     if (mine !== run || (error instanceof Problem && error.status === 401)) return;
