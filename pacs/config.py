@@ -5,6 +5,7 @@ metadata the sentence of docs/configuration.md. Any setting can be overridden by
 """
 
 import difflib
+import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -94,6 +95,13 @@ class WebConfig:
     threads: int = setting(16, "Threads of each web process; half of them may hold event streams.", low=4, high=256)
     session_idle_minutes: int = setting(60, "A session that does nothing ends after this.", low=1, high=1440)
     session_absolute_hours: int = setting(12, "A session ends after this, whatever it does.", low=1, high=168)
+    second_factor_for_admins: bool = setting(
+        True, "Administrators sign in with a second factor (one-time passwords), wherever they are."
+    )
+    trusted_networks: tuple[str, ...] = setting(
+        ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"),
+        "Networks from where a password is enough; from anywhere else everybody needs a second factor.",
+    )
     max_upload_mb: int = setting(4096, "Largest upload, in MB.", low=1, high=1048576)
     allow_insecure: bool = setting(
         False, "Listen beyond this machine without TLS in front. Passwords then cross the network in clear."
@@ -369,6 +377,9 @@ def _check_meaning(config: Config, file: str, mistakes: list[str]) -> None:
             f"{file}: web.host: {config.web.host} is open to the network without TLS. Put a TLS proxy in front and set "
             "web.public_url to its https:// address, or set web.allow_insecure: true if you accept clear-text passwords"
         )
+    for network in config.web.trusted_networks:
+        if not _is_network(network):
+            mistakes.append(f"{file}: web.trusted_networks: {network} is no network, e.g. 10.0.0.0/8")
     if config.objects.secret_key_file and not Path(config.objects.secret_key_file).is_file():
         mistakes.append(f"{file}: objects.secret_key_file: {config.objects.secret_key_file} does not exist")
 
@@ -388,6 +399,14 @@ def _check_tls(config: Config, file: str, mistakes: list[str]) -> None:
         path = getattr(dicom, name)
         if path and not Path(path).is_file():
             mistakes.append(f"{file}: dicom.{name}: {path} does not exist")
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _join(where: str, key: object) -> str:

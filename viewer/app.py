@@ -8,8 +8,8 @@ from flask import Flask, Response, jsonify
 from pacs.archive import Archive
 from pacs.config import Config
 from viewer import compression, headers, journal, problems
+from viewer.access import devices, factors, setup
 from viewer.access import routes as session
-from viewer.access import setup
 from viewer.access.guard import Guard
 from viewer.admin import access as admin_access
 from viewer.admin import audit, health, peers, reconcile, rejected
@@ -49,6 +49,8 @@ def create_app(
     for rooms in (
         pages.blueprint(guard, dist),
         session.blueprint(guard),
+        factors.blueprint(guard),
+        devices.blueprint(guard),
         setup.blueprint(guard),
         studies.blueprint(archive, guard),
         changing.blueprint(archive, guard, tail),

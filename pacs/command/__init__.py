@@ -159,6 +159,13 @@ def _people(command, group) -> None:  # type: ignore[no-untyped-def]
     add.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
     command("list", "list accounts", users)
     command("disable", "disable an account and end its sessions", users).add_argument("name")
+    password = command("password", "set an account's password and end its sessions", users)
+    password.add_argument("name")
+    password.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+    forget = command(
+        "reset-factor", "remove an account's second factor, when telephone and recovery codes are lost", users
+    )
+    forget.add_argument("name")
     tokens = group("token", "tokens for programs")
     token = command("add", "make a token and print it once", tokens)
     token.add_argument("name")

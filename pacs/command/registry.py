@@ -13,7 +13,7 @@ from pacs.assembly import prepare
 from pacs.config import PEER_RIGHTS, Config
 from pacs.dimse.admission import LIMITS, check_ae_title, check_certificate, check_host, check_limit
 from storage.errors import InvalidQuery, NotFound
-from storage.index import hospitals, peers
+from storage.index import factors, hospitals, peers
 from storage.index.database import Database
 from storage.model.archive import Hospital
 from storage.model.people import Peer
@@ -26,6 +26,8 @@ def run(config: Config, arguments: argparse.Namespace) -> int:
         ("user", "add"): _add_user,
         ("user", "list"): _list_users,
         ("user", "disable"): _disable_user,
+        ("user", "password"): _set_password,
+        ("user", "reset-factor"): _reset_factor,
         ("token", "add"): _add_token,
         ("peers", "add"): _add_peer,
         ("peers", "list"): _list_peers,
@@ -43,10 +45,7 @@ def run(config: Config, arguments: argparse.Namespace) -> int:
 
 
 def _add_user(database: Database, own: Hospital, arguments: argparse.Namespace) -> None:
-    if arguments.password_stdin:
-        password = sys.stdin.readline().rstrip("\n")
-    else:
-        password = getpass.getpass("Password: ")
+    password = _password(arguments)
     user = accounts.add_user(
         database,
         arguments.name,
@@ -56,6 +55,23 @@ def _add_user(database: Database, own: Hospital, arguments: argparse.Namespace) 
         find_hospital(database, own, arguments.hospital).code,
     )
     print(f"{user.name} can sign in as {', '.join(arguments.role)}.")
+
+
+def _password(arguments: argparse.Namespace) -> str:
+    return sys.stdin.readline().rstrip("\n") if arguments.password_stdin else getpass.getpass("Password: ")
+
+
+def _set_password(database: Database, own: Hospital, arguments: argparse.Namespace) -> None:
+    user = accounts.named(database, arguments.name)
+    accounts.change_user(database, user.id, password=_password(arguments))
+    print(f"{user.name} has a new password; open sessions have ended.")
+
+
+def _reset_factor(database: Database, own: Hospital, arguments: argparse.Namespace) -> None:
+    user = accounts.named(database, arguments.name)
+    with database.writing() as db:
+        factors.disable(db, user.id)
+    print(f"{user.name} has no second factor; open sessions have ended.")
 
 
 def _list_users(database: Database, own: Hospital, arguments: argparse.Namespace) -> None:

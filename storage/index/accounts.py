@@ -107,14 +107,22 @@ def add_session(
     *,
     address: str = "",
     agent: str = "",
+    stage: str = "",
     now: int | None = None,
 ) -> Session:
-    """A new session."""
+    """A new session; `stage` is what is still owed, see Session."""
     at = now_ms() if now is None else now
-    made = Session(secret_sha256, user_id, csrf, at, at, clean(address), clean(agent)[:300])
+    made = Session(secret_sha256, user_id, csrf, at, at, clean(address), clean(agent)[:300], stage)
     db.execute(
         _SESSION.insert().values(
-            id=made.id, user_id=user_id, csrf=csrf, created_at=at, seen_at=at, address=made.address, agent=made.agent
+            id=made.id,
+            user_id=user_id,
+            csrf=csrf,
+            created_at=at,
+            seen_at=at,
+            address=made.address,
+            agent=made.agent,
+            stage=stage,
         )
     )
     return made
@@ -255,6 +263,7 @@ def _users(db: Connection, condition: "sa.ColumnElement[bool]") -> list[User]:
             roles=tuple(given[row.id]),
             created_at=row.created_at,
             last_sign_in_at=row.last_sign_in_at,
+            second_factor=row.totp_secret != "",
         )
         for row in rows
     ]
@@ -265,7 +274,7 @@ def _name_key(name: str) -> str:
 
 
 def _session(row: Any) -> Session:
-    return Session(row.id, row.user_id, row.csrf, row.created_at, row.seen_at, row.address, row.agent)
+    return Session(row.id, row.user_id, row.csrf, row.created_at, row.seen_at, row.address, row.agent, row.stage)
 
 
 def _token(row: Any) -> Token:

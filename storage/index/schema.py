@@ -18,7 +18,7 @@ from storage.index.kept_tables import rejected as rejected
 from storage.index.kept_tables import rejection as rejection
 from storage.index.types import BIG, BOOL, BYTES, INT, TEXT
 
-HEAD = "0011"  # the newest revision in migrations/versions
+HEAD = "0012"  # the newest revision in migrations/versions
 
 
 def _told() -> "tuple[Column[int], Column[bytes]]":
@@ -310,7 +310,16 @@ user = Table(
     text("password_hash"),
     Column("created_at", BIG, nullable=False),
     Column("last_sign_in_at", BIG),
+    text("totp_secret"),  # base 32; "" without a second factor
+    count("totp_step"),  # the step of the one-time password used last
     sqlite_autoincrement=True,
+)
+
+recovery_code = Table(
+    "recovery_code",
+    metadata,
+    Column("user_id", INT, ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True),
+    Column("code_sha256", TEXT, primary_key=True),
 )
 
 role = Table(
@@ -331,6 +340,8 @@ session = Table(
     Column("seen_at", BIG, nullable=False),
     text("address"),
     text("agent"),
+    text("stage"),  # "code", "enrol": the password was right, the second factor is owed; "": signed in
+    text("pending"),  # the secret of a second factor that is shown and not yet in use
 )
 
 token = Table(

@@ -19,6 +19,7 @@ class User:
     roles: tuple[tuple[int, str], ...]
     created_at: int
     last_sign_in_at: int | None = None
+    second_factor: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Session:
     seen_at: int
     address: str
     agent: str
+    stage: str = ""  # "code" or "enrol" while the second factor is owed; "" is signed in
 
 
 @dataclass(frozen=True, slots=True)

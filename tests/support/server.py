@@ -193,6 +193,7 @@ def configured(folder: Path, **settings: str) -> Running:
         "HOICHAN_DATA": str(folder / "data"),
         "HOICHAN_WEB__PORT": str(web),
         "HOICHAN_DICOM__PORT": str(dicom),
+        "HOICHAN_WEB__SECOND_FACTOR_FOR_ADMINS": "false",
         "PYTHONUNBUFFERED": "1",
         **settings,
     }

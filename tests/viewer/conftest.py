@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from pacs.archive import Archive
 from pacs.assembly import open_archive, prepare
-from pacs.config import Config
+from pacs.config import Config, WebConfig
 from storage.index import accounts as store
 from storage.index import hospitals
 from storage.model.archive import Hospital, Origin, Outcome
@@ -101,7 +101,7 @@ class Web:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    return Config(data=tmp_path / "data")
+    return Config(data=tmp_path / "data", web=WebConfig(second_factor_for_admins=False))
 
 
 @pytest.fixture

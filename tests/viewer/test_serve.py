@@ -32,7 +32,8 @@ from pacs.logs import configure_logging
 from viewer import serve
 configure_logging("info", "text")
 serve.HEADER_SECONDS, serve.PATIENCE_SECONDS = 2.0, 2.0
-config = Config(data=Path(sys.argv[1]), web=WebConfig(port=int(sys.argv[2]), workers=2, threads=4))
+web = WebConfig(port=int(sys.argv[2]), workers=2, threads=4, second_factor_for_admins=False)
+config = Config(data=Path(sys.argv[1]), web=web)
 serve.serve(config, lambda: open_archive(config), lambda: (Path(sys.argv[1]) / "ready").touch())
 """
 

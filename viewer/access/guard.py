@@ -39,13 +39,15 @@ REMEMBERED_SECONDS = 60.0  # … and how long they may go without being read aga
 PROGRAMS_PATH = "/dicom-web"  # where Authorization headers count; everywhere else only a session does
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
-# All that answers without a session. tests/viewer/test_guard.py knows these six by heart too.
+# All that answers without a session. tests/viewer/access/test_guard.py knows them by heart too.
 OPEN = (
     "pages.page",  # GET / and /read/<study>: shells without data
     "pages.asset",  # GET /static/…
     "health.healthz",  # GET /healthz: one word
     "problems.problem",  # GET /problems/<name>: what an error means
     "session.sign_in",  # POST /api/session
+    "factor.code",  # POST /api/session/code: the second step, for a session that owes it
+    "factor.enrol",  # POST and PUT /api/session/enrolment: the same, the first time
     "setup.setup",  # GET and POST /api/setup: whether the first account is missing; making it with the secret
 )
 
@@ -88,7 +90,7 @@ class Guard:
         self.database = database
         self.web = config.web
         self.sessions = Sessions(database, config)
-        self.programs = Programs(database)
+        self.programs = Programs(database, self.sessions.needs_factor)
         self._key = os.urandom(32)
         self._known: Remembered[bytes, _Known] = Remembered(database.stamp, REMEMBERED)
         self._public_host = urlsplit(config.web.public_url).netloc.casefold()

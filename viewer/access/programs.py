@@ -5,6 +5,7 @@ import binascii
 import os
 import threading
 import time
+from collections.abc import Callable
 
 from pacs.errors import NotSignedIn
 from storage.index import accounts as store
@@ -23,8 +24,9 @@ TOUCH_SECONDS = 60.0
 class Programs:
     """Who a program is, by its Authorization header."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, needs_factor: Callable[[User, str], bool]) -> None:
         self._database = database
+        self._needs_factor = needs_factor
         self._key = os.urandom(32)
         self._verified: dict[str, tuple[str, float]] = {}
         self._touched: dict[int, float] = {}
@@ -64,6 +66,8 @@ class Programs:
             throttle.succeeded(self._database, name[:256], address)
             user = found[0]
             self._remember(fingerprint, found[1])
+        if self._needs_factor(user, address):  # a password alone is not enough for them; a token is
+            raise NotSignedIn("the name or the password is wrong")
         if user.disabled or not user.roles:
             raise NotSignedIn("the name or the password is wrong")
         return user

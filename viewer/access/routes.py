@@ -42,7 +42,7 @@ def blueprint(guard: Guard) -> Blueprint:
             raise NotPermitted("only people have a session")
         if "password" in given:
             changed = guard.sessions.change_password(user, given.get("current_password", ""), given["password"])
-            return guard.sessions.answer_to_sign_in(changed)
+            return guard.sessions.answer_to_sign_in(changed, passed=True)
         if given.get("language") not in LANGUAGES:
             raise InvalidRequest(f"language must be one of {', '.join(LANGUAGES)}")
         with guard.database.writing() as db:

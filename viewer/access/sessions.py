@@ -1,6 +1,8 @@
 """Sessions: begun with a password, kept in the database, over when idle or old; and the CSRF token of each."""
 
 import ipaddress
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Request, Response, jsonify, request
@@ -16,7 +18,7 @@ from storage.model.archive import Hospital, Scope
 from storage.model.people import Session, User
 from viewer.access import cookies, throttle
 from viewer.access.passwords import check_password, hash_password, outdated, verify_password
-from viewer.access.rights import hospitals_with, may_give, rights_of, spread
+from viewer.access.rights import ADMIN, PLATFORM, hospitals_with, may_give, rights_of, spread
 from viewer.access.secrets import kept, keyed, new_secret, same
 from viewer.version import VERSION
 
@@ -36,8 +38,25 @@ class Sessions:
 
     def current(self, asked: Request = request) -> tuple[Session, User] | None:
         """The session and user of a request, by default the one at hand, or None."""
+        found = self.begun(asked)
+        return None if found is None or found[0].stage else found
+
+    def begun(self, asked: Request = request) -> tuple[Session, User] | None:
+        """The same for a session that still owes the second factor, too."""
         secret = cookies.read(asked)
         return self.of(kept(secret)) if secret else None
+
+    def stands(self, session: Session) -> bool:
+        """Whether it is neither idle nor old."""
+        return min(session.seen_at + self._idle_ms, session.created_at + self._absolute_ms) > now_ms()
+
+    def needs_factor(self, user: User, address: str) -> bool:
+        """Whether this account may sign in from there only with a second factor."""
+        if user.second_factor:
+            return True
+        web = self._config.web
+        administers = any(role in (ADMIN, PLATFORM) for _, role in user.roles)
+        return (administers and web.second_factor_for_admins) or not _within(address, web.trusted_networks)
 
     def of(self, session_id: str) -> tuple[Session, User] | None:
         """The session of this id and its user while it lasts; counts as use of it."""
@@ -74,32 +93,47 @@ class Sessions:
 
     def change_password(self, user: User, current: str, new: str) -> User:
         """Another password for somebody who knows the one they have; every session of theirs ends."""
+        self.check_password(user, current)
+        check_password(new, user.name, user.display_name)
+        password_hash = hash_password(new)
+        with self._database.writing() as db:
+            return store.update_user(db, user.id, password_hash=password_hash)
+
+    def check_password(self, user: User, current: str) -> None:
+        """Let somebody who is signed in show again that they know the password; raises NotPermitted."""
         with self._database.reading() as db:
             found = store.credentials(db, user.name)
         throttle.begin(self._database, f"change {user.id}", self.address())
         if not verify_password(current, found[1] if found else None):
             raise NotPermitted("the current password is wrong")
         throttle.succeeded(self._database, f"change {user.id}", self.address())
-        check_password(new, user.name, user.display_name)
-        password_hash = hash_password(new)
-        with self._database.writing() as db:
-            return store.update_user(db, user.id, password_hash=password_hash)
 
-    def answer_to_sign_in(self, user: User) -> Response:
-        """Begin a new session (never an old one again) and say who it is for."""
+    def answer_to_sign_in(self, user: User, *, passed: bool = False) -> Response:
+        """Begin a new session (never an old one again) and say who it is for; or, unless the second factor was
+        `passed`, what is still owed."""
+        owes = (
+            "" if passed or not self.needs_factor(user, self.address()) else "code" if user.second_factor else "enrol"
+        )
         old, secret, csrf = cookies.read(), new_secret(), new_secret()
         agent = "".join(c for c in request.headers.get("User-Agent", "") if c.isprintable())
         with self._database.writing() as db:
             if old:
                 store.end_session(db, kept(old))
             store.sweep_sessions(db, idle_ms=self._idle_ms, absolute_ms=self._absolute_ms)
-            session = store.add_session(db, kept(secret), user.id, csrf, address=self.address(), agent=agent)
+            session = store.add_session(
+                db, kept(secret), user.id, csrf, address=self.address(), agent=agent, stage=owes
+            )
             found = store.credentials(db, user.name)
-        response = jsonify(self.described(user, session.csrf))
+        known = {"needs": owes, "csrf": session.csrf} if owes else self.described(user, session.csrf)
+        response = jsonify(known)
         cookies.write(response, secret, self._config.web.session_absolute_hours)
-        if found is not None:
+        if found is not None and not owes:
             self._remember_device(response, *found)
         return response
+
+    def with_codes(self, answer: Response, codes: Sequence[str]) -> str:
+        """The answer to a sign-in with recovery codes, which are shown this once."""
+        return json.dumps({"session": answer.get_json(), "codes": list(codes)}, ensure_ascii=False)
 
     def sign_out(self, session_id: str) -> Response:
         """End the session."""
@@ -123,6 +157,7 @@ class Sessions:
                 "name": user.name,
                 "display_name": user.display_name,
                 "language": user.language,
+                "second_factor": user.second_factor,
                 "roles": [{"hospital": hospital.code, "role": role} for hospital, role in roles],
             },
             "rights": sorted(rights_of(user.roles)),
@@ -179,6 +214,15 @@ class Sessions:
 def _device(user: User, password_hash: str) -> str:
     """Proof that this user signed in here before; only the server can make it, and a new password voids it."""
     return keyed(password_hash, "device", str(user.id))
+
+
+def _within(address: str, networks: Sequence[str]) -> bool:
+    if not _is_address(address):
+        return False
+    known = ipaddress.ip_address(address)
+    if isinstance(known, ipaddress.IPv6Address) and known.ipv4_mapped:
+        known = known.ipv4_mapped
+    return any(known in ipaddress.ip_network(network, strict=False) for network in networks)
 
 
 def _is_loopback(address: str) -> bool:

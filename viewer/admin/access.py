@@ -7,7 +7,7 @@ from flask import Blueprint, Response, jsonify
 from pacs.archive import Archive
 from storage.errors import NotFound, NotPermitted
 from storage.index import accounts as store
-from storage.index import hospitals
+from storage.index import factors, hospitals
 from storage.model.archive import Hospital, Scope
 from storage.model.people import Token, User
 from viewer import bodies
@@ -80,6 +80,32 @@ def _users(routes: Blueprint, archive: Archive, guard: Guard) -> None:
         )
         return jsonify(_user(user, known))
 
+    def managed(user_id: int) -> User:
+        with database.reading() as db:
+            user = store.user(db, user_id)
+        if not visible(user):
+            raise NotFound(f"there is no user with the id {user_id}")
+        if not rights.may_manage(guard.caller().roles, user.roles):
+            raise NotPermitted("this account also has roles you may not give")
+        return user
+
+    @routes.delete("/users/<int:user_id>/factor")
+    @guard.needs(ADMIN_USERS)
+    def reset_factor(user_id: int) -> Response:
+        """For somebody who lost telephone and recovery codes; the next sign-in makes a new factor when one is due."""
+        user = managed(user_id)
+        with database.writing() as db:
+            factors.disable(db, user.id)
+        return Response(status=204)
+
+    @routes.delete("/users/<int:user_id>/sessions")
+    @guard.needs(ADMIN_USERS)
+    def end_sessions(user_id: int) -> Response:
+        user = managed(user_id)
+        with database.writing() as db:
+            store.end_sessions(db, user.id)
+        return Response(status=204)
+
     @routes.get("/roles")
     @guard.needs(ADMIN_USERS)
     def list_roles() -> Response:
@@ -130,6 +156,7 @@ def _user(user: User, known: list[Hospital]) -> dict[str, Any]:
         "display_name": user.display_name,
         "language": user.language,
         "disabled": user.disabled,
+        "second_factor": user.second_factor,
         "roles": [{"hospital": codes[hospital], "role": role} for hospital, role in user.roles if hospital in codes],
         "created_at": user.created_at,
         "last_sign_in_at": user.last_sign_in_at,

@@ -9,7 +9,7 @@ export type Right =
   | 'admin.tokens' | 'admin.hospitals' | 'study.reject';
 
 export interface Session {
-  user: { id: number | string; name: string; display_name: string; language: Language; roles: { hospital: string | null; role: Role }[] };
+  user: { id: number | string; name: string; display_name: string; language: Language; second_factor: boolean; roles: { hospital: string | null; role: Role }[] };
   rights: Right[];
   csrf: string;
   hospitals: { code: string; name: string }[];
@@ -109,8 +109,21 @@ export function begin(next: Session): void {
   if (isLanguage(next.user.language)) setLanguage(next.user.language);
 }
 
-export async function signIn(name: string, password: string): Promise<void> {
-  begin(await request<Session>('POST', '/api/session', { json: { name, password }, anonymous: true }));
+/** A password was right and the second factor is owed: a code, or making one first. */
+export interface Owed {
+  needs: 'code' | 'enrol';
+  csrf: string;
+}
+
+/** Takes a session, or gives back what is still owed before there is one. */
+export function taken(answer: Session | Owed): Owed | null {
+  if ('needs' in answer) return answer;
+  begin(answer);
+  return null;
+}
+
+export async function signIn(name: string, password: string): Promise<Owed | null> {
+  return taken(await request<Session | Owed>('POST', '/api/session', { json: { name, password }, anonymous: true }));
 }
 
 export async function signOut(): Promise<void> {

@@ -1,11 +1,12 @@
 import { useState } from 'preact/hooks';
-import { begin, Problem, request, type Session } from '../common/api';
+import { Problem, request, taken, type Owed, type Session } from '../common/api';
 import { explain } from '../common/explain';
 import { Button, Field, Notice, useAutofocus } from '../common/ui';
 import { Gate } from './gate';
 import { good, rules } from './password';
 import { RuleList } from './password-rules';
 import { go } from './route';
+import { SecondStep } from './second-step';
 import { shell } from './strings';
 
 /** The page behind the one-time link that the program prints: makes the first administrator. */
@@ -16,6 +17,7 @@ export function SetUp({ secret }: { secret: string }) {
   const [repeated, setRepeated] = useState('');
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<string | null>(null);
+  const [owed, setOwed] = useState<Owed | null>(null);
   const [spent, setSpent] = useState(false);
   const first = useAutofocus<HTMLInputElement>();
   const checked = rules(password, name, displayName);
@@ -29,7 +31,11 @@ export function SetUp({ secret }: { secret: string }) {
     setFailure(null);
     try {
       const json = { secret, name: name.trim(), display_name: displayName.trim(), password };
-      begin(await request<Session>('POST', '/api/setup', { json, anonymous: true }));
+      const left = taken(await request<Session | Owed>('POST', '/api/setup', { json, anonymous: true }));
+      if (left) {
+        setOwed(left);
+        return;
+      }
       go('#/', true);
     } catch (error) {
       if (error instanceof Problem && [403, 404, 409, 410].includes(error.status)) setSpent(true);
@@ -40,6 +46,7 @@ export function SetUp({ secret }: { secret: string }) {
     }
   };
 
+  if (owed) return <Gate><SecondStep owed={owed} onBack={() => go('#/', true)} onDone={() => go('#/', true)} /></Gate>;
   if (spent) {
     return (
       <Gate>

@@ -1,8 +1,9 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { get, Problem, safeNext, signIn } from '../common/api';
+import { get, Problem, safeNext, signIn, type Owed } from '../common/api';
 import { explain } from '../common/explain';
 import { Button, Field, IconButton, Notice, useAutofocus } from '../common/ui';
 import { Gate } from './gate';
+import { SecondStep } from './second-step';
 import { go, route } from './route';
 import { shell } from './strings';
 
@@ -14,6 +15,7 @@ export function SignIn({ expired }: { expired: boolean }) {
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<string | null>(null);
   const [wait, setWait] = useState(0);
+  const [owed, setOwed] = useState<Owed | null>(null);
   const [setupNeeded, setSetupNeeded] = useState(false);
   const first = useAutofocus<HTMLInputElement>();
   const second = useRef<HTMLInputElement>(null);
@@ -39,8 +41,9 @@ export function SignIn({ expired }: { expired: boolean }) {
     setBusy(true);
     setFailure(null);
     try {
-      await signIn(name.trim(), password);
-      if (route.value.parts[0] === 'sign-in') leave();
+      const left = await signIn(name.trim(), password);
+      if (left) setOwed(left);
+      else if (route.value.parts[0] === 'sign-in') leave();
     } catch (error) {
       setPassword('');
       second.current?.focus(); // To try again without reaching for the mouse.
@@ -51,6 +54,7 @@ export function SignIn({ expired }: { expired: boolean }) {
     }
   };
 
+  if (owed) return <Gate><SecondStep owed={owed} onBack={() => { setOwed(null); setPassword(''); }} onDone={() => { if (route.value.parts[0] === 'sign-in') leave(); }} /></Gate>;
   const message = wait > 0 ? shell('signIn.throttled', { seconds: wait }) : failure;
   return (
     <Gate>

@@ -43,12 +43,14 @@ NEEDS: dict[str, str] = {
     **{f"peers.{name}": "admin.peers" for name in ("list_peers", "list_refusals", "forget_refusals")},
     **{f"admin.{name}": "admin.tokens" for name in ("add_token", "list_tokens", "revoke_token")},
     **{f"admin.{name}": "admin.users" for name in ("add_user", "change_user", "list_roles", "list_users")},
+    **{f"admin.{name}": "admin.users" for name in ("reset_factor", "end_sessions")},
+    **{f"devices.{name}": "signed in" for name in ("own", "end", "end_others")},
     **{f"audit.{name}": "admin.audit" for name in ("as_csv", "search")},
     **{f"health.{name}": "admin.health" for name in ("damaged_and_asked_for", "health")},
     **{f"session.{name}": "signed in" for name in ("change", "session", "sign_out")},
 }
 # The platform's administrators know the accounts of every hospital; they are no secret to them.
-KNOWN_TO_THE_PLATFORM = ("admin.list_users", "admin.change_user")
+KNOWN_TO_THE_PLATFORM = ("admin.list_users", "admin.change_user", "admin.reset_factor", "admin.end_sessions")
 ENDLESS = ("changing.events",)
 CHANGING = ("health.health", "audit.as_csv", "audit.search")  # never twice the same
 LAST = ("session.sign_out",)  # it would end the walk
@@ -70,7 +72,7 @@ BASE = {"numbers": "1", "path": "7FE00010", "which": "shown"}
 NOTHING = {
     **BASE, "study": "1.2.840.98.1", "series": "1.2.840.98.2", "sop": "1.2.840.98.3", "uid": "1.2.840.98.1",
     "conflict_id": "987001", "entry_id": "987002", "rejected_id": "987003", "user_id": "987004", "token_id": "987005",
-    "task": "987006", "ae_title": "NOBODY",
+    "task": "987006", "session": "0000000000000000", "ae_title": "NOBODY",
 }  # fmt: skip
 
 
@@ -98,7 +100,7 @@ def filled(web: Web) -> dict[str, str]:
     return {
         **BASE, **series, "uid": series["study"], "conflict_id": str(conflict), "entry_id": str(entry),
         "rejected_id": "1", "user_id": str(person.user.id), "token_id": str(token), "task": str(task),
-        "ae_title": f"{CANARY}_CT",
+        "session": "f" * 16, "ae_title": f"{CANARY}_CT",
     }  # fmt: skip
 
 
