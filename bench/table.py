@@ -107,9 +107,13 @@ def _grown(arguments: argparse.Namespace) -> None:
     """Ingest into an index of many instances, beside ingest into an empty one."""
     with tempfile.TemporaryDirectory(prefix="bench-index-", dir=arguments.folder) as folder, ExitStack() as stack:
         url = f"sqlite:///{folder}/index.sqlite"
+        rows_only = "scrub: {days: 0}\n"  # there are no objects behind them to be read back
+        settings = f"index: {{url: '{url}'}}\n{rows_only}"
+        with own(arguments.folder, "grown", settings):  # a new index learns the peers of the configuration
+            pass
         print(f"grown        filled with {arguments.instances:,}: {fill(url, arguments.instances):,.0f} instances/s")
-        grown = stack.enter_context(own(arguments.folder, "grown", f"index: {{url: '{url}'}}\n"))
-        empty = stack.enter_context(own(arguments.folder, "empty"))
+        grown = stack.enter_context(own(arguments.folder, "grown", settings))
+        empty = stack.enter_context(own(arguments.folder, "empty", rows_only))
         time.sleep(SETTLE_SECONDS)
         costs: dict[str, list[Cost]] = {"grown": [], "empty": []}
         for repetition in range(arguments.repeat):
