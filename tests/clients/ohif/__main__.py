@@ -25,7 +25,8 @@ from tests.support.server import Running, serving
 SLICES = 40
 ENHANCED = images("multiframe/emri_small_jpeg_ls_lossless.dcm", "emri_small.dcm")[:1]
 _THORAX = images("series-ct/thorax-105/**/*.dcm", "CT_small.dcm")
-OTHERS = images("modalities/mg/*", "modalities/cr/*", "derived-objects/sr/*", "MR_small.dcm")[:4]
+OTHERS = [path for kind in ("mg", "cr") for path in images(f"modalities/{kind}/*", "MR_small.dcm")[:1]]
+REPORT = images("derived-objects/sr/*", "MR_small.dcm")[:1]
 
 
 def _height(path: Path) -> float:
@@ -118,7 +119,7 @@ def study_of(path: Path) -> str:
 
 def whole(walk: Walk) -> None:
     """The journey of somebody who reads a CT in OHIF."""
-    walk.study_list(len({study_of(path) for path in (*CT, *ENHANCED, *OTHERS)}))
+    walk.study_list(len({study_of(path) for path in (*CT, *ENHANCED, *OTHERS, *REPORT)}))
     walk.open(study_of(CT[0]))
     walk.until_frames(len(CT))
     walk.shot("2-ct")
@@ -127,7 +128,7 @@ def whole(walk: Walk) -> None:
     if len(CT) > 3:
         walk.mpr()
         walk.shot("4-mpr")
-    for number, path in enumerate((*ENHANCED, *OTHERS)):
+    for number, path in enumerate((*ENHANCED, *OTHERS, *REPORT)):
         walk.open(study_of(path))
         walk.page.wait_for_timeout(5_000)
         walk.shot(f"5-other-{number}")
@@ -135,7 +136,7 @@ def whole(walk: Walk) -> None:
 
 def filled(running: Running) -> str:
     """Store what is looked at; the token OHIF's front has."""
-    running.cli("import", *map(str, (*CT, *ENHANCED, *OTHERS)))
+    running.cli("import", *map(str, (*CT, *ENHANCED, *OTHERS, *REPORT)))
     return running.cli("token", "add", "ohif", "--scope", "dicomweb").stdout.strip()
 
 
