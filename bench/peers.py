@@ -59,6 +59,7 @@ def orthanc(folder: Path, program: str = ORTHANC, name: str = "orthanc") -> Iter
         config = {
             "StorageDirectory": str(scratch), "IndexDirectory": str(scratch), "DicomPort": port, "HttpPort": web,
             "DicomAet": "ORTHANC", "DicomCheckCalledAet": False, "DicomAlwaysAllowStore": True,
+            "DicomAlwaysAllowFind": True,
             "RemoteAccessAllowed": False, "AuthenticationEnabled": False, "StorageCompression": False,
             "Plugins": [_PLUGIN] if Path(_PLUGIN).exists() else [],
         }  # fmt: skip
