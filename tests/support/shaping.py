@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 _BLOCK = 4096
+_BURST = 0.05  # seconds this process may be late on a busy machine without the wire losing them
 _HEADERS = 1500 / 1448  # what Ethernet frames of TCP take of the wire beside their content
 
 
@@ -37,7 +38,7 @@ class Wire:
             now = loop.time()
             if self.free_at > now:
                 await asyncio.sleep(self.free_at - now)
-            begin = max(self.free_at, now)
+            begin = max(self.free_at, now - _BURST)
             self.free_at = begin + size * _HEADERS * 8 / self.bits_per_second
             self.bytes += size
             return self.free_at + self.delay

@@ -58,7 +58,11 @@ export function watchLink(): void {
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries() as PerformanceResourceTiming[]) note(entry);
     const { rate } = link;
-    if (rate !== null) sessionStorage.setItem(STORED, String(Math.round(rate)));
+    try {
+      if (rate !== null) localStorage.setItem(STORED, String(Math.round(rate)));
+    } catch {
+      // Private windows may refuse to store; the link is then measured anew.
+    }
   }).observe({ type: 'resource' });
 }
 
@@ -75,12 +79,13 @@ function note(entry: PerformanceResourceTiming): void {
   if (!entry.name.includes('/dicom-web/') || !entry.transferSize || noted.has(key)) return;
   noted.add(key);
   if (noted.size > 100) noted.delete(noted.values().next().value ?? '');
-  link.note(entry.responseStart, entry.responseEnd, entry.encodedBodySize);
+  // An answer of 304 has the size of what was kept, and did not carry it.
+  link.note(entry.responseStart, entry.responseEnd, Math.min(entry.encodedBodySize, entry.transferSize));
 }
 
 function stored(): number | null {
   try {
-    return Number(sessionStorage.getItem(STORED)) || null;
+    return Number(localStorage.getItem(STORED)) || null;
   } catch {
     return null;
   }
