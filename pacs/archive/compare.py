@@ -143,7 +143,7 @@ def _same_pixels(objects: ObjectStore, codecs: Codecs | None, one: Instance, oth
 
 def _decoded(objects: ObjectStore, codecs: Codecs, instance: Instance, header: bytes, number: int) -> bytes:
     frame = frame_of(objects, instance, number)
-    return codecs.decode(header, frame.transfer_syntax_uid, frame.data, number)
+    return codecs.samples(header, frame.transfer_syntax_uid, frame.data, number)
 
 
 def _same_bytes(objects: ObjectStore, one: Instance, other: Instance) -> bool:

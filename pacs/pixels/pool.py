@@ -52,6 +52,11 @@ class Codecs:
         compressed is colour by pixel, YBR becomes RGB; what was native stays arranged as its header says."""
         return self._ask({"do": "decode", "syntax": transfer_syntax, "frame": frame_number}, header, frame_data)
 
+    def samples(self, header: bytes, transfer_syntax: str, frame_data: bytes, frame_number: int = 1) -> bytes:
+        """The samples of the frame in one form, however it was stored: little endian, colour by pixel, YBR as RGB.
+        Two encodings of one picture give the same bytes."""
+        return self._ask({"do": "samples", "syntax": transfer_syntax, "frame": frame_number}, header, frame_data)
+
     def transcode_frame(
         self,
         header: bytes,

@@ -61,7 +61,7 @@ def _do(head: dict[str, Any], header: bytes, frame_data: bytes, presentation: by
     if head["do"] == "decode" and syntax in NATIVE:
         return native_again(parsed.facts, syntax, frame_data)
     samples = decode_samples(parsed.facts, syntax, frame_data)
-    if head["do"] == "decode":
+    if head["do"] in ("decode", "samples"):
         return native_bytes(parsed.facts, as_rgb(samples))
     return encode_frame(parsed.facts, samples, str(head["target"]))
 

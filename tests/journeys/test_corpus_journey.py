@@ -83,6 +83,8 @@ def _compared(status: int, body: bytes, sent: bytes, kind: str) -> str:
         return "identical"
     if kind == "already":
         return "the one stored first"
+    if body[:128] == bytes(128) and body[128:] == sent[128:]:
+        return "identical, preamble zeroed"
     return "identical, File Meta Information added" if body.endswith(sent) else "different"
 
 
