@@ -299,7 +299,7 @@ def _rows(figures: Figures, names: list[str]) -> Iterator[str]:
         medians = {name: statistics.median(values) for name, values in by_name.items()}
         row = f"{work:{width}}  " + "  ".join(f"{medians[n]:12,.2f}" if n in medians else f"{'–':>12}" for n in names)
         for other in names[1:]:
-            if other in medians and medians[names[0]]:
+            if medians.get(other) and medians[names[0]]:
                 ratio = medians[names[0]] / medians[other]
                 row += f"  {1 / ratio if work.endswith('ms') else ratio:7.2f}×"
         yield row
