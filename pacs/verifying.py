@@ -19,7 +19,7 @@ from storage.index.database import Database
 from storage.model.archive import StoredObject
 from storage.model.commitment import FailureReason, Reference
 from storage.model.damage import CORRUPT, MISSING, Referenced
-from storage.objects.base import ObjectStore, aside_key
+from storage.objects.base import ObjectStore, aside_key, aside_prefix
 
 log = logging.getLogger(__name__)
 
@@ -243,6 +243,11 @@ def _reason(objects: ObjectStore, reference: Reference, kept: commitments.Kept |
     states = {examine(objects, key) for key in kept.object_keys}
     if WAITING in states:
         raise StorageUnavailable("an object has not come to its final store yet")
-    if MISSING in states:
+    if MISSING in states and not any(_was_set_aside(objects, key) for key in kept.object_keys):
         return FailureReason.NO_SUCH_OBJECT_INSTANCE
     return 0 if states == {""} else FailureReason.PROCESSING_FAILURE
+
+
+def _was_set_aside(objects: ObjectStore, key: str) -> bool:
+    """Whether the object was there and is no longer what it was: the scrub may have come first."""
+    return next(iter(objects.keys(aside_prefix(key))), None) is not None

@@ -146,5 +146,10 @@ def quarantine_key(hospital_code: str, sha256: str) -> str:
 
 def aside_key(object_key: str, at: int) -> str:
     """Where the bytes go that are no longer those of `object_key`; found at this instant (UTC milliseconds)."""
+    return f"{aside_prefix(object_key)}{at}"
+
+
+def aside_prefix(object_key: str) -> str:
+    """How every key begins under which bytes of `object_key` were set aside."""
     hospital_code, _, spread, name = object_key.split("/")
-    return f"{hospital_code}/x/{spread}/{name}.{at}"
+    return f"{hospital_code}/x/{spread}/{name}."

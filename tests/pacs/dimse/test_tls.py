@@ -16,7 +16,7 @@ import pytest
 from pacs.association import pdu, tls
 from pacs.association.stream import PduStream
 from pacs.association.tls import TlsCredentials, TlsFiles
-from pacs.dimse import reasons
+from pacs.dimse import directory, reasons
 from pacs.errors import ConfigError, PeerUnreachable
 from pacs.send.dicom import echo
 from storage.index import peers
@@ -53,8 +53,10 @@ def papers(tmp_path_factory: pytest.TempPathFactory) -> Papers:
 
 
 @pytest.fixture
-def secure(tmp_path: Path, papers: Papers) -> Iterator[Door]:
-    """A door with TLS; its files are its own, so that a test may change them."""
+def secure(tmp_path: Path, papers: Papers, monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
+    """A door with TLS; its files are its own, so that a test may change them, and so are its peers: they are read for
+    every caller, not once a second."""
+    monkeypatch.setattr(directory, "FRESH_SECONDS", 0.0)
     folder = tmp_path / "tls"
     folder.mkdir()
     for source, name in ((papers.server.certificate, "c"), (papers.server.key, "k"), (papers.ours.certificate, "t")):
