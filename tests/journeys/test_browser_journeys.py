@@ -82,7 +82,7 @@ def _read(watched: Watched, count: int, folder: Path) -> None:
     )
     begin = watched.active()
     assert begin["count"] == count
-    assert begin["quality"] == "original"
+    watched.until("the stored image after its preview", lambda: watched.active()["quality"] == "original")
     page.keyboard.press("Home")
     watched.until("the first slice", lambda: watched.active()["index"] == 0)
     for _ in range(3):
