@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from pydicom import dcmread
-from pydicom.data import get_testdata_file
 
 from storage.model.archive import InstanceKey
 from storage.model.rejection import PATIENT_SAFETY
 from tests.journeys.test_dicom_journeys import find
 from tests.pacs.parts import Made
 from tests.support.browser import Watched, chromium
+from tests.support.corpus import pydicom_file
 from tests.support.dcmtk import dcmtk
 from tests.support.rejection import rejection_note
 from tests.support.server import ADMIN, PASSWORD, Running, serving
@@ -33,7 +33,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         for number in (1, 2):
             made = Made(sop=f"1.2.3.1.{number}", number=number)
             (folder / f"{number}.dcm").write_bytes(made.part10())
-        ct = get_testdata_file("CT_small.dcm")
+        ct = pydicom_file("CT_small.dcm")
         files = [folder / "1.dcm", folder / "2.dcm", ct]
         dcmtk("storescu", "-aec", "HOICHAN", HOST, server.dicom_port, *files)
         yield server
@@ -80,7 +80,7 @@ def _row(watched: Watched, study: str) -> Any:
 
 
 def test_a_person_rejects_a_study_and_restores_it(alone: Running) -> None:
-    study = str(dcmread(get_testdata_file("CT_small.dcm")).StudyInstanceUID)
+    study = str(dcmread(pydicom_file("CT_small.dcm")).StudyInstanceUID)
     with chromium() as browser:
         page = browser.new_context(viewport={"width": 1280, "height": 800}, locale="vi-VN").new_page()
         watched = Watched(page)

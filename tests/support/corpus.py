@@ -64,4 +64,9 @@ def images(*patterns: str) -> list[Path]:
     return found or [p for p in pydicom_files() if p.name in ("CT_small.dcm", "MR_small.dcm")]
 
 
+def pydicom_file(name: str) -> Path:
+    """The file of this name inside the pydicom package, with or without the corpus."""
+    return next(path for path in pydicom_files() if path.name == name)
+
+
 needs_corpus = pytest.mark.skipif(corpus() is None, reason="needs the shared corpus beside the clone")

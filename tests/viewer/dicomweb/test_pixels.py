@@ -8,12 +8,11 @@ import numpy as np
 import pydicom
 import pytest
 from PIL import Image
-from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from storage.model.archive import InstanceKey
-from tests.support.corpus import images
+from tests.support.corpus import images, pydicom_file
 from tests.viewer.dicomweb.conftest import PUBLIC, Shelf, url_of
 from tests.viewer.dicomweb.reading import parts_of
 from tests.viewer.objects import instance
@@ -160,7 +159,7 @@ def state_for(image: Dataset, folder: Path) -> Path:
 
 
 def test_a_presentation_state_says_how_an_image_is_rendered(shelf: Shelf, tmp_path: Path) -> None:
-    plainest = Path(get_testdata_file("CT_small.dcm"))  # without padding, which stays black whatever is asked
+    plainest = pydicom_file("CT_small.dcm")  # without padding, which stays black whatever is asked
     key = shelf.put(plainest)
     shelf.put(state_for(pydicom.dcmread(plainest), tmp_path))
     url = f"{url_of(key)}/rendered"
