@@ -9,6 +9,8 @@ ArchiveError
 ├── NotAcceptable               nothing that can be made is acceptable to the client
 ├── UnknownDestination          C-MOVE to an AE title that is not a peer with an address
 ├── PeerUnreachable             the peer does not answer or refuses the association
+├── InvalidAnnotation           what was drawn or written cannot be kept as it is
+│   └── AnnotationLimit         the study has as many acts as are kept of one
 ├── NotSignedIn                 no valid session or token
 ├── TooManyTries                sign-in throttled
 └── ConfigError                 every mistake in config.yaml at once
@@ -43,6 +45,14 @@ class UnknownDestination(ArchiveError):
 
 class PeerUnreachable(ArchiveError):
     """The peer does not answer, or refuses the association."""
+
+
+class InvalidAnnotation(ArchiveError):
+    """What was drawn or written cannot be kept as it is: a field is missing, too large or makes no sense."""
+
+
+class AnnotationLimit(InvalidAnnotation):
+    """This study has as many acts of annotation as are kept of one study."""
 
 
 class NotSignedIn(ArchiveError):

@@ -40,6 +40,8 @@ STORE: Mapping[type[kept.ArchiveError], int] = {
     done.NotAcceptable: PROCESSING_FAILURE,
     done.UnknownDestination: PROCESSING_FAILURE,
     done.PeerUnreachable: PROCESSING_FAILURE,
+    done.InvalidAnnotation: PROCESSING_FAILURE,
+    done.AnnotationLimit: PROCESSING_FAILURE,
     done.NotSignedIn: NOT_AUTHORISED,
     done.TooManyTries: OUT_OF_RESOURCES,
     done.ConfigError: PROCESSING_FAILURE,

@@ -19,7 +19,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("pacs.describe", "pacs.query", "pacs.present", "pacs.status"),
     ("pacs.instance_text",),
     ("pacs.archive", "pacs.auditing", "pacs.deciding", "pacs.receipts", "pacs.verifying"),
-    ("pacs.rebuilding", "pacs.reconciling", "pacs.rejecting"),
+    ("pacs.annotating", "pacs.rebuilding", "pacs.reconciling", "pacs.rejecting"),
     ("pacs.importing",),
     ("pacs.samples",),
     ("pacs.association",),

@@ -16,7 +16,7 @@ from viewer.admin import audit, health, peers, reconcile, rejected
 from viewer.dicomweb import blueprint as dicomweb
 from viewer.dicomweb.direct import DirectFrames
 from viewer.dicomweb.direct_search import DirectSearches
-from viewer.reading import pages
+from viewer.reading import annotations, pages
 from viewer.worklist import changing, studies, uploads
 from viewer.worklist.events import Tail
 
@@ -53,6 +53,7 @@ def create_app(
         devices.blueprint(guard),
         setup.blueprint(guard),
         studies.blueprint(archive, guard),
+        annotations.blueprint(archive, guard),
         changing.blueprint(archive, guard, tail),
         uploads.blueprint(archive, guard, config),
         peers.blueprint(archive, guard, config),

@@ -82,4 +82,5 @@ def _document() -> dict[str, Any]:
 
 _WORDS: dict[Kind, str] = {
     str: "text", int: "a whole number", OPTIONAL_INT: "a whole number or null", bool: "true or false", list: "a list",
+    dict: "an object",
 }  # fmt: skip

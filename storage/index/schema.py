@@ -8,6 +8,7 @@ for all of them both read the index in order.
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index, Table
 
+from storage.index.annotation_tables import annotation_event as annotation_event
 from storage.index.columns import count, text
 from storage.index.columns import metadata as metadata
 from storage.index.kept_tables import commitment as commitment
@@ -18,7 +19,7 @@ from storage.index.kept_tables import rejected as rejected
 from storage.index.kept_tables import rejection as rejection
 from storage.index.types import BIG, BOOL, BYTES, INT, TEXT
 
-HEAD = "0012"  # the newest revision in migrations/versions
+HEAD = "0013"  # the newest revision in migrations/versions
 
 
 def _told() -> "tuple[Column[int], Column[bytes]]":

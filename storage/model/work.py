@@ -13,6 +13,7 @@ class ChangeKind(StrEnum):
     SERIES_SUMMARISED = "series summarised"  # manifest and thumbnail of a revision are ready
     SERIES_CHANGED = "series changed"  # another object is shown in it; its summary is out of date
     STUDY_CHANGED = "study changed"  # status or another fact a person set
+    ANNOTATED = "annotated"  # somebody drew or wrote on its images
     ASSOCIATION_REFUSED = "association refused"
     TASK_PROGRESS = "task progress"
 

@@ -41,10 +41,11 @@ class Digest:
     studies: dict[str, None] = field(default_factory=dict)
     tasks: dict[int, dict[str, Any]] = field(default_factory=dict)
     refused: list[dict[str, Any]] = field(default_factory=list)
+    annotated: dict[str, None] = field(default_factory=dict)
     reset: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.studies or self.tasks or self.refused or self.reset)
+        return bool(self.studies or self.tasks or self.refused or self.annotated or self.reset)
 
     def as_json(self) -> dict[str, Any]:
         document: dict[str, Any] = {
@@ -53,6 +54,8 @@ class Digest:
             "tasks": list(self.tasks.values()),
             "refused": self.refused,
         }
+        if self.annotated:
+            document["annotated"] = list(self.annotated)
         if self.reset:
             document["reset"] = True
         return document
@@ -60,6 +63,8 @@ class Digest:
     def as_events(self) -> bytes:
         """The same as server-sent events. The id lets a browser continue where it was cut off."""
         change: dict[str, Any] = {"sequence": self.sequence, "studies": list(self.studies)}
+        if self.annotated:
+            change["annotated"] = list(self.annotated)
         if self.reset:
             change["reset"] = True
         events = [("task", task) for task in self.tasks.values()] + [("refused", who) for who in self.refused]
@@ -83,6 +88,8 @@ def digest(found: Iterable[Change], listener: Listener, sequence: int) -> Digest
         elif change.kind is ChangeKind.TASK_PROGRESS:
             if isinstance(detail.get("id"), int):
                 summary.tasks[detail["id"]] = detail
+        elif change.kind is ChangeKind.ANNOTATED:
+            summary.annotated[change.study_instance_uid] = None
         elif change.kind in STUDY_KINDS and change.study_instance_uid:
             summary.studies[change.study_instance_uid] = None
     return summary

@@ -31,6 +31,7 @@ NEEDS: dict[str, str] = {
     "dicomweb.store_instances": "study.store",
     **{f"worklist.{name}": "study.read" for name in ("study", "worklist")},
     **{f"changing.{name}": "study.read" for name in ("changes", "events", "progress")},
+    **{f"annotations.{name}": "study.read" for name in ("annotate", "annotations")},
     "worklist.change": "study.status",
     "changing.samples": "study.store",
     "uploads.upload": "study.store",
@@ -54,7 +55,15 @@ KNOWN_TO_THE_PLATFORM = ("admin.list_users", "admin.change_user", "admin.reset_f
 ENDLESS = ("changing.events",)
 CHANGING = ("health.health", "audit.as_csv", "audit.search")  # never twice the same
 LAST = ("session.sign_out",)  # it would end the walk
+_ANNOTATION = {"series_instance_uid": "1.2.840.99.2", "sop_instance_uid": "1.2.840.99.3", "frame": 1}
 BODIES: dict[str, Any] = {
+    "annotations.annotate": {
+        "client_id": "00000000-0000-4000-8000-000000000001",
+        "annotation_id": "00000000-0000-4000-8000-000000000002",
+        "version": 1,
+        "kind": "put",
+        "body": {"tool": "probe", "points": [[1, 1]], **_ANNOTATION},
+    },
     "worklist.change": {"status": "read"},
     "rejected.reject": {"title": "113038", "reason": "sai"},
     "rejected.restore": {"reason": "sai"},

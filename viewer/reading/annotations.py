@@ -1,0 +1,69 @@
+"""What people draw and write on the images of a study: GET and POST /api/studies/<uid>/annotations."""
+
+import json
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from pacs import annotating
+from pacs.archive import Archive
+from storage.model.annotation import ActKind, Annotation, Author
+from viewer import bodies
+from viewer.access.guard import Caller, Guard
+from viewer.access.rights import STUDY_READ
+from viewer.errors import InvalidRequest
+
+
+def blueprint(archive: Archive, guard: Guard) -> Blueprint:
+    """Acts in, annotations out; who asks again with the sequence they have is told what is new."""
+    routes = Blueprint("annotations", __name__)
+
+    @routes.get("/api/studies/<uid>/annotations")
+    @guard.needs(STUDY_READ)
+    def annotations(uid: str) -> Response:
+        caller = guard.caller()
+        newest, found = annotating.read(archive.database, caller.scope, uid, _after(), frozenset())
+        author = author_of(caller)
+        return jsonify(sequence=newest, annotations=[as_json(one, author) for one in found])
+
+    @routes.post("/api/studies/<uid>/annotations")
+    @guard.needs(STUDY_READ)
+    def annotate(uid: str) -> tuple[Response, int]:
+        given = bodies.optional(client_id=str, annotation_id=str, version=int, kind=str, body=dict)
+        caller = guard.caller()
+        act, author = annotating.act_of(given), author_of(caller)
+        done, new = annotating.write(archive.database, caller.scope, uid, author, act, frozenset())
+        return jsonify(as_json(done, author)), 201 if new else 200
+
+    return routes
+
+
+def author_of(caller: Caller) -> Author:
+    """Who draws; a program draws nothing."""
+    if caller.user is None:
+        raise InvalidRequest("only people draw on images")
+    return Author(caller.user.id, "", caller.user.display_name or caller.user.name)
+
+
+def as_json(one: Annotation, reader: Author) -> dict[str, Any]:
+    """An annotation as the pages get it."""
+    return {
+        "sequence": one.sequence,
+        "annotation_id": one.annotation_id,
+        "version": one.version,
+        "deleted": one.kind is ActKind.DELETE,
+        "author": {"id": one.author.user_id or one.author.guest, "name": one.author.name},
+        "mine": one.author.is_same(reader),
+        "created_at": one.created_at,
+        "at": one.at,
+        "shared": one.consult_id is not None,
+        "client_id": one.client_id,
+        "body": json.loads(one.body),
+    }
+
+
+def _after() -> int:
+    text = request.args.get("after") or "0"
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise InvalidRequest("after must be a sequence number")
+    return int(text)
