@@ -38,7 +38,7 @@ class KnownInstances:
     def get(self, scope: Scope, key: InstanceKey) -> Instance:
         """The instance of exactly this study, series and UID. Raises NotFound."""
         stamp = self._database.stamp()
-        place = (scope.hospital_ids, key.study_instance_uid, key.series_instance_uid)
+        place = (scope.at(key.study_instance_uid), key.study_instance_uid, key.series_instance_uid)
         group = self._groups.known(place, stamp)
         uid = key.sop_instance_uid
         if group is not None and uid in group.members:

@@ -24,7 +24,7 @@ from pacs.jobs.plan import SAMPLES, SUMMARISE, SWEEP, plan
 from pacs.jobs.uploads import uploading
 from pacs.samples import load_samples
 from storage.errors import ArchiveError, NotFound, StorageUnavailable
-from storage.index import accounts, changes, commitments, maintenance, tasks
+from storage.index import accounts, changes, commitments, grants, maintenance, tasks
 from storage.index.remembered import Stamp
 from storage.index.types import now_ms
 from storage.model.archive import Origin
@@ -40,6 +40,7 @@ SWEEP_AGAIN_SECONDS = 15.0  # after the first: what a crash left in its last mom
 ANCHOR_SECONDS = 600.0  # how far back the newest records of the audit log could be cut off unnoticed
 PROGRESS_SECONDS = 0.5
 RECEIPTS_SECONDS = 60.0
+GRANTS_SECONDS = 5.0  # how late open viewers hear that a grant has run out; it counts no more from its moment on
 AT_ONCE = 1000
 KEPT_MS = 7 * 24 * 3600 * 1000  # how long lines of the change log and tasks that are over are kept
 KEPT_CHANGES = 100_000  # the newest lines stay however old they are: more than a browser may be behind
@@ -69,7 +70,7 @@ class Worker:
         self._poll = poll
         self._lease = lease
         self._stop = threading.Event()
-        self._next_sweep = self._next_anchor = self._next_receipts = 0.0
+        self._next_sweep = self._next_anchor = self._next_receipts = self._next_grants = 0.0
         self._folded = self._swept = False
         self._nothing_at: Stamp | None = None  # the state of the index in which there was nothing to do …
         self._nothing_until: float | None = None  # … before this instant, in UTC milliseconds
@@ -119,7 +120,7 @@ class Worker:
 
     def _due(self) -> bool:
         """Whether a task or one of our own rounds has become due since there was nothing to do."""
-        own = min(self._next_sweep, self._next_anchor, self._next_receipts)
+        own = min(self._next_sweep, self._next_anchor, self._next_receipts, self._next_grants)
         if self._plans and time.monotonic() >= own:
             return True
         return self._nothing_until is not None and now_ms() >= self._nothing_until
@@ -138,10 +139,22 @@ class Worker:
             self._next_receipts = time.monotonic() + RECEIPTS_SECONDS
             receipts.write_quietly(self._archive.database, self._archive.objects)
             catch_up(self._archive.database, self._archive.objects)
+        if self._plans and time.monotonic() >= self._next_grants:
+            self._next_grants = time.monotonic() + GRANTS_SECONDS
+            self._end_grants()
         claimed = tasks.claim(self._archive.database, self._done_by_kind.keys(), self._lease)
         for task in claimed:
             self._do(task)
         return planned or bool(claimed)
+
+    def _end_grants(self) -> None:
+        """Tell of the grants that time has ended."""
+        now = now_ms()
+        with self._archive.database.reading() as db:
+            due = grants.next_end(db)
+        if due is not None and due <= now:
+            with self._archive.database.writing() as db:
+                log.info("%d grants have run out", grants.expire(db, now))
 
     def _follow(self) -> bool:
         """Ask for the tasks that follow from new lines of the change log; whether there may be more lines."""

@@ -66,8 +66,16 @@ def after(db: Connection, sequence: int, limit: int = 1000, scope: Scope | None 
     table = schema.change
     statement = sa.select(table).where(table.c.sequence > sequence).order_by(table.c.sequence).limit(limit)
     if scope is not None:
-        statement = statement.where(table.c.hospital_id.in_(sorted(scope.hospital_ids)))
+        statement = statement.where(_visible(scope))
     return [_change(row) for row in db.execute(statement)]
+
+
+def _visible(scope: Scope) -> "sa.ColumnElement[bool]":
+    column = schema.change.c
+    mine = column.hospital_id.in_(sorted(scope.hospital_ids))
+    if not scope.studies:
+        return mine
+    return sa.or_(mine, sa.tuple_(column.hospital_id, column.study_instance_uid).in_(sorted(scope.studies)))
 
 
 def last(db: Connection) -> int:

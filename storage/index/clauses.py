@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy.engine import Connection
 
 from storage.index.types import POSTGRESQL, upper_bound
+from storage.model.archive import Scope
 
 Value = str | int | None
 LETTERS = {"patient": "p", "study": "s", "series": "e", "instance": "i", "hospital": "h"}
@@ -78,6 +79,17 @@ def among(name: str, values: Iterable[Value]) -> Clause:
     if len(given) == 1:
         return Clause(f"{name} = ?", given)
     return Clause(f"{name} IN ({', '.join('?' * len(given))})", given) if given else NEVER
+
+
+def permitted(letter: str, scope: Scope) -> Clause:
+    """The studies that the scope shows; `letter` stands for the table of studies."""
+    hospitals = among(f"{letter}.hospital_id", sorted(scope.hospital_ids))
+    if not scope.studies:
+        return hospitals
+    pairs = ", ".join(["(?, ?)"] * len(scope.studies))
+    values = tuple(value for pair in sorted(scope.studies) for value in pair)
+    granted = Clause(f"({letter}.hospital_id, {letter}.uid) IN (VALUES {pairs})", values)
+    return any_of((hospitals, granted)) if scope.hospital_ids else granted
 
 
 def begins(name: str, prefix: str) -> Clause:

@@ -20,6 +20,7 @@ from storage.index.rows import (
     instance_of,
     mine,
     study_of,
+    visible,
 )
 from storage.index.rows import series_of as _series_value
 from storage.index.types import among, clean, inserted, now_ms, upsert
@@ -42,7 +43,7 @@ def get(db: Connection, scope: Scope, key: InstanceKey) -> Instance:
         "sop": key.sop_instance_uid,
         "series": key.series_instance_uid,
         "study": key.study_instance_uid,
-        "hospitals": sorted(scope.hospital_ids),
+        "hospitals": sorted(scope.at(key.study_instance_uid)),
     }
     row = db.execute(_ONE, given).first()
     if row is None:
@@ -52,7 +53,7 @@ def get(db: Connection, scope: Scope, key: InstanceKey) -> Instance:
 
 def find_by_uid(db: Connection, scope: Scope, sop_instance_uid: str) -> Instance:
     """The instance of this UID, wherever it is; the first hospital's when several have it."""
-    statement = _instances(scope).where(schema.instance.c.uid == sop_instance_uid)
+    statement = _instances(visible(scope)).where(schema.instance.c.uid == sop_instance_uid)
     row = db.execute(statement.order_by(schema.instance.c.hospital_id)).first()
     if row is None:
         raise NotFound(f"there is no instance {sop_instance_uid}")
@@ -61,9 +62,8 @@ def find_by_uid(db: Connection, scope: Scope, sop_instance_uid: str) -> Instance
 
 def of_series(db: Connection, scope: Scope, study_instance_uid: str, series_instance_uid: str) -> list[Instance]:
     """The instances of a series by Instance Number, then UID; none when there is no such series."""
-    given = {
-        "series": series_instance_uid, "study": study_instance_uid, "hospitals": sorted(scope.hospital_ids)
-    }  # fmt: skip
+    hospitals = sorted(scope.at(study_instance_uid))
+    given = {"series": series_instance_uid, "study": study_instance_uid, "hospitals": hospitals}
     return [instance_of(row) for row in db.execute(_OF_SERIES, given)]
 
 
@@ -84,7 +84,7 @@ def listed(db: Connection, hospital_id: int, study_instance_uid: str, series_ins
 def of_study(db: Connection, scope: Scope, study_instance_uid: str) -> list[Instance]:
     """The instances of a study, series by series; none when there is no such study."""
     statement = (
-        _instances(scope)
+        _instances(mine(schema.study.c.hospital_id, scope.at(study_instance_uid)))
         .where(schema.study.c.uid == study_instance_uid)
         .order_by(schema.study.c.hospital_id, *_SERIES_ORDER, *_BY_NUMBER)
     )
@@ -96,7 +96,7 @@ def study(db: Connection, scope: Scope, study_instance_uid: str) -> Study:
     statement = (
         sa.select(*STUDY_COLUMNS)
         .select_from(STUDY_TABLES)
-        .where(schema.study.c.uid == study_instance_uid, mine(schema.study.c.hospital_id, scope.hospital_ids))
+        .where(schema.study.c.uid == study_instance_uid, mine(schema.study.c.hospital_id, scope.at(study_instance_uid)))
         .order_by(schema.study.c.hospital_id)
     )
     row = db.execute(statement).first()
@@ -107,16 +107,14 @@ def study(db: Connection, scope: Scope, study_instance_uid: str) -> Study:
 
 def series_of(db: Connection, scope: Scope, study_instance_uid: str) -> list[Series]:
     """The series of a study by Series Number, then UID; none when there is no such study."""
-    statement = _series(scope).where(schema.study.c.uid == study_instance_uid)
+    statement = _series(scope, study_instance_uid)
     statement = statement.order_by(schema.study.c.hospital_id, *_SERIES_ORDER)
     return [_series_value(row) for row in db.execute(statement)]
 
 
 def series(db: Connection, scope: Scope, study_instance_uid: str, series_instance_uid: str) -> Series:
     """One series."""
-    statement = _series(scope).where(
-        schema.study.c.uid == study_instance_uid, schema.series.c.uid == series_instance_uid
-    )
+    statement = _series(scope, study_instance_uid).where(schema.series.c.uid == series_instance_uid)
     row = db.execute(statement.order_by(schema.study.c.hospital_id)).first()
     if row is None:
         raise NotFound(f"there is no series {series_instance_uid}")
@@ -283,11 +281,11 @@ _LISTED = (
 _OF_SERIES = _OF_ONE_SERIES.order_by(schema.study.c.hospital_id, *_BY_NUMBER)
 
 
-def _instances(scope: Scope) -> "sa.Select[Any]":
-    statement = sa.select(*INSTANCE_COLUMNS).select_from(INSTANCE_TABLES)
-    return statement.where(mine(schema.study.c.hospital_id, scope.hospital_ids))
+def _instances(permitted: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
+    return sa.select(*INSTANCE_COLUMNS).select_from(INSTANCE_TABLES).where(permitted)
 
 
-def _series(scope: Scope) -> "sa.Select[Any]":
+def _series(scope: Scope, study_instance_uid: str) -> "sa.Select[Any]":
+    permitted = mine(schema.study.c.hospital_id, scope.at(study_instance_uid))
     statement = sa.select(*SERIES_COLUMNS).select_from(SERIES_TABLES)
-    return statement.where(mine(schema.study.c.hospital_id, scope.hospital_ids))
+    return statement.where(schema.study.c.uid == study_instance_uid, permitted)

@@ -8,8 +8,9 @@ from typing import Any
 import orjson
 from sqlalchemy.engine import Connection
 
-from storage.index.clauses import among, column, select
+from storage.index.clauses import all_of, among, column, permitted, select
 from storage.index.rows import split
+from storage.model.archive import Scope
 from storage.model.attributes import BY_KEYWORD, LEVELS, Attribute, at_level
 from storage.model.query import Level
 
@@ -66,10 +67,11 @@ def selected_columns(level: Level) -> str:
 class Merger:
     """Merges rows. The columns begin after so many `keys`; what follows them does not matter."""
 
-    def __init__(self, db: Connection, level: Level, returns: Sequence[str], keys: int) -> None:
+    def __init__(self, db: Connection, level: Level, returns: Sequence[str], keys: int, scope: Scope) -> None:
         self._db = db
         self._level = level
         self._keys = keys
+        self._scope = scope
         self.counts_patients = level is Level.PATIENT or not set(_PATIENT_COUNTS).isdisjoint(returns)
         self._places = _places(level, keys + 1)
 
@@ -95,9 +97,12 @@ class Merger:
 
     def _patient_counts(self, rows: Sequence[Any]) -> dict[int, tuple[int, int, int]]:
         place = self._places[0][1]
-        mine = among("patient_id", sorted({row[place] for row in rows}))
+        mine = among("s.patient_id", sorted({row[place] for row in rows}))
+        if self._scope.studies:
+            mine = all_of((mine, permitted("s", self._scope)))
         sql = (
-            f"SELECT patient_id, count(*), sum(series), sum(instances) FROM study WHERE {mine.sql} GROUP BY patient_id"
+            "SELECT s.patient_id, count(*), sum(s.series), sum(s.instances) "
+            f"FROM study s WHERE {mine.sql} GROUP BY s.patient_id"
         )
         return {row[0]: (int(row[1]), int(row[2]), int(row[3])) for row in select(self._db, sql, mine.values)}
 

@@ -13,6 +13,7 @@ from storage.model.archive import (
     InstanceFacts,
     InstanceKey,
     PatientFacts,
+    Scope,
     Series,
     SeriesFacts,
     StoredObject,
@@ -248,6 +249,15 @@ def mine(column: "sa.ColumnElement[int]", hospital_ids: Iterable[int]) -> "sa.Co
     """The rows of these hospitals; a single one as an equality, which indexes serve best."""
     ids = sorted(hospital_ids)
     return column == ids[0] if len(ids) == 1 else column.in_(ids)
+
+
+def visible(scope: Scope) -> "sa.ColumnElement[bool]":
+    """The rows of studies that the scope shows, for statements that do not name the study."""
+    study = schema.study.c
+    permitted = mine(study.hospital_id, scope.hospital_ids)
+    if not scope.studies:
+        return permitted
+    return sa.or_(permitted, sa.tuple_(study.hospital_id, study.uid).in_(sorted(scope.studies)))
 
 
 def shortened(key: str, sha256: str) -> str:

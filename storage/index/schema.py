@@ -11,6 +11,7 @@ from sqlalchemy import Column, ForeignKey, Index, Table
 from storage.index.annotation_tables import annotation_event as annotation_event
 from storage.index.columns import count, text
 from storage.index.columns import metadata as metadata
+from storage.index.consult_tables import study_grant as study_grant
 from storage.index.kept_tables import commitment as commitment
 from storage.index.kept_tables import damage as damage
 from storage.index.kept_tables import note as note
@@ -19,7 +20,7 @@ from storage.index.kept_tables import rejected as rejected
 from storage.index.kept_tables import rejection as rejection
 from storage.index.types import BIG, BOOL, BYTES, INT, TEXT
 
-HEAD = "0013"  # the newest revision in migrations/versions
+HEAD = "0014"  # the newest revision in migrations/versions
 
 
 def _told() -> "tuple[Column[int], Column[bytes]]":

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from storage.errors import InvalidQuery
-from storage.index.clauses import Clause, Value, all_of, among, negated, select
+from storage.index.clauses import Clause, Value, all_of, among, negated, permitted, select
 from storage.index.conditions import condition, is_spelled, marked
 from storage.index.effort import Effort
 from storage.index.merging import Merger, selected_columns
@@ -83,7 +83,7 @@ def _answers(
     db: Connection, query: Query, plan: _Plan, effort: Effort, place: Place | None, part: int
 ) -> Iterator[Found]:
     keys = len(plan.order.keys)
-    merger = Merger(db, query.level, query.returns, keys)
+    merger = Merger(db, query.level, query.returns, keys, query.scope)
     skip, given = query.offset, 0
     for number, rows in _numbered(db, query, plan, effort, place, part, merger):
         if skip >= len(rows) and not plan.left:
@@ -190,9 +190,10 @@ def _end_of_window(db: Connection, plan: _Plan, place: Place | None, window: int
 def _plan(db: Connection, query: Query) -> _Plan:
     order = _order(query)
     dialect = db.dialect.name
-    owner = "p" if query.level is Level.PATIENT else "s"
-    base = [among(f"{owner}.hospital_id", sorted(query.scope.hospital_ids))]
-    if query.level is Level.PATIENT:
+    base = [among("p.hospital_id", sorted(query.scope.hospital_ids))]
+    if query.level is not Level.PATIENT:
+        base = [permitted("s", query.scope)]
+    else:  # a patient as such is never granted
         base.append(Clause("EXISTS (SELECT 1 FROM study n WHERE n.patient_id = p.id)"))
     plan = _Plan(order, f"{order.columns}, {selected_columns(query.level)}", _tables(dialect, query), base)
     for match in query.matches:

@@ -6,7 +6,7 @@ from sqlalchemy.engine import Connection
 
 from storage.errors import InvalidQuery
 from storage.index import schema
-from storage.index.clauses import Clause, all_of, among, any_of, column, holds, named, negated
+from storage.index.clauses import Clause, all_of, among, any_of, column, holds, named, negated, permitted
 from storage.index.conditions import spelled
 from storage.index.ordering import Key, Order
 from storage.index.rows import PATIENT_FACTS, split, study_of
@@ -75,7 +75,7 @@ def _rows(db: Connection, order: Order, where: Clause, limit: int) -> "list[Any]
 
 def _conditions(db: Connection, scope: Scope, wanted: WorklistFilter) -> dict[str, Clause]:
     """What selects, by the name of the filter it comes from."""
-    clauses = {"scope": among("s.hospital_id", sorted(scope.hospital_ids))}
+    clauses = {"scope": permitted("s", scope)}
     words = tokens(wanted.search)
     if words:
         clauses["search"] = studies_with(db, words, wanted.limit).clause

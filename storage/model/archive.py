@@ -8,9 +8,17 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose rows a caller may see: the ids of hospitals. Every question to the index carries one."""
+    """Whose rows a caller may see: those of these hospitals, and single studies of others that were granted, each as
+    (hospital id, Study Instance UID). Every question to the index carries one."""
 
     hospital_ids: frozenset[int]
+    studies: frozenset[tuple[int, str]] = frozenset()
+
+    def at(self, study_instance_uid: str) -> frozenset[int]:
+        """The hospitals whose study of this UID may be seen."""
+        if not self.studies:
+            return self.hospital_ids
+        return self.hospital_ids.union(h for h, uid in self.studies if uid == study_instance_uid)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ class ChangeKind(StrEnum):
     ANNOTATED = "annotated"  # somebody drew or wrote on its images
     ASSOCIATION_REFUSED = "association refused"
     TASK_PROGRESS = "task progress"
+    GRANT_CHANGED = "grant changed"  # somebody may see one study of another hospital, or may not any more
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,13 @@ from werkzeug.exceptions import MethodNotAllowed
 from pacs.config import Config
 from pacs.errors import NotSignedIn
 from storage.errors import ArchiveError, NotPermitted
-from storage.index import hospitals
+from storage.index import grants, hospitals
 from storage.index.database import Database
 from storage.index.remembered import Remembered
 from storage.index.types import now_ms
 from storage.model.archive import Origin, Scope
 from storage.model.audit import Actor
+from storage.model.grants import Granted
 from storage.model.people import Token, User
 from viewer.access import cookies
 from viewer.access import rights as table
@@ -63,6 +64,7 @@ class Caller:
     scope: Scope
     csrf: str = ""
     session_id: str = ""
+    granted: frozenset[tuple[int, str]] = frozenset()  # studies of other hospitals, see storage/index/grants.py
 
     @property
     def label(self) -> str:
@@ -134,7 +136,8 @@ class Guard:
     def actor(self) -> Actor:
         """The caller as the audit log names them: account or token, roles where the route's right counts, address."""
         caller = self.caller()
-        roles = {role for hospital, role in caller.roles if hospital in caller.scope.hospital_ids}
+        where = caller.scope.hospital_ids
+        roles = {role for hospital, role in caller.roles if hospital in where or caller.scope.studies}
         return Actor(caller.name, ",".join(sorted(roles)) or ("token" if caller.token else ""), self.address())
 
     def address(self) -> str:
@@ -174,12 +177,21 @@ class Guard:
         caller = self._identified(asked)
         if asked.method not in SAFE and caller.session_id:
             self.sessions.check_csrf(caller.csrf)
+        scope = self.scope(caller, right)
+        if not (scope.hospital_ids or scope.studies):
+            raise NotPermitted(f"this needs the right {right}")
+        return caller if caller.scope == scope else replace(caller, scope=scope)
+
+    def scope(self, caller: Caller, right: str) -> Scope:
+        """Where the caller has the right, and the single studies it counts for by a grant."""
         where = table.hospitals_with(right, caller.roles)
         if caller.token is not None:
             where = caller.scope.hospital_ids if not right or right in caller.rights else frozenset()
-        if not where:
-            raise NotPermitted(f"this needs the right {right}")
-        return caller if caller.scope.hospital_ids == where else replace(caller, scope=Scope(where))
+        return Scope(where, caller.granted if right in table.GRANTED else frozenset())
+
+    def regranted(self, caller: Caller) -> Caller:
+        """The caller with what is granted to them now."""
+        return replace(caller, granted=self._granted(caller, now_ms()).studies)
 
     def _admit(self, right: str) -> None:
         request.environ["hoichan.caller"] = self.admitted(request, right)
@@ -224,7 +236,20 @@ class Guard:
             raise NotSignedIn("sign in first")
         session, user = signed_in
         caller = replace(self._of_user(user), csrf=session.csrf, session_id=session.id)
-        return _Known(caller, time.monotonic() + (self.sessions.unchanged_until(session) - now_ms()) / 1000)
+        until, now = self.sessions.unchanged_until(session), now_ms()
+        granted = self._granted(caller, now)
+        if granted.studies:
+            caller = replace(caller, granted=granted.studies)
+            until = min(until, until if granted.until is None else granted.until)
+        return _Known(caller, time.monotonic() + (until - now) / 1000)
+
+    def _granted(self, caller: Caller, now: int) -> Granted:
+        """What the person may see of other hospitals; programs never do."""
+        if caller.user is None:
+            return Granted()
+        answers_for = table.hospitals_with(table.CONSULT_ANSWER, caller.roles)
+        with self.database.reading() as db:
+            return grants.held(db, caller.user.id, answers_for, now)
 
     def _of_user(self, user: User | None) -> Caller:
         if user is None or user.disabled:

@@ -19,26 +19,53 @@ ADMIN_CONFLICTS = "admin.conflicts"
 ADMIN_DELETE = "admin.delete"
 ADMIN_AUDIT = "admin.audit"
 DICOMWEB = "dicomweb"
+CONSULT_ASK = "consult.ask"
+CONSULT_ANSWER = "consult.answer"
+CONSULT_STATISTICS = "consult.statistics"
+LINK_MAKE = "link.make"
 
 # In the order in which the admin page shows them.
 ALL_RIGHTS = (
-    STUDY_READ, STUDY_STORE, STUDY_STATUS, STUDY_REJECT, DICOMWEB, ADMIN_CONFLICTS, ADMIN_DELETE, ADMIN_PEERS,
-    ADMIN_TOKENS, ADMIN_USERS, ADMIN_AUDIT, ADMIN_HEALTH, ADMIN_HOSPITALS,
+    STUDY_READ, STUDY_STORE, STUDY_STATUS, STUDY_REJECT, DICOMWEB, CONSULT_ASK, CONSULT_ANSWER, LINK_MAKE,
+    CONSULT_STATISTICS, ADMIN_CONFLICTS, ADMIN_DELETE, ADMIN_PEERS, ADMIN_TOKENS, ADMIN_USERS, ADMIN_AUDIT,
+    ADMIN_HEALTH, ADMIN_HOSPITALS,
 )  # fmt: skip
 RIGHTS = frozenset(ALL_RIGHTS)
 
 # These show patients or their images; roles of administration have none of them.
-CLINICAL = frozenset({STUDY_READ, STUDY_STORE, STUDY_STATUS, STUDY_REJECT, DICOMWEB, ADMIN_CONFLICTS})
+CLINICAL = frozenset(
+    {STUDY_READ, STUDY_STORE, STUDY_STATUS, STUDY_REJECT, DICOMWEB, ADMIN_CONFLICTS, CONSULT_ASK, CONSULT_ANSWER,
+     LINK_MAKE}
+)  # fmt: skip
+
+# These count for a single study of another hospital too, while it is granted (storage/index/grants.py).
+GRANTED = frozenset({STUDY_READ})
 
 PLATFORM = "platform"
 ADMIN = "admin"
 ROLES: dict[str, frozenset[str]] = {
     PLATFORM: frozenset({ADMIN_HOSPITALS, ADMIN_USERS, ADMIN_HEALTH}),
-    ADMIN: frozenset({ADMIN_PEERS, ADMIN_TOKENS, ADMIN_USERS, ADMIN_AUDIT, ADMIN_HEALTH, ADMIN_DELETE}),
-    "radiologist": frozenset({STUDY_READ, STUDY_STORE, STUDY_STATUS, STUDY_REJECT, DICOMWEB}),
-    "technologist": frozenset({STUDY_READ, STUDY_STORE, STUDY_STATUS, STUDY_REJECT, ADMIN_CONFLICTS, DICOMWEB}),
-    "clinician": frozenset({STUDY_READ, DICOMWEB}),
-    "expert": frozenset(),  # sees only what a consultation shows; no search, no list
+    ADMIN: frozenset(
+        {ADMIN_PEERS, ADMIN_TOKENS, ADMIN_USERS, ADMIN_AUDIT, ADMIN_HEALTH, ADMIN_DELETE, CONSULT_STATISTICS}
+    ),
+    "radiologist": frozenset(
+        {
+            STUDY_READ,
+            STUDY_STORE,
+            STUDY_STATUS,
+            STUDY_REJECT,
+            DICOMWEB,
+            CONSULT_ASK,
+            CONSULT_ANSWER,
+            LINK_MAKE,
+            CONSULT_STATISTICS,
+        }
+    ),
+    "technologist": frozenset(
+        {STUDY_READ, STUDY_STORE, STUDY_STATUS, STUDY_REJECT, ADMIN_CONFLICTS, DICOMWEB, CONSULT_ASK}
+    ),
+    "clinician": frozenset({STUDY_READ, DICOMWEB, CONSULT_ASK, LINK_MAKE}),
+    "expert": frozenset({CONSULT_ANSWER}),  # sees only what a consultation grants
     "guest": frozenset(),  # comes by a link, has no account: nobody can give this role
 }
 

@@ -12,8 +12,8 @@ from flask import Blueprint, Response, jsonify, request
 from pacs.archive import Archive
 from storage.errors import NotFound
 from storage.index import tasks
-from viewer.access.guard import Guard
-from viewer.access.rights import ADMIN_PEERS, STUDY_READ, STUDY_STORE
+from viewer.access.guard import Caller, Guard
+from viewer.access.rights import ADMIN_PEERS, CONSULT_ANSWER, STUDY_READ, STUDY_STORE, hospitals_with
 from viewer.errors import InvalidRequest
 from viewer.worklist.events import Listener, Tail, changes_after
 
@@ -25,20 +25,21 @@ def blueprint(archive: Archive, guard: Guard, tail: Tail) -> Blueprint:
     routes = Blueprint("changing", __name__)
 
     @routes.get("/api/events")
-    @guard.needs(STUDY_READ)
+    @guard.signed_in
     def events() -> Response:
-        stream = tail.stream(_listener(guard), _after(), _alive(guard))
+        caller = guard.caller()
+        stream = tail.stream(_listener(guard, caller), _after(), _alive(guard), lambda: _again(guard, caller))
         response = Response(stream, content_type="text/event-stream; charset=utf-8")
         response.headers["X-Accel-Buffering"] = "no"
         return response
 
     @routes.get("/api/changes")
-    @guard.needs(STUDY_READ)
+    @guard.signed_in
     def changes() -> Response:
         after = _after()
         if after is None:
             raise InvalidRequest("missing: after")
-        return jsonify(changes_after(archive.database, after, _listener(guard)).as_json())
+        return jsonify(changes_after(archive.database, after, _listener(guard, guard.caller())).as_json())
 
     @routes.post("/api/samples")
     @guard.needs(STUDY_STORE)
@@ -71,9 +72,15 @@ def _after() -> int | None:
     return int(text)
 
 
-def _listener(guard: Guard) -> Listener:
-    caller = guard.caller()
-    return Listener(caller.scope, ADMIN_PEERS in caller.rights)
+def _listener(guard: Guard, caller: Caller) -> Listener:
+    answers_for = hospitals_with(CONSULT_ANSWER, caller.roles)
+    user_id = caller.user.id if caller.user else 0
+    return Listener(guard.scope(caller, STUDY_READ), ADMIN_PEERS in caller.rights, user_id, answers_for)
+
+
+def _again(guard: Guard, caller: Caller) -> Listener:
+    """The listener with what is granted to the caller now."""
+    return _listener(guard, guard.regranted(caller))
 
 
 def _alive(guard: Guard) -> Callable[[], bool]:

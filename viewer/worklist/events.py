@@ -27,10 +27,17 @@ STUDY_KINDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who listens: whose changes they may see, and whether refused associations are among them."""
+    """Who listens: whose changes they may see, and whether refused associations are among them; the account, and the
+    hospitals it answers for, since grants to these are theirs."""
 
     scope: Scope
     sees_refusals: bool
+    user_id: int = 0
+    answers_for: frozenset[int] = frozenset()
+
+    def is_granted(self, detail: dict[str, Any]) -> bool:
+        """Whether a line about a grant is about one of theirs."""
+        return detail.get("user") == self.user_id or detail.get("hospital") in self.answers_for
 
 
 @dataclass(slots=True)
@@ -42,10 +49,12 @@ class Digest:
     tasks: dict[int, dict[str, Any]] = field(default_factory=dict)
     refused: list[dict[str, Any]] = field(default_factory=list)
     annotated: dict[str, None] = field(default_factory=dict)
+    revoked: dict[str, None] = field(default_factory=dict)  # studies that may not be seen any more
     reset: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.studies or self.tasks or self.refused or self.annotated or self.reset)
+        told = (self.studies, self.tasks, self.refused, self.annotated, self.revoked)
+        return any(told) or self.reset
 
     def as_json(self) -> dict[str, Any]:
         document: dict[str, Any] = {
@@ -53,6 +62,7 @@ class Digest:
             "studies": list(self.studies),
             "tasks": list(self.tasks.values()),
             "refused": self.refused,
+            "revoked": list(self.revoked),
         }
         if self.annotated:
             document["annotated"] = list(self.annotated)
@@ -68,6 +78,7 @@ class Digest:
         if self.reset:
             change["reset"] = True
         events = [("task", task) for task in self.tasks.values()] + [("refused", who) for who in self.refused]
+        events += [("revoked", {"study": uid}) for uid in self.revoked]
         events.append(("change", change))
         return "".join(
             f"id: {self.sequence}\nevent: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
@@ -79,9 +90,12 @@ def digest(found: Iterable[Change], listener: Listener, sequence: int) -> Digest
     """What these changes mean to the listener; `sequence` is where they end."""
     summary = Digest(sequence)
     for change in found:
-        detail = _detail(change)
-        if change.hospital_id not in listener.scope.hospital_ids:
+        if change.kind is ChangeKind.GRANT_CHANGED:
+            _grant(summary, change, listener)
             continue
+        if change.hospital_id not in listener.scope.at(change.study_instance_uid):
+            continue
+        detail = _detail(change)
         if change.kind is ChangeKind.ASSOCIATION_REFUSED:
             if listener.sees_refusals:
                 summary.refused.append(detail)
@@ -93,6 +107,18 @@ def digest(found: Iterable[Change], listener: Listener, sequence: int) -> Digest
         elif change.kind in STUDY_KINDS and change.study_instance_uid:
             summary.studies[change.study_instance_uid] = None
     return summary
+
+
+def _grant(summary: Digest, change: Change, listener: Listener) -> None:
+    """A study that came or went with a grant; what is visible on another ground has not changed."""
+    uid, detail = change.study_instance_uid, _detail(change)
+    if not listener.is_granted(detail):
+        return
+    if change.hospital_id in listener.scope.at(uid):
+        summary.studies[uid] = None
+        summary.revoked.pop(uid, None)
+    elif detail.get("ended"):
+        summary.revoked[uid] = None
 
 
 def changes_after(database: Database, sequence: int, listener: Listener) -> Digest:
@@ -129,8 +155,15 @@ class Tail:
         self._stopped.set()
         threading.Thread(target=self._wake, daemon=True).start()
 
-    def stream(self, listener: Listener, after: int | None, alive: Callable[[], bool]) -> "Stream":
-        """Server-sent events until the client goes, `alive` says no, or we stop. Raises TooBusy over the cap."""
+    def stream(
+        self,
+        listener: Listener,
+        after: int | None,
+        alive: Callable[[], bool],
+        again: Callable[[], Listener] | None = None,
+    ) -> "Stream":
+        """Server-sent events until the client goes, `alive` says no, or we stop. `again` makes the listener anew once
+        a grant of theirs has changed. Raises TooBusy over the cap."""
         if self._stopped.is_set() or not self._free.acquire(blocking=False):
             raise TooBusy("too many event streams are open; ask /api/changes instead")
         try:
@@ -143,7 +176,7 @@ class Tail:
         except BaseException:
             self._free.release()
             raise
-        return Stream(self, listener, sequence, first, alive)
+        return Stream(self, listener, sequence, first, alive, again or (lambda: listener))
 
     def _start(self) -> None:
         """Begin to follow from the newest line; called with the lock held."""
@@ -191,6 +224,18 @@ class Tail:
             return changes_after(self._database, sequence, listener)
         return digest((change for change in recent if change.sequence > sequence), listener, newest)
 
+    def regranted(self, sequence: int, listener: Listener) -> bool:
+        """Whether a grant of the listener's may have changed after `sequence`."""
+        with self._news:
+            recent, newest = list(self._recent), self._sequence
+        if newest > sequence and (not recent or recent[0].sequence > sequence + 1):
+            return True
+        return any(
+            change.kind is ChangeKind.GRANT_CHANGED and listener.is_granted(_detail(change))
+            for change in recent
+            if change.sequence > sequence
+        )
+
     def leave(self) -> None:
         """One stream has ended."""
         with self._news:
@@ -206,9 +251,16 @@ class Stream:
     """The body of one event stream; closing it frees its place."""
 
     def __init__(
-        self, tail: Tail, listener: Listener, sequence: int, first: Digest | None, alive: Callable[[], bool]
+        self,
+        tail: Tail,
+        listener: Listener,
+        sequence: int,
+        first: Digest | None,
+        alive: Callable[[], bool],
+        again: Callable[[], Listener],
     ) -> None:
         self._tail = tail
+        self._again = again
         self._parts = self._events(listener, sequence, first, alive)
         self._open = True
 
@@ -238,6 +290,8 @@ class Stream:
                 if not alive():
                     return
             if came:
+                if self._tail.regranted(sequence, listener):
+                    listener = self._again()
                 news = self._tail.since(sequence, listener)
                 sequence = news.sequence
                 if news:

@@ -3,6 +3,7 @@
 What is not permitted looks like what does not exist: same status, same words. A new route stands in NEEDS, or fails.
 """
 
+import base64
 import json
 import re
 from collections.abc import Iterator
@@ -11,10 +12,11 @@ from typing import Any
 import pytest
 
 from storage.index import accounts as store
-from storage.index import peers, tasks
+from storage.index import grants, peers, tasks
 from storage.model.archive import Origin
+from storage.model.grants import Grantee
 from storage.model.people import Peer
-from tests.viewer.conftest import Person, Web
+from tests.viewer.conftest import PASSWORD, Person, Web
 from viewer.access import accounts, rights
 
 _WADO = (
@@ -30,8 +32,9 @@ NEEDS: dict[str, str] = {
     **{f"dicomweb.{name}": "study.read" for name in _WADO.split()},
     "dicomweb.store_instances": "study.store",
     **{f"worklist.{name}": "study.read" for name in ("study", "worklist")},
-    **{f"changing.{name}": "study.read" for name in ("changes", "events", "progress")},
     **{f"annotations.{name}": "study.read" for name in ("annotate", "annotations")},
+    **dict.fromkeys(("changing.changes", "changing.events"), "signed in"),
+    "changing.progress": "study.read",
     "worklist.change": "study.status",
     "changing.samples": "study.store",
     "uploads.upload": "study.store",
@@ -207,6 +210,67 @@ def test_the_walk_would_notice(web: Web) -> None:
     assert found == looked
     listed = "".join(person.get(path).text for path in ("/api/worklist", "/dicom-web/studies", "/api/admin/peers"))
     assert listed.count(CANARY) >= 3
+
+
+def test_a_grant_shows_exactly_its_study_until_it_ends(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An expert by every route that reads studies: the study granted, nothing else of that patient or hospital, and
+    after the grant ended nothing any more."""
+    monkeypatch.setattr(web.archive.codecs, "_absence", 0.0)  # what needs pixels says 503 at once; it was let through
+    theirs = filled(web)
+    person = web.person("expert")
+    hospital = web.hospital_of("other")
+    reads = [(e, m, r) for e, m, r in asked(web) if NEEDS[e] == "study.read" and m in ("GET", "OPTIONS")]
+    odd = {**theirs, "study": ODD["StudyInstanceUID"], "series": ODD["SeriesInstanceUID"], "sop": ODD["SOPInstanceUID"]}
+    odd["uid"] = odd["study"]
+    mixed = {**odd, "study": theirs["study"]}  # the study granted, series and instance of another
+    unknown = {**NOTHING, "study": theirs["study"]}
+    nothing = [ask(person, *one, theirs) for one in reads]
+    assert {status for status, _ in nothing} == {403}
+    for ended in (_revoked, _expired):
+        with web.archive.database.writing() as db:
+            grants.give(db, hospital.id, theirs["study"], Grantee(user_id=person.user.id), consult_id=1)
+        with web.archive.database.writing() as db:
+            grants.give(db, hospital.id, "1.2.840.97", Grantee(link_id=1), consult_id=2)
+        seen = set[str]()
+        for endpoint, method, rule in reads:
+            real = ask(person, endpoint, method, rule, theirs)
+            named = "<" in rule or rule.endswith("/wado")
+            pairs = [(odd, NOTHING), (mixed, unknown)] if rule.count("<") > 1 else [(odd, NOTHING)]
+            for other, nobodys in pairs if named else []:
+                there, nowhere = (ask(person, endpoint, method, rule, values) for values in (other, nobodys))
+                assert there == nowhere, f"{method} {rule}"
+            assert real[0] != 403, f"{method} {rule}"
+            assert f"{CANARY}^B" not in real[1], f"{method} {rule}"
+            assert ODD["SeriesInstanceUID"] not in real[1], f"{method} {rule}"
+            if CANARY in real[1] or (real[0] == 200 and named):
+                seen.add(endpoint)
+        assert {"worklist.worklist", "worklist.study", "dicomweb.search_studies", "dicomweb.search_all_series"} <= seen
+        assert {"dicomweb.retrieve_metadata", "dicomweb.retrieve_frames", "dicomweb.search_all_instances"} <= seen
+        assert person.get("/api/worklist").json["total"] == 1
+        changed = person.patch(f"/api/studies/{theirs['study']}", json={"status": "read"})
+        assert changed.status_code == 403
+        ended(web)
+        assert [ask(person, *one, theirs) for one in reads] == nothing
+    unharmed(web, theirs)
+
+
+def _revoked(web: Web) -> None:
+    with web.archive.database.writing() as db:
+        assert grants.revoke(db, consult_id=1) == 1
+
+
+def _expired(web: Web) -> None:
+    with web.archive.database.writing() as db:
+        grants.limit(db, 1, 1000)
+
+
+def test_a_program_of_the_person_gets_nothing_by_a_grant(web: Web) -> None:
+    theirs, user, hospital = filled(web), web.user("clinician"), web.hospital_of("other")
+    with web.archive.database.writing() as db:
+        grants.give(db, hospital.id, theirs["study"], Grantee(user_id=user.id), consult_id=1)
+    assert web.signed_in(user).get("/dicom-web/studies").json[0]["0020000D"]["Value"] == [theirs["study"]]
+    secret = base64.b64encode(f"{user.name}:{PASSWORD}".encode()).decode()
+    assert web.anonymous().get("/dicom-web/studies", headers={"Authorization": f"Basic {secret}"}).json == []
 
 
 def unharmed(web: Web, theirs: dict[str, str]) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from pacs.config import WebConfig
-from storage.index import changes
+from storage.index import changes, grants
 from storage.model.archive import Scope
+from storage.model.grants import Grantee
 from storage.model.work import ChangeKind
 from tests.viewer.conftest import Person, Web
 from viewer.app import create_app
@@ -258,3 +259,25 @@ def test_samples_are_a_task(web: Web) -> None:
     assert Person.get(person, "/api/tasks/999").status_code == 404
     stranger = web.person("technologist", "other")
     assert stranger.get(f"/api/tasks/{answer.json['task']}").status_code == 404, "another hospital's work"
+
+
+def test_a_grant_comes_and_goes_in_an_open_stream(web: Web, tail: Tail) -> None:
+    person, other = web.person("expert"), web.hospital_of("other")
+    outcome = web.store("other")
+    assert outcome.key is not None
+    study = outcome.key.study_instance_uid
+    stream: Any = person.client.get("/api/events", buffered=False)
+    parts: Iterator[bytes] = iter(stream.response)
+    assert next(parts).startswith(b"retry:")
+    assert parsed(next(parts))[0][1]["studies"] == []
+    with web.archive.database.writing() as db:
+        grants.give(db, other.id, study, Grantee(user_id=person.user.id), consult_id=1)
+    assert next_change(parts)["studies"] == [study]
+    web.store("other", StudyInstanceUID=study)
+    assert next_change(parts)["studies"] == [study]
+    with web.archive.database.writing() as db:
+        grants.revoke(db, consult_id=1)
+    web.store("other", StudyInstanceUID=study)
+    told = [event for event in parsed(next(parts)) if event[1].get("studies") != []]
+    assert told == [("revoked", {"study": study})]
+    stream.close()
