@@ -15,6 +15,7 @@ from viewer.admin import access as admin_access
 from viewer.admin import audit, health, peers, reconcile, rejected
 from viewer.dicomweb import blueprint as dicomweb
 from viewer.dicomweb.direct import DirectFrames
+from viewer.dicomweb.direct_rendered import DirectRendered
 from viewer.dicomweb.direct_search import DirectSearches
 from viewer.reading import annotations, pages
 from viewer.worklist import changing, studies, uploads
@@ -72,6 +73,7 @@ def create_app(
         return jsonify(title=name, detail=problems.explain(name))
 
     guard.seal(app)
-    whole = DirectSearches(app.wsgi_app, archive, guard, config.web)
+    pictures = DirectRendered(app.wsgi_app, archive, guard)
+    whole = DirectSearches(pictures, archive, guard, config.web)
     app.wsgi_app = DirectFrames(whole, archive, guard, config.web)  # type: ignore[method-assign]
     return app

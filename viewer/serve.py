@@ -29,6 +29,7 @@ from pacs.archive import Archive
 from pacs.config import Config
 from pacs.logs import activity
 from viewer.app import create_app
+from viewer.balance import Shares, Turn
 from viewer.headers import BARE
 from viewer.problems import MEDIA_TYPE, trace
 from viewer.sending import SENDS_FILES, DataBody, FileBody
@@ -59,6 +60,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         self._config = config
         self._open_archive = open_archive
         self._ready = ready
+        self.shares = Shares()
         super().__init__()
 
     def load_config(self) -> None:
@@ -81,6 +83,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "limit_request_fields": 64,
             "proc_name": "hoichan-web",
             "post_worker_init": lambda worker: self._ready(),
+            "child_exit": lambda arbiter, worker: self.shares.leave(worker.age),
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
@@ -99,6 +102,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._lock = threading.Lock()
         self._heads: dict[TConn, float] = {}  # connections whose request head is being read, and since when
         self._busy = 0
+        self._shares: Shares = self.app.shares
+        self._turn = Turn(self._shares, self.age)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """SIGTERM: no new requests, streams end, what is being answered is finished."""
@@ -108,6 +113,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def accept(self, listener: Any) -> None:
         """A new connection waits in the poller, not in a thread, until it says something."""
+        if not self._turn.has_come(self.nr_conns):
+            return
         try:
             sock, address = listener.accept()
         except OSError as error:
@@ -119,6 +126,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         conn.timeout = time.monotonic() + SILENCE_SECONDS
         self.pending_conns.append(conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """The main loop's wait; the other workers see what we hold meanwhile."""
+        self._shares.tell(self.age, self.nr_conns)
+        super().wait_for_and_dispatch_events(timeout)
 
     def handle(self, conn: TConn) -> Any:
         activity.set("-")

@@ -74,7 +74,8 @@ class Shaper:
             if task is not None:
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
-            await self._forward(reader, writer)
+            with contextlib.suppress(asyncio.CancelledError):  # we stop: asyncio would print that as a failure
+                await self._forward(reader, writer)
 
         server = await asyncio.start_server(accepted, "127.0.0.1", port, limit=_BLOCK * 4)
         self.port = server.sockets[0].getsockname()[1]

@@ -312,3 +312,27 @@ def test_a_worker_that_falls_is_replaced(served: Served) -> None:
         time.sleep(0.1)
     assert len(workers(served)) == 2
     assert served.ask("GET", "/healthz")[0] == 200
+
+
+def test_connections_that_stay_open_are_spread_over_the_workers(served: Served) -> None:
+    pids = workers(served)
+    before = [connections_of(pid, served.port) for pid in pids]
+    with contextlib.ExitStack() as stack:
+        for _ in range(8):
+            connection = stack.enter_context(contextlib.closing(served.connection()))
+            connection.request("GET", "/healthz")
+            connection.getresponse().read()
+        held = [connections_of(pid, served.port) - some for pid, some in zip(pids, before, strict=True)]
+    assert sum(held) == 8
+    assert min(held) >= 2
+
+
+def connections_of(pid: int, port: int) -> int:
+    """How many established connections to the port the process holds."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    inodes = {row[9] for row in rows if row[3] == "01" and int(row[1].split(":")[1], 16) == port}
+    held = 0
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            held += os.readlink(descriptor).removeprefix("socket:[").rstrip("]") in inodes
+    return held

@@ -37,7 +37,8 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 _UID = r"([0-9.]{1,64})"
 _FRAME = re.compile(rf"{PATH}/studies/{_UID}/series/{_UID}/instances/{_UID}/frames/([0-9]{{1,9}})", re.ASCII)
 _VERSION = re.compile(rf"(?:v=([0-9a-f]{{{DIGITS}}}))?", re.ASCII)
-_LEFT_TO_FLASK = ("HTTP_RANGE", "HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_RANGE")
+# Conditions and ranges: the short ways leave them to the application.
+LEFT_TO_FLASK = ("HTTP_RANGE", "HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_RANGE")
 
 
 class DirectFrames:
@@ -66,7 +67,7 @@ class DirectFrames:
 
     def _answer(self, asked: Request, key: InstanceKey, number: int) -> FileBody | None:
         """The frame with the headers of its answer; None when this is not for the short way."""
-        if any(name in asked.environ for name in _LEFT_TO_FLASK):
+        if any(name in asked.environ for name in LEFT_TO_FLASK):
             return None
         try:
             caller = self._guard.admitted(asked, STUDY_READ)

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, replace
 from itertools import chain
 from typing import Literal
@@ -22,7 +22,7 @@ from viewer.errors import InvalidRequest
 from viewer.version import VERSION
 
 _FORMATS: dict[str, Literal["jpeg", "png", "webp"]] = {"image/jpeg": "jpeg", "image/png": "png", "image/webp": "webp"}
-_OFFERS = [Offer(type) for type in _FORMATS]
+OFFERS = [Offer(type) for type in _FORMATS]
 _FUNCTIONS: dict[str, Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]] = {
     "linear": "LINEAR",
     "linear-exact": "LINEAR_EXACT",
@@ -32,7 +32,7 @@ _PRESENTATIONS = {"1.2.840.10008.5.1.4.1.1.11.1", "1.2.840.10008.5.1.4.1.1.11.2"
 _ANNOTATIONS = ("patient", "technique")
 _LARGEST_VIEWPORT = 8192
 _THUMBNAIL = 256
-_KEPT = "private, max-age=86400, no-transform"  # the program that renders may change, the object cannot
+KEPT = "private, max-age=86400, no-transform"  # the program that renders may change, the object cannot
 _KEPT_WHILE_GROWING = "private, no-cache"
 
 
@@ -56,12 +56,12 @@ def send_rendered(
 ) -> Response:
     """Frames as pictures once it is clear which."""
     hashes = [one.stored.sha256 for one in (instance, presentation) if one is not None]
-    etag = _etag(hashes, numbers, options, choice)
-    unchanged = not_modified(etag, _KEPT)
+    etag = etag_of(hashes, numbers, options, choice)
+    unchanged = not_modified(etag, KEPT)
     if unchanged is None:
         pictures = ((number, archive.rendered(instance, number, options, presentation)) for number in numbers)
         places = ((f"{address}/frames/{number}/rendered", data) for number, data in pictures)
-        unchanged = validated(_answer(choice, places, etag), etag, _KEPT)
+        unchanged = validated(_answer(choice, places, etag), etag, KEPT)
     return _explained(unchanged)
 
 
@@ -87,7 +87,7 @@ def retrieve_rendered_all(archive: Archive, instances: Sequence[Instance], base:
     pictorial = _pictorial(instances)
     choice = _choice(single=True, prefer_single=False)
     options = options_of(choice)
-    etag = _etag([one.stored.sha256 for one in pictorial], (), options, choice)
+    etag = etag_of([one.stored.sha256 for one in pictorial], (), options, choice)
     unchanged = not_modified(etag, _KEPT_WHILE_GROWING)
     if unchanged is None:
         if choice.multipart:
@@ -103,12 +103,12 @@ def retrieve_thumbnail(archive: Archive, instance: Instance, number: int) -> Res
     """A small picture of one frame."""
     choice = _choice(single=True, multipart=False)
     options = _small(options_of(choice))
-    etag = _etag([instance.stored.sha256], (number,), options, choice)
-    unchanged = not_modified(etag, _KEPT)
+    etag = etag_of([instance.stored.sha256], (number,), options, choice)
+    unchanged = not_modified(etag, KEPT)
     if unchanged is not None:
         return _explained(unchanged)
     data = archive.rendered(instance, number, options)
-    return _explained(validated(_picture(choice, data), etag, _KEPT))
+    return _explained(validated(_picture(choice, data), etag, KEPT))
 
 
 def retrieve_kept_thumbnail(data: bytes) -> Response:
@@ -129,18 +129,20 @@ def wants_own_thumbnail() -> bool:
     """Whether the request asks for a thumbnail that the kept one does not serve."""
     if any(name in request.args for name in ("viewport", "window", "quality", "annotation")):
         return True
-    return choose(accepted(), _OFFERS, multipart=False).offer.type != "image/jpeg"
+    return choose(accepted(), OFFERS, multipart=False).offer.type != "image/jpeg"
 
 
-def options_of(choice: Choice) -> RenderOptions:
-    """The parameters of the query; InvalidRequest says which makes no sense."""
-    options = RenderOptions(format=_FORMATS[choice.offer.type], quality=_quality(request.args.get("quality")))
-    if "annotation" in request.args:
-        options = replace(options, annotation=annotation_of(request.args["annotation"]))
-    if "window" in request.args:
-        options = windowed(options, request.args["window"])
-    if "viewport" in request.args:
-        options = in_viewport(options, request.args["viewport"])
+def options_of(choice: Choice, arguments: Mapping[str, str] | None = None) -> RenderOptions:
+    """The parameters of the query, those of the request at hand unless others are given; InvalidRequest says which
+    makes no sense."""
+    given = request.args if arguments is None else arguments
+    options = RenderOptions(format=_FORMATS[choice.offer.type], quality=_quality(given.get("quality")))
+    if "annotation" in given:
+        options = replace(options, annotation=annotation_of(given["annotation"]))
+    if "window" in given:
+        options = windowed(options, given["window"])
+    if "viewport" in given:
+        options = in_viewport(options, given["viewport"])
     return options
 
 
@@ -219,11 +221,11 @@ def _choice(*, single: bool, multipart: bool = True, prefer_single: bool = True)
     ranges = accepted()
     if single and prefer_single:
         try:
-            return choose(ranges, _OFFERS, multipart=False)
+            return choose(ranges, OFFERS, multipart=False)
         except NotAcceptable:
             if not multipart:
                 raise
-    return choose(ranges, _OFFERS, single=single)
+    return choose(ranges, OFFERS, single=single)
 
 
 def _pictorial(instances: Sequence[Instance]) -> list[Instance]:
@@ -260,7 +262,8 @@ def _picture(choice: Choice, data: bytes) -> Response:
     return Response(data, content_type=choice.offer.type)
 
 
-def _etag(objects: Sequence[str], numbers: Sequence[int], options: RenderOptions, choice: Choice) -> str:
+def etag_of(objects: Sequence[str], numbers: Sequence[int], options: RenderOptions, choice: Choice) -> str:
+    """The validator of these frames of these objects as these pictures, made by this version of the program."""
     what = repr((VERSION, objects, list(numbers), astuple(options), choice.multipart))
     return hashlib.sha256(what.encode()).hexdigest()[:32]
 

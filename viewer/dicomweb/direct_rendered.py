@@ -1,0 +1,107 @@
+"""The shortest way for one frame as a picture, what a viewer without codecs of its own asks for with every step.
+
+The same addresses are answered by viewer/dicomweb/rendered.py through Flask, which costs as much again as making the
+picture. As in viewer/dicomweb/direct.py everything that decides is the same; whatever is unusual (a condition, a
+presentation state, annotations, several frames, a mistake, somebody who may not) is left to the application.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qsl
+
+from flask import Request
+from werkzeug.exceptions import HTTPException
+
+from pacs.archive import Archive
+from pacs.errors import NotAcceptable
+from pacs.pixels.options import RenderOptions
+from storage.errors import ArchiveError
+from storage.model.archive import InstanceKey
+from viewer import journal
+from viewer.access.guard import Guard
+from viewer.access.rights import STUDY_READ
+from viewer.dicomweb import rendered
+from viewer.dicomweb.addresses import PATH
+from viewer.dicomweb.direct import LEFT_TO_FLASK, Application
+from viewer.dicomweb.media_types import Choice, choose, parse
+from viewer.headers import always
+from viewer.sending import SENDS_FILES, DataBody
+
+_UID = r"([0-9.]{1,64})"
+_PLACE = rf"{PATH}/studies/{_UID}/series/{_UID}/instances/{_UID}(?:/frames/([0-9]{{1,9}}))?/rendered"
+_RENDERED = re.compile(_PLACE, re.ASCII)
+_PARAMETERS = frozenset({"window", "viewport", "quality"})
+
+
+class DirectRendered:
+    """The application with the short way before it."""
+
+    def __init__(self, application: Application, archive: Archive, guard: Guard) -> None:
+        self._application = application
+        self._archive = archive
+        self._guard = guard
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        found = _RENDERED.fullmatch(environ.get("PATH_INFO", "")) if environ["REQUEST_METHOD"] == "GET" else None
+        if found is not None:
+            started = time.perf_counter()
+            journal.begin(environ.get("HTTP_X_REQUEST_ID", ""))
+            asked = Request(environ)
+            body = self._answer(asked, InstanceKey(*found.groups()[:3]), int(found[4] or 1))
+            if body is not None:
+                label = environ["hoichan.caller"].label
+                journal.note("GET", found[0], 200, started, label, asked.remote_addr or "")
+                if SENDS_FILES not in environ:
+                    start_response("200 OK", list(body.headers))
+                return body
+        return self._application(environ, start_response)
+
+    def _answer(self, asked: Request, key: InstanceKey, number: int) -> DataBody | None:
+        """The picture with the headers of its answer; None when this is not for the short way."""
+        environ = asked.environ
+        if any(name in environ for name in LEFT_TO_FLASK):
+            return None
+        how = _how(environ.get("HTTP_ACCEPT", ""), environ.get("QUERY_STRING", ""))
+        if how is None:
+            return None
+        choice, options = how
+        try:
+            caller = self._guard.admitted(asked, STUDY_READ)
+            instance = self._archive.instance(caller.scope, key)
+            if not 1 <= number <= instance.facts.frames:
+                return None
+            data = self._archive.rendered(instance, number, options)
+        except (ArchiveError, HTTPException):
+            return None
+        environ["hoichan.caller"] = caller
+        etag = rendered.etag_of([instance.stored.sha256], (number,), options, choice)
+        headers = [
+            *always(secure=asked.is_secure),
+            ("X-Request-Id", journal.request_id()),
+            ("Content-Type", choice.offer.type),
+            ("Content-Length", str(len(data))),
+            ("ETag", f'"{etag}"'),
+            ("Cache-Control", rendered.KEPT),
+            ("Vary", "Accept"),
+        ]
+        return DataBody(data, headers)
+
+
+@lru_cache(maxsize=256)
+def _how(accept: str, query: str) -> tuple[Choice, RenderOptions] | None:
+    """The representation and how it is made; None when the request wants anything unusual, or a mistake."""
+    ranges = list(parse(accept))
+    if not ranges or not query.isascii():
+        return None
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query), max_num_fields=8)
+        arguments = dict(pairs)
+        if len(arguments) != len(pairs) or not arguments.keys() <= _PARAMETERS:
+            return None
+        choice = choose(ranges, rendered.OFFERS, multipart=False)
+        return choice, rendered.options_of(choice, arguments)
+    except (ValueError, NotAcceptable, ArchiveError, HTTPException):
+        return None
