@@ -6,6 +6,7 @@ ArchiveError
 │   └── SopClassMismatch        the command or request names another instance than the dataset
 ├── UnsupportedTransferSyntax   no way from the stored transfer syntax to one that is accepted
 ├── UndecodablePixels           the codec refused, crashed or ran out of its limits on these pixels
+├── NotDeidentifiable           this object may not become an anonymised copy
 ├── NotAcceptable               nothing that can be made is acceptable to the client
 ├── UnknownDestination          C-MOVE to an AE title that is not a peer with an address
 ├── PeerUnreachable             the peer does not answer or refuses the association
@@ -33,6 +34,10 @@ class UnsupportedTransferSyntax(ArchiveError):
 
 class UndecodablePixels(ArchiveError):
     """The pixels could not be decoded: the codec refused them, crashed, or ran over its limits."""
+
+
+class NotDeidentifiable(ArchiveError):
+    """This object may not become an anonymised copy, or only after a person has seen it."""
 
 
 class NotAcceptable(ArchiveError):

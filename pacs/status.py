@@ -37,6 +37,7 @@ STORE: Mapping[type[kept.ArchiveError], int] = {
     done.SopClassMismatch: DOES_NOT_MATCH,
     done.UnsupportedTransferSyntax: SOP_CLASS_NOT_SUPPORTED,
     done.UndecodablePixels: CANNOT_UNDERSTAND,
+    done.NotDeidentifiable: PROCESSING_FAILURE,
     done.NotAcceptable: PROCESSING_FAILURE,
     done.UnknownDestination: PROCESSING_FAILURE,
     done.PeerUnreachable: PROCESSING_FAILURE,

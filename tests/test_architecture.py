@@ -16,7 +16,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("pacs.errors", "pacs.logs", "pacs.identity"),
     ("pacs.config",),
     ("pacs.pixels", "pacs.dataset"),
-    ("pacs.describe", "pacs.query", "pacs.present", "pacs.status"),
+    ("pacs.describe", "pacs.query", "pacs.present", "pacs.status", "pacs.deidentify"),
     ("pacs.instance_text",),
     ("pacs.archive", "pacs.auditing", "pacs.deciding", "pacs.receipts", "pacs.verifying"),
     ("pacs.annotating", "pacs.rebuilding", "pacs.reconciling", "pacs.rejecting"),
@@ -63,7 +63,7 @@ GUARDED: dict[str, tuple[str, ...]] = {
     "argon2": ("viewer.access",),
     "pydicom": (
         "pacs.dataset", "pacs.describe", "pacs.query", "pacs.present", "pacs.status", "pacs.archive", "pacs.pixels",
-        "pacs.samples", "pacs.dimse", "pacs.send", "viewer.dicomweb",
+        "pacs.samples", "pacs.dimse", "pacs.send", "pacs.deidentify", "viewer.dicomweb",
     ),
 }  # fmt: skip
 

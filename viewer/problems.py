@@ -44,6 +44,7 @@ PROBLEMS: dict[type[storage_errors.ArchiveError], Problem] = {
     pacs_errors.SopClassMismatch: Problem(409, "Request and dataset differ"),
     pacs_errors.UnsupportedTransferSyntax: Problem(406, "No acceptable transfer syntax"),
     pacs_errors.UndecodablePixels: Problem(422, "Pixels cannot be decoded"),
+    pacs_errors.NotDeidentifiable: Problem(409, "Cannot be shown without its identity"),
     pacs_errors.NotAcceptable: Problem(406, "Nothing acceptable"),
     pacs_errors.UnknownDestination: Problem(400, "Unknown destination"),
     pacs_errors.PeerUnreachable: Problem(502, "Peer does not answer"),
