@@ -109,6 +109,20 @@ class WebConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveConfig:
+    """Live rooms. Browsers reach them at /ws of the web door, which hands their sockets to the process of the rooms."""
+
+    host: str = setting("127.0.0.1", "Address of a port of their own, for a proxy that is to pass /ws there directly.")
+    port: int = setting(0, "That port; 0: none, /ws of the web door is enough.", low=0, high=65535)
+    stun: tuple[str, ...] = setting((), "STUN servers for voice, e.g. stun:turn.benhvien.vn:3478")
+    turn: tuple[str, ...] = setting(
+        (), "TURN relays for voice, e.g. turn:turn.benhvien.vn:3478?transport=udp, turns:turn.benhvien.vn:5349"
+    )
+    turn_secret: str = setting("", "The secret shared with coturn (static-auth-secret); better from turn_secret_file.")
+    turn_secret_file: str = setting("", "File that holds that secret.")
+
+
+@dataclass(frozen=True, slots=True)
 class IndexConfig:
     """The database of what is stored; it can be rebuilt from the objects."""
 
@@ -201,6 +215,7 @@ class Config:
     hospital: HospitalConfig = field(default_factory=HospitalConfig)
     dicom: DicomConfig = field(default_factory=DicomConfig)
     web: WebConfig = field(default_factory=WebConfig)
+    live: LiveConfig = field(default_factory=LiveConfig)
     index: IndexConfig = field(default_factory=IndexConfig)
     objects: ObjectsConfig = field(default_factory=ObjectsConfig)
     codecs: CodecsConfig = field(default_factory=CodecsConfig)
@@ -228,6 +243,10 @@ class Config:
     @property
     def codec_socket(self) -> Path:
         return (self.data / "run" / "codecs.sock").resolve()
+
+    @property
+    def live_socket(self) -> Path:
+        return (self.data / "run" / "live.sock").resolve()
 
     @property
     def base_url(self) -> str:
@@ -380,6 +399,8 @@ def _check_meaning(config: Config, file: str, mistakes: list[str]) -> None:
     for network in config.web.trusted_networks:
         if not _is_network(network):
             mistakes.append(f"{file}: web.trusted_networks: {network} is no network, e.g. 10.0.0.0/8")
+    if config.live.turn_secret_file and not Path(config.live.turn_secret_file).is_file():
+        mistakes.append(f"{file}: live.turn_secret_file: {config.live.turn_secret_file} does not exist")
     if config.objects.secret_key_file and not Path(config.objects.secret_key_file).is_file():
         mistakes.append(f"{file}: objects.secret_key_file: {config.objects.secret_key_file} does not exist")
 

@@ -17,6 +17,8 @@ from viewer.dicomweb import blueprint as dicomweb
 from viewer.dicomweb.direct import DirectFrames
 from viewer.dicomweb.direct_rendered import DirectRendered
 from viewer.dicomweb.direct_search import DirectSearches
+from viewer.live import routes as live
+from viewer.live.door import SocketDoor
 from viewer.reading import annotations, pages
 from viewer.worklist import changing, studies, uploads
 from viewer.worklist.events import Tail
@@ -62,6 +64,7 @@ def create_app(
         reconcile.blueprint(archive, guard),
         rejected.blueprint(archive, guard),
         audit.blueprint(archive, guard),
+        live.blueprint(archive, guard, config),
         health.blueprint(archive, guard, config, lambda: app.config["DOORS"]()),
         dicomweb(archive, guard, config.web),
     ):
@@ -75,5 +78,6 @@ def create_app(
     guard.seal(app)
     pictures = DirectRendered(app.wsgi_app, archive, guard)
     whole = DirectSearches(pictures, archive, guard, config.web)
-    app.wsgi_app = DirectFrames(whole, archive, guard, config.web)  # type: ignore[method-assign]
+    frames = DirectFrames(whole, archive, guard, config.web)
+    app.wsgi_app = SocketDoor(frames, guard, config.live_socket, config.web.public_url)  # type: ignore[method-assign]
     return app

@@ -6,6 +6,7 @@ Any WSGI server can send one by iterating; our worker (viewer/serve.py) recognis
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 SENDS_FILES = "hoichan.sends_files"
 """Set in the environ by a server that takes the headers of such a body from itself: start_response is not called then,
@@ -24,6 +25,17 @@ class DataBody:
 
     def __iter__(self) -> Iterator[bytes]:
         yield self.data
+
+
+class HandOver:
+    """No body: the connection itself goes to another process. `go(socket, bytes read after the head)` gives it away;
+    False when nobody takes it."""
+
+    def __init__(self, go: Callable[[Any, bytes], bool]) -> None:
+        self.go = go
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(())
 
 
 class FileBody:

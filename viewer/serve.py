@@ -32,7 +32,7 @@ from viewer.app import create_app
 from viewer.balance import Shares, Turn
 from viewer.headers import BARE
 from viewer.problems import MEDIA_TYPE, trace
-from viewer.sending import SENDS_FILES, DataBody, FileBody
+from viewer.sending import SENDS_FILES, DataBody, FileBody, HandOver
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +101,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._lock = threading.Lock()
         self._heads: dict[TConn, float] = {}  # connections whose request head is being read, and since when
+        self._given: set[TConn] = set()  # connections that belong to another process now
         self._busy = 0
         self._shares: Shares = self.app.shares
         self._turn = Turn(self._shares, self.age)
@@ -146,13 +147,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             while keep is True and self._goes_on(conn):
                 self._head_comes(conn)
                 keep = super().handle(conn)
-            if not keep:
+            if not keep and conn not in self._given:
                 # Here and not in the main loop, which a client that never closes would hold up.
                 conn.sock.setblocking(True)
                 close_graceful(conn.sock, timeout=0.1 if self._is_crowded() else LINGER_SECONDS)
                 conn.close = _closed
             return keep
         finally:
+            self._given.discard(conn)
             self._head_is_read(conn)
             with self._lock:
                 self._busy -= 1
@@ -167,6 +169,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if not self.alive or len(self.keepalived_conns) >= self.max_keepalived:
             response.force_close()
         body = self.wsgi(environ, response.start_response)
+        if isinstance(body, HandOver):
+            return self._hand_over(body, conn)
         try:
             if isinstance(body, FileBody):
                 send_file(response, body)
@@ -191,14 +195,28 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 body.close()
         return not response.should_close()
 
+    def _hand_over(self, body: HandOver, conn: TConn) -> bool:
+        """Give the connection to another process; ours is closed without a word, since the other goes on speaking."""
+        if body.go(conn.sock, conn.parser.unreader.buf.getvalue()):
+            self._given.add(conn)
+            conn.sock.close()
+            conn.close = _closed
+        else:
+            self._refuse(conn.sock, 503, {"Retry-After": "2"})
+        return False
+
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """What gunicorn could not read as a request: answered without repeating any of it, logged by its kind."""
         status = _STATUS.get(type(exc).__name__, 400) if isinstance(exc, ParseException) else 500
         self.log.warning(
             "%d to %s: %s", status, (addr or ("-",))[0], trace(exc) if status == 500 else type(exc).__name__
         )
+        self._refuse(client, status, {})
+
+    def _refuse(self, client: socket.socket, status: int, more: dict[str, str]) -> None:
+        """A problem document about nothing in particular, and the end of the connection."""
         body = json.dumps({"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}).encode()
-        head = {"Content-Type": MEDIA_TYPE, "Content-Length": str(len(body)), "Connection": "close", **BARE}
+        head = {"Content-Type": MEDIA_TYPE, "Content-Length": str(len(body)), "Connection": "close", **BARE, **more}
         lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{key}: {value}" for key, value in head.items())]
         with contextlib.suppress(OSError):
             client.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + body)

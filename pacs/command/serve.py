@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 END_SECONDS = 7.7  # for doors to close after SIGTERM; the supervisor kills what lasts longer than its grace
 YIELDING = 10  # niceness of follow-up work: what arrives and what is looked at come first
-_SHARED = ("pacs.dimse", "pacs.jobs.worker", "viewer.app", "viewer.serve")
+_SHARED = ("pacs.dimse", "pacs.jobs.worker", "viewer.app", "viewer.serve", "viewer.live.process")
 
 
 def serve(config: Config) -> int:
@@ -50,8 +50,8 @@ def serve(config: Config) -> int:
         fresh.database.close()
         for name in _SHARED:
             importlib.import_module(name)
-        parts = [Part("codecs", _codecs(config)), Part("worker", _worker(config)), Part("web", _web(config))]
-        parts += _listeners(config)
+        runs = {"codecs": _codecs(config), "worker": _worker(config), "live": _live(config), "web": _web(config)}
+        parts = [*(Part(name, run) for name, run in runs.items()), *_listeners(config)]
         return Supervisor(parts, config.data / "run" / "ready", lambda: _announce(config, link)).run()
 
 
@@ -213,6 +213,15 @@ def _web(config: Config) -> Run:
         from viewer.serve import serve as serve_web
 
         serve_web(config, lambda: open_archive(config), ready)
+
+    return run
+
+
+def _live(config: Config) -> Run:
+    def run(ready: Callable[[], None]) -> None:
+        from viewer.live.process import serve as serve_live
+
+        serve_live(config, ready)
 
     return run
 

@@ -18,9 +18,15 @@ from storage.index.kept_tables import note as note
 from storage.index.kept_tables import rebuild_item as rebuild_item
 from storage.index.kept_tables import rejected as rejected
 from storage.index.kept_tables import rejection as rejection
+from storage.index.live_tables import room as room
+from storage.index.live_tables import room_case as room_case
+from storage.index.live_tables import room_event as room_event
+from storage.index.live_tables import room_member as room_member
+from storage.index.live_tables import room_ticket as room_ticket
+from storage.index.live_tables import room_track as room_track
 from storage.index.types import BIG, BOOL, BYTES, INT, TEXT
 
-HEAD = "0014"  # the newest revision in migrations/versions
+HEAD = "0015"  # the newest revision in migrations/versions
 
 
 def _told() -> "tuple[Column[int], Column[bytes]]":

@@ -217,3 +217,18 @@ def test_events_come_at_once(front: Front) -> None:
         assert first.strip(), "the first line comes while the stream stays open"
         assert listening.poll() is None
         listening.terminate()
+
+
+def test_a_socket_reaches_the_rooms(front: Front) -> None:
+    upgrade = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"]
+    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+    more = [part for line in (*upgrade, key) for part in ("--header", line)]
+    with subprocess.Popen(
+        front.command("/ws", "--http1.1", "--no-buffer", "--dump-header", "-", *more), stdout=subprocess.PIPE
+    ) as listening:
+        assert listening.stdout is not None
+        status = listening.stdout.readline()
+        headers = [line.lower() for line in iter(listening.stdout.readline, b"\r\n")]
+        assert b" 101 " in status
+        assert b"sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo=\r\n" in headers
+        listening.terminate()

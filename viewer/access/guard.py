@@ -193,6 +193,20 @@ class Guard:
         """The caller with what is granted to them now."""
         return replace(caller, granted=self._granted(caller, now_ms()).studies)
 
+    def of_session(self, session_id: str, right: str, *, use: bool) -> Caller | None:
+        """The caller of a session, with the hospitals where they have the right, for what outlives a request: a socket
+        in a room. None when the session is over or the right is gone; `use` says that somebody is at work in it."""
+        found = self.sessions.of(session_id, use=use)
+        if found is None or found[0].stage:
+            return None
+        try:
+            caller = self._of_user(found[1])
+        except NotSignedIn:
+            return None
+        caller = self.regranted(replace(caller, session_id=session_id))
+        scope = self.scope(caller, right)
+        return replace(caller, scope=scope) if scope.hospital_ids or scope.studies else None
+
     def _admit(self, right: str) -> None:
         request.environ["hoichan.caller"] = self.admitted(request, right)
 

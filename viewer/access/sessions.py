@@ -58,11 +58,11 @@ class Sessions:
         administers = any(role in (ADMIN, PLATFORM) for _, role in user.roles)
         return (administers and web.second_factor_for_admins) or not _within(address, web.trusted_networks)
 
-    def of(self, session_id: str) -> tuple[Session, User] | None:
-        """The session of this id and its user while it lasts; counts as use of it."""
+    def of(self, session_id: str, *, use: bool = True) -> tuple[Session, User] | None:
+        """The session of this id and its user while it lasts; counts as use of it unless told otherwise."""
         with self._database.reading() as db:
             found = store.session(db, session_id, idle_ms=self._idle_ms, absolute_ms=self._absolute_ms)
-        if found is not None and now_ms() - found[0].seen_at > TOUCH_MS:
+        if use and found is not None and now_ms() - found[0].seen_at > TOUCH_MS:
             with self._database.writing() as db:
                 store.touch_session(db, session_id)
         return found

@@ -35,6 +35,9 @@ NEEDS: dict[str, str] = {
     **{f"annotations.{name}": "study.read" for name in ("annotate", "annotations")},
     **dict.fromkeys(("changing.changes", "changing.events"), "signed in"),
     "changing.progress": "study.read",
+    **{f"live.{name}": "study.read" for name in ("add_case", "events", "on_study", "one_room", "open_room", "ticket")},
+    "live.track": "study.read",
+    "live.socket": "signed in",
     "worklist.change": "study.status",
     "changing.samples": "study.store",
     "uploads.upload": "study.store",
@@ -67,6 +70,8 @@ BODIES: dict[str, Any] = {
         "kind": "put",
         "body": {"tool": "probe", "points": [[1, 1]], **_ANNOTATION},
     },
+    "live.open_room": {"studies": ["<study>"], "title": "x"},
+    "live.add_case": {"StudyInstanceUID": "<study>"},
     "worklist.change": {"status": "read"},
     "rejected.reject": {"title": "113038", "reason": "sai"},
     "rejected.restore": {"reason": "sai"},
@@ -77,6 +82,7 @@ BODIES: dict[str, Any] = {
     "admin.change_user": {"disabled": True},
     "peers.change_peer": {"description": "x"},
 }
+_WRITES = ("POST", "PATCH", "PUT")
 CANARY = "CANARY"
 UIDS = {"StudyInstanceUID": "1.2.840.99.1", "SeriesInstanceUID": "1.2.840.99.2", "SOPInstanceUID": "1.2.840.99.3"}
 ODD = {"StudyInstanceUID": "1.2.840.99.4", "SeriesInstanceUID": "1.2.840.99.5", "SOPInstanceUID": "1.2.840.99.6"}
@@ -84,7 +90,7 @@ BASE = {"numbers": "1", "path": "7FE00010", "which": "shown"}
 NOTHING = {
     **BASE, "study": "1.2.840.98.1", "series": "1.2.840.98.2", "sop": "1.2.840.98.3", "uid": "1.2.840.98.1",
     "conflict_id": "987001", "entry_id": "987002", "rejected_id": "987003", "user_id": "987004", "token_id": "987005",
-    "task": "987006", "session": "0000000000000000", "ae_title": "NOBODY",
+    "task": "987006", "session": "0000000000000000", "ae_title": "NOBODY", "room": "nosuchroom",
 }  # fmt: skip
 
 
@@ -99,6 +105,7 @@ def filled(web: Web) -> dict[str, str]:
         incoming.write(b"\0" * 128 + b"DICM" + b"broken" * 9)
         web.archive.store(incoming)
     person = web.person("admin,technologist", "other", f"{CANARY}.admin".lower())
+    room = person.post("/api/rooms", json={"studies": [UIDS["StudyInstanceUID"]], "title": CANARY}).json["code"]
     conflict = person.get("/api/admin/conflicts").json["conflicts"][0]["id"]
     entry = person.get("/api/admin/quarantine").json["quarantine"][0]["id"]
     accounts.add_token(web.archive.database, f"{CANARY} token", "dicomweb", theirs.id)
@@ -112,7 +119,7 @@ def filled(web: Web) -> dict[str, str]:
     return {
         **BASE, **series, "uid": series["study"], "conflict_id": str(conflict), "entry_id": str(entry),
         "rejected_id": "1", "user_id": str(person.user.id), "token_id": str(token), "task": str(task),
-        "session": "f" * 16, "ae_title": f"{CANARY}_CT",
+        "session": "f" * 16, "ae_title": f"{CANARY}_CT", "room": room,
     }  # fmt: skip
 
 
@@ -143,7 +150,7 @@ def said(response: Any, values: dict[str, str]) -> tuple[int, str]:
 
 
 def ask(person: Person, endpoint: str, method: str, rule: str, values: dict[str, str]) -> tuple[int, str]:
-    body = BODIES.get(endpoint, {}) if method in ("POST", "PATCH", "PUT") else None
+    body = json.loads(put(json.dumps(BODIES.get(endpoint, {})), values)) if method in _WRITES else None
     response = person.open(method, put(rule, values), json=body, buffered=False)
     try:
         return (response.status_code, "") if endpoint in ENDLESS else said(response, values)

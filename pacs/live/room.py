@@ -1,0 +1,164 @@
+"""One room in memory: who is there, what their screens show, and what each of them has been told of it."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from pacs.live.connection import Connection
+from pacs.live.standing import Standing
+from pacs.live.states import UIDS, State, difference, shown
+from storage.model.live import ANNOTATION, CASE, LOOK, Holder, Room, RoomCase, RoomEvent, RoomMember
+
+PERIOD = 1 / 15  # seconds between two tellings of what moves
+UNANSWERED = 16  # tellings a member may be behind before we wait for them; newer ones then replace older ones
+UID_FIELDS = frozenset({"SeriesInstanceUID", "SOPInstanceUID", "StudyInstanceUID"})
+
+
+@dataclass(eq=False, slots=True)
+class Seat:
+    """A socket in a room, and what it was told."""
+
+    connection: Connection
+    holder: Holder
+    standing: Standing
+    cases: frozenset[int] = frozenset()
+    told: dict[int, State] = field(default_factory=dict)  # by the member's number: what they know of the others
+    known: State = field(default_factory=dict)  # what their program told last, in their own UIDs
+    unanswered: int = 0
+    active: bool = True
+    spoken_at: float = 0.0
+
+    @property
+    def member(self) -> str:
+        return self.holder.member
+
+    def say(self, message: dict[str, Any] | list[Any]) -> None:
+        self.spoken_at = time.monotonic()
+        self.connection.say(orjson.dumps(message))
+
+
+@dataclass(eq=False, slots=True)
+class LiveRoom:
+    """A room somebody is in."""
+
+    row: Room
+    cases: list[RoomCase]
+    members: dict[str, RoomMember] = field(default_factory=dict)
+    seats: list[Seat] = field(default_factory=list)
+    numbers: dict[str, int] = field(default_factory=dict)  # what a member is called in messages that move
+    states: dict[str, State] = field(default_factory=dict)
+    guests: set[str] = field(default_factory=set)
+    leaving: dict[str, float] = field(default_factory=dict)  # when they were last here; for a while they may come back
+    told: int = 0  # the newest event everybody here was told
+    told_at: float = 0.0
+    away: dict[str, tuple[float, dict[str, Any]]] = field(default_factory=dict)  # members at other servers
+    moves: list[list[Any]] = field(default_factory=list)
+    moves_at: int = 0
+    recorded: dict[str, State] = field(default_factory=dict)
+    period: float = PERIOD
+
+    def here(self) -> set[str]:
+        """The keys of who is here, at whatever server."""
+        return {seat.member for seat in self.seats} | set(self.away)
+
+    def number(self, key: str) -> int:
+        return self.numbers.setdefault(key, len(self.numbers))
+
+    def people(self) -> list[dict[str, Any]]:
+        """The people strip: everybody who was ever here, and whether they are now."""
+        here = self.here()
+        return [
+            {
+                "n": self.number(one.key), "key": one.key, "name": one.name, "hospital": one.hospital,
+                "colour": one.colour, "here": one.key in here, "guest": one.key in self.guests,
+            }
+            for one in self.members.values()
+        ]  # fmt: skip
+
+    def agenda(self, seat: Seat) -> list[dict[str, Any]]:
+        """The cases as this member may know them; of one they may not see, only that there is one."""
+        return [
+            {
+                "position": case.position,
+                "label": case.label if case.position in seat.cases else "",
+                "StudyInstanceUID": seat.standing.outward(case.study_instance_uid)
+                if case.position in seat.cases
+                else None,
+            }
+            for case in self.cases
+        ]
+
+    def visible(self, standing: Standing) -> frozenset[int]:
+        """The positions of the cases somebody may see."""
+        return frozenset(
+            case.position for case in self.cases if standing.sees(case.hospital_id, case.study_instance_uid)
+        )
+
+    def tell(self, event: RoomEvent) -> None:
+        """Tell everybody here of an event, as far as they may see what it is about."""
+        if event.sequence <= self.told:
+            return
+        self.told = event.sequence
+        for seat in self.seats:
+            message = for_seat(event, seat)
+            if message is not None:
+                seat.say({"t": "event", **message})
+
+    def tell_people(self) -> None:
+        people = self.people()
+        for seat in self.seats:
+            seat.say({"t": "people", "people": people, "presenter": self.row.presenter})
+
+    def move(self, seat: Seat) -> None:
+        """Tell one member what has moved since they were told last; or nothing while they are behind."""
+        if seat.unanswered >= UNANSWERED or seat.connection.paused:
+            return
+        news: list[list[Any]] = []
+        for key, state in self.states.items():
+            if key == seat.member:
+                continue
+            view = _outward(shown(state, leads=key == self.row.presenter), seat)
+            number = self.number(key)
+            changed = difference(seat.told.get(number, {}), view)
+            if changed:
+                seat.told[number] = view
+                news.append([number, changed])
+        if news:
+            seat.unanswered += 1
+            seat.say(["m", *news])
+
+    def forget(self, key: str) -> None:
+        """Their screen shows nothing any more."""
+        self.states.pop(key, None)
+        number = self.number(key)
+        for seat in self.seats:
+            if seat.told.pop(number, None):
+                seat.say(["x", number])
+
+
+def for_seat(event: RoomEvent, seat: Seat) -> dict[str, Any] | None:
+    """An event as this member may know it; None when it is about a case they may not see."""
+    body = dict(event.body)
+    if event.kind in (ANNOTATION, LOOK, CASE) and body.get("case") not in seat.cases:
+        return None
+    for name in UID_FIELDS & body.keys():
+        body[name] = seat.standing.outward(str(body[name]))
+    message = {"n": event.sequence, "at": event.at, "by": event.member, "kind": event.kind, "body": body}
+    if event.member == seat.member:
+        message["id"] = event.client_id
+    return message
+
+
+def events_for(events: Iterable[RoomEvent], seat: Seat) -> list[dict[str, Any]]:
+    """The same for many."""
+    return [message for event in events if (message := for_seat(event, seat)) is not None]
+
+
+def _outward(state: State, seat: Seat) -> State:
+    """The state in the member's own UIDs; of a case they may not see, only where the others are."""
+    if state.get("c", 0) not in seat.cases:
+        return {name: state[name] for name in "cr" if name in state}
+    return {name: seat.standing.outward(value) if name in UIDS else value for name, value in state.items()}

@@ -1,0 +1,95 @@
+"""What a member's screen shows and where they point: small, replaced by what is newer, told as differences.
+
+The fields are single letters, since they cross thin links up to 15 times a second:
+
+    c  position of the case on the agenda          s  Series Instance UID
+    i  SOP Instance UID                            f  frame number, from 1
+    w  [centre, width, inverted 0 or 1]            z  camera in patient space: focal point x, y, z in mm, extent of
+    m  position and axes of an MPR, in mm             the smaller side in mm, rotation in degrees, flips 0 or 1
+    p  [column, row] of the pointer in the frame   r  [frames this member has, frames there are] of the case
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+State = dict[str, Any]
+
+UIDS = ("s", "i")
+LONGEST = 16
+_UID = re.compile(r"[0-9.]{1,64}", re.ASCII)
+_LISTS = frozenset("wzmpr")
+_SHORTEST_SHARED = 6
+
+
+class Malformed(ValueError):
+    """A message that no program of ours would send."""
+
+
+def merged(known: Mapping[str, Any], given: object) -> State:
+    """The state after a difference as a member's program sent it. Raises Malformed."""
+    if not isinstance(given, dict):
+        raise Malformed("a state is an object")
+    state = dict(known)
+    for field, value in given.items():
+        if value is None and field in "mpwz":
+            state.pop(field, None)
+        elif field in UIDS:
+            state[field] = _uid(value, str(known.get(field, "")))
+        elif field in "cf":
+            if type(value) is not int or not 0 <= value <= 1_000_000:
+                raise Malformed("not a position")
+            state[field] = value
+        elif field in _LISTS:
+            state[field] = _numbers(value)
+        else:
+            raise Malformed("an unknown field of a state")
+    return state
+
+
+def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> State:
+    """What turns the one into the other; UIDs as what they do not share with the one before."""
+    changed: State = {}
+    for field, value in new.items():
+        before = old.get(field)
+        if before != value:
+            changed[field] = _shortened(str(before or ""), value) if field in UIDS else value
+    for field in old:
+        if field not in new:
+            changed[field] = None
+    return changed
+
+
+def shown(state: Mapping[str, Any], *, leads: bool) -> State:
+    """What the others are told: all of who leads; of the rest where they point and how much they have."""
+    if leads:
+        return dict(state)
+    fields = "csifpr" if "p" in state else "cr"
+    return {field: state[field] for field in fields if field in state}
+
+
+def _uid(value: object, before: str) -> str:
+    if isinstance(value, list) and len(value) == 2 and type(value[0]) is int and isinstance(value[1], str):
+        value = before[: max(0, value[0])] + value[1]
+    if not isinstance(value, str) or not _UID.fullmatch(value):
+        raise Malformed("not a UID")
+    return value
+
+
+def _shortened(before: str, value: str) -> object:
+    shared = 0
+    for one, other in zip(before, value, strict=False):
+        if one != other:
+            break
+        shared += 1
+    return [shared, value[shared:]] if shared >= _SHORTEST_SHARED else value
+
+
+def _numbers(value: object) -> list[float]:
+    if not isinstance(value, list) or len(value) > LONGEST:
+        raise Malformed("not a short list")
+    for one in value:
+        if type(one) not in (int, float) or not math.isfinite(one) or abs(one) > 1e9:
+            raise Malformed("not a number")
+    return value

@@ -1,0 +1,190 @@
+"""Rooms through the real doors: pages' port, handed-over sockets, the process of the rooms."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from bench.corpus import ct_series
+from tests.support.rooms import Participant, enter, socket_to, ticket
+from tests.support.server import PASSWORD, Browserless, Running, serving
+
+
+class Scene:
+    """A server with a study, and people who may read it or not."""
+
+    def __init__(self, server: Running, folder: Path) -> None:
+        self.server = server
+        server.add_admin()
+        for name in ("minh", "lan", "hung"):
+            server.cli("user", "add", name, "--role", "radiologist", "--password-stdin", stdin=PASSWORD + "\n")
+        ct_series(folder / "ct", 3, "rooms")
+        server.cli("import", str(folder / "ct"))
+        self.minh, self.lan, self.hung = (server.client(name) for name in ("minh", "lan", "hung"))
+        self.study = str(self.minh.get("/api/worklist").json()["studies"][0]["StudyInstanceUID"])
+
+    def room(self) -> str:
+        answer = self.minh.ask("POST", "/api/rooms", {"studies": [self.study], "title": "Giao ban sáng"})
+        assert answer.status == 201, answer.body
+        return str(answer.json()["code"])
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    folder = tmp_path_factory.mktemp("rooms")
+    with serving(folder) as server:
+        yield Scene(server, folder)
+
+
+def test_what_is_said_is_told_in_one_order_and_read_again(scene: Scene) -> None:
+    code = scene.room()
+    one, two = enter(scene.minh, code), enter(scene.lan, code)
+    assert [person["name"] for person in two.welcome["people"]] == ["minh", "lan"]
+    one.say("chat", text="Nốt ở thùy trên phải?")
+    assert one.event("chat")["body"] == two.event("chat")["body"]
+    two.say("chat", text="Đồng ý.")
+    last = one.hear(lambda m: isinstance(m, dict) and m.get("kind") == "chat" and m["body"]["text"] == "Đồng ý.")
+    two.hear(lambda m: isinstance(m, dict) and m.get("n") == last["n"])
+    late = enter(scene.hung, code)
+    texts = [event["body"]["text"] for event in late.welcome["events"] if event["kind"] == "chat"]
+    assert sorted(texts) == ["Nốt ở thùy trên phải?", "Đồng ý."]
+    numbers = [event["n"] for event in late.welcome["events"]]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_the_same_event_sent_twice_is_kept_once(scene: Scene) -> None:
+    code = scene.room()
+    member = enter(scene.minh, code)
+    identity = member.say("chat", text="một lần")
+    first = member.event("chat")
+    member.socket.close()
+    again = enter(scene.minh, code, after=member.welcome["sequence"], secret=member.welcome["ticket"])
+    assert [event["id"] for event in again.welcome["events"] if event["kind"] == "chat"] == [identity]
+    again.say("chat", client_id=identity, text="một lần")
+    assert again.event("chat")["n"] == first["n"]
+    events = scene.minh.get(f"/api/rooms/{code}/events").json()["events"]
+    assert sum(event["kind"] == "chat" for event in events) == 1
+
+
+def test_a_pointer_and_the_presenters_view_reach_the_others(scene: Scene) -> None:
+    code = scene.room()
+    one, two = enter(scene.minh, code), enter(scene.lan, code)
+    one.move(c=0, s="1.2.840.1", i="1.2.840.113619.2.1.1", f=1, w=[40, 400, 0], p=[12.5, 80])
+    number = next(person["n"] for person in two.welcome["people"] if person["key"] == one.me)
+    told = two.hear(lambda m: isinstance(m, list) and m[0] == "m")
+    assert [
+        number,
+        {"c": 0, "s": "1.2.840.1", "i": "1.2.840.113619.2.1.1", "f": 1, "w": [40, 400, 0], "p": [12.5, 80]},
+    ] in told[1:]
+    one.move(i="1.2.840.113619.2.1.2", p=None)
+    told = two.hear(lambda m: isinstance(m, list) and m[0] == "m" and m != told)
+    assert told[1] == [number, {"i": [19, "2"], "p": None}]
+
+
+def test_only_who_leads_hands_over(scene: Scene) -> None:
+    code = scene.room()
+    one, two = enter(scene.minh, code), enter(scene.lan, code)
+    identity = two.say("presenter", to=two.me)
+    refused = two.hear(lambda m: isinstance(m, dict) and m.get("t") == "refused")
+    assert (refused["id"], refused["why"]) == (identity, "not presenter")
+    one.say("presenter", to=two.me)
+    assert two.event("presenter")["body"] == {"to": two.me}
+
+
+def test_strangers_find_no_door(scene: Scene) -> None:
+    code = scene.room()
+    with pytest.raises(InvalidStatus) as wrong:
+        socket_to(scene.minh, origin="https://evil.example")
+    assert wrong.value.response.status_code == 403
+    nobody = Browserless(scene.server.base_url)
+    assert nobody.get("/ws").status == 401
+    assert scene.minh.get("/ws").status == 426
+    stolen = ticket(scene.minh, code)
+    other = socket_to(scene.lan)  # a ticket stands on the session it was given to
+    other.send(json.dumps({"t": "join", "ticket": stolen}))
+    assert json.loads(other.recv(timeout=10)) == {"t": "bye", "why": "ticket"}
+    used = ticket(scene.minh, code)
+    enter(scene.minh, code, secret=used)
+    with pytest.raises(AssertionError, match="ticket"):
+        enter(scene.minh, code, secret=used)
+    assert scene.minh.get("/api/rooms/nosuchroom").status == 404
+    scene.server.cli("hospital", "add", "khac", "Bệnh viện khác")
+    scene.server.cli(
+        "user", "add", "xa", "--role", "radiologist", "--hospital", "khac", "--password-stdin", stdin=PASSWORD + "\n"
+    )
+    far = scene.server.client("xa")
+    assert far.get(f"/api/rooms/{code}").status == 404
+    assert far.ask("POST", f"/api/rooms/{code}/ticket", {}).status == 404
+
+
+def test_who_is_signed_out_is_cut_off(scene: Scene) -> None:
+    code = scene.room()
+    leaver = scene.server.client("hung")
+    member, watcher = enter(leaver, code), enter(scene.minh, code)
+    began = time.monotonic()
+    assert leaver.ask("DELETE", "/api/session").status == 204
+    assert member.hear(lambda m: isinstance(m, dict) and m.get("t") == "bye")["why"] == "revoked"
+    assert time.monotonic() - began < 8  # promised: 5 s; the machine of a test may be slow
+    watcher.hear(lambda m: isinstance(m, dict) and m.get("t") == "people" and not m["people"][0]["here"])
+
+
+def test_a_hundred_sockets_leave_the_pages_alone(scene: Scene) -> None:
+    code = scene.room()
+    sockets = [socket_to(scene.minh) for _ in range(100)]
+    assert scene.lan.get("/api/worklist").status == 200
+    assert [scene.lan.get("/healthz").status for _ in range(20)] == [200] * 20
+    member = enter(scene.lan, code)
+    member.say("chat", text="vẫn nghe")
+    member.event("chat")
+    for one in sockets:
+        one.close()
+
+
+def _pid(scene: Scene, what: str) -> int:
+    """A child process of the supervisor that listens on this socket of the data folder."""
+    assert scene.server.process is not None
+    inode = next(
+        line.split()[6]
+        for line in Path("/proc/net/unix").read_text().splitlines()
+        if line.endswith(f"{scene.server.folder}/data/run/{what}")
+    )
+    for proc in Path("/proc").iterdir():
+        if proc.name.isdigit():
+            try:
+                if any(os.readlink(fd) == f"socket:[{inode}]" for fd in (proc / "fd").iterdir()):
+                    return int(proc.name)
+            except OSError:
+                continue
+    raise AssertionError(f"nobody listens on {what}")
+
+
+def test_a_room_outlives_its_process_and_loses_nothing(scene: Scene) -> None:
+    code = scene.room()
+    one, two = enter(scene.minh, code), enter(scene.lan, code)
+    one.say("chat", text="trước")
+    two.event("chat")
+    os.kill(_pid(scene, "live.sock"), signal.SIGKILL)
+    for member in (one, two):
+        with pytest.raises(ConnectionClosed):
+            member.hear(lambda message: message == "never")
+    back = _returned(scene, code, one)
+    assert [event["body"]["text"] for event in back.welcome["events"] if event["kind"] == "chat"] == ["trước"]
+    assert back.welcome["room"]["presenter"] == one.me
+    again = enter(scene.lan, code, after=two.welcome["sequence"])
+    back.say("chat", text="sau")
+    assert again.hear(lambda m: isinstance(m, dict) and m.get("kind") == "chat")["body"]["text"] == "sau"
+
+
+def _returned(scene: Scene, code: str, member: Participant) -> Participant:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return enter(scene.minh, code, secret=member.welcome["ticket"])
+        except (InvalidStatus, ConnectionClosed, OSError):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
