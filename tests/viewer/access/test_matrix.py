@@ -105,7 +105,10 @@ def filled(web: Web) -> dict[str, str]:
         incoming.write(b"\0" * 128 + b"DICM" + b"broken" * 9)
         web.archive.store(incoming)
     person = web.person("admin,technologist", "other", f"{CANARY}.admin".lower())
-    room = person.post("/api/rooms", json={"studies": [UIDS["StudyInstanceUID"]], "title": CANARY}).json["code"]
+    room, odd_room = (
+        person.post("/api/rooms", json={"studies": [uids["StudyInstanceUID"]], "title": CANARY}).json["code"]
+        for uids in (UIDS, ODD)
+    )
     conflict = person.get("/api/admin/conflicts").json["conflicts"][0]["id"]
     entry = person.get("/api/admin/quarantine").json["quarantine"][0]["id"]
     accounts.add_token(web.archive.database, f"{CANARY} token", "dicomweb", theirs.id)
@@ -120,6 +123,7 @@ def filled(web: Web) -> dict[str, str]:
         **BASE, **series, "uid": series["study"], "conflict_id": str(conflict), "entry_id": str(entry),
         "rejected_id": "1", "user_id": str(person.user.id), "token_id": str(token), "task": str(task),
         "session": "f" * 16, "ae_title": f"{CANARY}_CT", "room": room,
+        "odd_room": odd_room,
     }  # fmt: skip
 
 
@@ -228,7 +232,7 @@ def test_a_grant_shows_exactly_its_study_until_it_ends(web: Web, monkeypatch: py
     hospital = web.hospital_of("other")
     reads = [(e, m, r) for e, m, r in asked(web) if NEEDS[e] == "study.read" and m in ("GET", "OPTIONS")]
     odd = {**theirs, "study": ODD["StudyInstanceUID"], "series": ODD["SeriesInstanceUID"], "sop": ODD["SOPInstanceUID"]}
-    odd["uid"] = odd["study"]
+    odd |= {"uid": odd["study"], "room": odd["odd_room"]}
     mixed = {**odd, "study": theirs["study"]}  # the study granted, series and instance of another
     unknown = {**NOTHING, "study": theirs["study"]}
     nothing = [ask(person, *one, theirs) for one in reads]
