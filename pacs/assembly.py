@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from pacs import keyfile
+from pacs.acts import Acts
 from pacs.archive import Archive
 from pacs.archive.encodings import Encodings
 from pacs.archive.pieces import Pieces
@@ -59,8 +61,9 @@ def prepare(config: Config) -> Prepared:
 
 def open_archive(config: Config) -> Archive:
     """The archive, for one process. Call it after forking; the index must have been prepared."""
+    database = Database(config.index_url)
     return Archive(
-        database=Database(config.index_url),
+        database=database,
         objects=open_objects(config),
         spool=config.spool,
         codecs=Codecs(config.codec_socket),
@@ -70,6 +73,7 @@ def open_archive(config: Config) -> Archive:
         ),
         encodings=Encodings(config.data / "cache" / "frames", config.codecs.cache_mb * 1_000_000),
         pieces=Pieces(config.data / "cache" / "metadata"),
+        acts=Acts(database, keyfile.derived(keyfile.load(config.data), "audit")),
     )
 
 

@@ -14,7 +14,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("storage.model",),
     ("storage.objects", "storage.index"),
     ("pacs.errors", "pacs.logs", "pacs.identity"),
-    ("pacs.config",),
+    ("pacs.config", "pacs.acts", "pacs.keyfile"),
     ("pacs.live",),
     ("pacs.pixels", "pacs.dataset"),
     ("pacs.describe", "pacs.query", "pacs.present", "pacs.status", "pacs.deidentify"),

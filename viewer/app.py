@@ -41,7 +41,7 @@ def create_app(
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
 
-    guard = Guard(archive.database, config)
+    guard = Guard(archive.database, config, archive.acts)
     tail = Tail(archive.database, config.web.threads // 2)
     app.extensions["hoichan.stop"] = tail.stop
     journal.install(app)

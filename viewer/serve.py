@@ -61,6 +61,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         self._open_archive = open_archive
         self._ready = ready
         self.shares = Shares()
+        self._archive: Archive | None = None
         super().__init__()
 
     def load_config(self) -> None:
@@ -84,14 +85,20 @@ class Server(BaseApplication):  # type: ignore[misc]
             "proc_name": "hoichan-web",
             "post_worker_init": lambda worker: self._ready(),
             "child_exit": lambda arbiter, worker: self.shares.leave(worker.age),
+            "worker_exit": lambda arbiter, worker: self._leave(),
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
         """In the worker, after the fork."""
-        archive = self._open_archive()
-        return create_app(archive, self._config)
+        self._archive = self._open_archive()
+        return create_app(self._archive, self._config)
+
+    def _leave(self) -> None:
+        """In the worker, at its end: what was noted for the audit log is written."""
+        if self._archive is not None:
+            self._archive.close()
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]

@@ -13,6 +13,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from pacs.acts import Acts
 from pacs.archive import adopting, compare, frames, metadata, previewing, spool, transcode
 from pacs.archive.arriving import Arriving
 from pacs.archive.commit import Committer, Waiting
@@ -71,11 +72,13 @@ class Archive:
         effort: Callable[[], Effort] = Effort,
         encodings: Encodings | None = None,
         pieces: Pieces | None = None,
+        acts: Acts | None = None,
     ) -> None:
         self.database = database
         self.objects = objects
         self.spool = spool
         self.clock = clock
+        self.acts = acts or Acts(database)  # what is looked at and taken out, on its way to the audit log
         self.room = room or Room()
         self.effort = effort  # what a query from outside may cost
         self._codecs = codecs
@@ -135,6 +138,7 @@ class Archive:
     def close(self) -> None:
         """Finish what is being stored; connections and files are let go."""
         self._committer.close()
+        self.acts.close()
         self.database.close()
 
     def sweep_spool(self) -> int:

@@ -256,6 +256,9 @@ def _serve(session: Session) -> None:
             tally.sent,
         )
         session.directory.touch(session.peer, stored=tally.stored > 0)
+        for study, count in tally.studies.items():
+            with contextlib.suppress(ArchiveError):  # what was acknowledged stays so
+                session.archive.acts.stored(session.actor, session.peer.hospital_id, study, "C-STORE", count)
 
 
 def _dispatch(session: Session, context: Context, command: Command) -> None:

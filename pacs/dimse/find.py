@@ -44,8 +44,10 @@ def handle_find(session: Session, context: Context, command: Command) -> None:
     effort.goes_on = wanted.still
     try:
         identifier = identifiers.read(data, context.transfer_syntax)
+        asked = _query(session, context, identifier)
+        session.archive.acts.must_write()
         status = SUCCESS
-        for answer in _answers(session, context, command, identifier, effort):
+        for answer in _answers(session, context, command, identifier, asked, effort):
             out += answer
             count += 1
             if len(out) >= AT_ONCE:
@@ -57,6 +59,8 @@ def handle_find(session: Session, context: Context, command: Command) -> None:
             status, comment = OUT_OF_RESOURCES, effort.why
         if wanted.over:
             status, comment = CANCELLED, ""
+        acts = session.archive.acts
+        acts.searched(session.actor, session.scope, "C-FIND", asked.level, acts.keys_of(asked), count)
     except ArchiveError as error:
         status, comment = status_of(error, "C-FIND"), str(error)
     session.tally.queries += 1
@@ -82,10 +86,9 @@ class _Wanted:
 
 
 def _answers(
-    session: Session, context: Context, command: Command, identifier: Identifier, effort: Effort
+    session: Session, context: Context, command: Command, identifier: Identifier, asked: Query, effort: Effort
 ) -> Iterator[bytes]:
     """Pending responses as they go over the wire."""
-    asked = _query(session, context, identifier)
     writer = answer_writer(asked.level, asked.returns, context.transfer_syntax, session.own_ae, session.peer.charset)
     status = PENDING_WARNING if not_supported(identifier, asked.level) else PENDING
     pending = commands.response(command, status, dataset=True)

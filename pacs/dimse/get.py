@@ -5,7 +5,7 @@ import itertools
 from pacs.association.command import Command
 from pacs.association.contexts import Context
 from pacs.dimse import identifier as identifiers
-from pacs.dimse.retrieve import SubOperations, cancelled, failure, is_cancel, select
+from pacs.dimse.retrieve import SubOperations, cancelled, failure, is_cancel, note_export, select
 from pacs.dimse.session import Session
 from pacs.dimse.statuses import NO_SUCH_ARGUMENT, status_of
 from pacs.send.store import StoreScu
@@ -23,6 +23,7 @@ def handle_get(session: Session, context: Context, command: Command) -> None:
     try:
         identifier = identifiers.decode(data, context.transfer_syntax)
         instances = select(session.archive, session.scope, identifier)
+        note_export(session, "C-GET", instances)
     except ArchiveError as error:
         stream.send_message(context.context_id, failure(command, status_of(error, "C-GET"), error))
         return

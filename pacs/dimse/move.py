@@ -6,7 +6,7 @@ from pacs.association import command as commands
 from pacs.association.command import Command
 from pacs.association.contexts import Context
 from pacs.dimse import identifier as identifiers
-from pacs.dimse.retrieve import SubOperations, cancelled, failure, select
+from pacs.dimse.retrieve import SubOperations, cancelled, failure, note_export, select
 from pacs.dimse.session import Session
 from pacs.dimse.statuses import NO_SUCH_ARGUMENT, status_of
 from pacs.errors import PeerUnreachable, UnknownDestination
@@ -33,6 +33,7 @@ def handle_move(session: Session, context: Context, command: Command) -> None:
         destination = _destination(session, command.text(commands.MOVE_DESTINATION))
         identifier = identifiers.decode(data, context.transfer_syntax)
         instances = select(session.archive, session.scope, identifier)
+        note_export(session, "C-MOVE", instances, to=destination.ae_title)
     except ArchiveError as error:
         stream.send_message(context.context_id, failure(command, status_of(error, "C-MOVE"), error))
         return

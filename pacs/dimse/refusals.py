@@ -1,20 +1,26 @@
 """Who was refused, counted in memory and written once a second, so that a flood costs a count and not a transaction."""
 
+import json
 import logging
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from pacs.dimse import reasons
 from storage.errors import ArchiveError
-from storage.index import hospitals, peers
-from storage.index.database import Database
+from storage.index import audit, hospitals, peers
+from storage.index.database import Connection, Database
+from storage.model.audit import REFUSED, Actor
 
 log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 1.0
 MOST_AT_ONCE = 256  # different callers between two writings; further ones are counted together
 MOST_KEPT = 1000  # rows of the index
+RECORD_SECONDS = 15 * 60.0  # the same caller and reason stand in the audit log once in so long, with their count
+MOST_RECORDED = 20  # new ones of one writing that the audit log names; of the rest it has the number
 MANY = "…"  # who the further ones are
 
 Key = tuple[str, str, str, str]
@@ -37,6 +43,8 @@ class Refusals:
         self._noted = threading.Event()
         self._stopping = threading.Event()
         self._counts: dict[Key, _Count] = {}
+        self._recorded: dict[Key, float] = {}  # until when the audit log need not be told again
+        self._unrecorded: Counter[Key] = Counter()
         self._thread = threading.Thread(target=self._run, name="refusals", daemon=True)
 
     def start(self) -> None:
@@ -74,6 +82,7 @@ class Refusals:
             with self._database.writing() as db:
                 every = frozenset(hospital.id for hospital in hospitals.all(db))
                 told: set[int] = set()
+                self._record(db, counts)
                 for (calling, called, address, reason), count in counts.items():
                     concerned = self._concerned(calling, reason, every) - told
                     told |= concerned
@@ -84,6 +93,35 @@ class Refusals:
                 peers.trim_refusals(db, MOST_KEPT)
         except ArchiveError as error:
             log.warning("could not note %d refusals: %s", sum(count.times for count in counts.values()), error)
+
+    def _record(self, db: Connection, counts: dict[Key, _Count]) -> None:
+        """In the audit log: of a peer we know for its hospital, of a stranger for all."""
+        now, known = time.monotonic(), audit.codes(db)
+        for key, count in counts.items():
+            self._unrecorded[key] += count.times
+        due = [key for key in counts if self._recorded.get(key, 0.0) <= now]
+        for key in due[:MOST_RECORDED]:
+            calling, called, address, reason = key
+            hospital_id = self._hospital_of(calling)
+            at = set(known) if hospital_id is None else {hospital_id}
+            actor = Actor(calling, "stranger" if hospital_id is None else "peer", address)
+            detail = {"why": reason, "times": self._unrecorded.pop(key)}
+            audit.note(
+                db, actor, at, "association.refuse", called, result=REFUSED, known=known,
+                detail=json.dumps(detail, sort_keys=True),
+            )  # fmt: skip
+        if rest := due[MOST_RECORDED:]:
+            detail = {"further": len(rest), "times": sum(self._unrecorded.pop(key) for key in rest)}
+            actor = Actor(MANY, "stranger")
+            audit.note(
+                db, actor, set(known), "association.refuse", result=REFUSED, known=known,
+                detail=json.dumps(detail, sort_keys=True),
+            )  # fmt: skip
+        kept = {key: until for key, until in self._recorded.items() if until > now}
+        self._recorded = kept | dict.fromkeys(due, now + RECORD_SECONDS)
+        if len(self._recorded) > MOST_KEPT * MOST_AT_ONCE:
+            self._recorded.clear()
+            self._unrecorded.clear()
 
     def _concerned(self, calling: str, reason: str, every: frozenset[int]) -> frozenset[int]:
         """Whose administrators should look now: of a name we know its hospital, of a stranger all; that somebody tried

@@ -1,6 +1,7 @@
 """What C-MOVE and C-GET have in common: which instances are meant, and the counts of sub-operations (PS3.4 C.4.2-3)."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from pacs.association import command as commands
 from pacs.association.command import Command
 from pacs.association.stream import PduStream
 from pacs.dimse.identifier import encode
+from pacs.dimse.session import Session
 from pacs.dimse.statuses import CANCELLED, PENDING, SOME_FAILED, SUCCESS, UNABLE_TO_SEND, is_warning
 from storage.errors import InvalidQuery, NotFound
 from storage.model.archive import Instance, Scope
@@ -51,6 +53,12 @@ def select(archive: Archive, scope: Scope, identifier: Dataset) -> list[Instance
                 continue
             found += [one for one in instances if not instance_uids or one.key.sop_instance_uid in instance_uids]
     return found
+
+
+def note_export(session: Session, door: str, instances: Iterable[Instance], **facts: str) -> None:
+    """These are about to leave, as the audit log has it: how many of which study. Raises StorageUnavailable."""
+    for study, count in Counter(one.key.study_instance_uid for one in instances).items():
+        session.archive.acts.exported(session.actor, session.peer.hospital_id, study, door, count, **facts)
 
 
 def _level(identifier: Dataset) -> Level:

@@ -1,5 +1,6 @@
 """What a handler of one association needs to know."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ from pacs.association.tls import TlsCredentials
 from pacs.dimse.directory import Directory
 from pacs.dimse.refusals import Refusals
 from storage.model.archive import Origin, Scope
+from storage.model.audit import Actor
 from storage.model.people import Peer
 
 
@@ -22,6 +24,7 @@ class Tally:
     bytes: int = 0
     queries: int = 0
     sent: int = 0
+    studies: Counter[str] = field(default_factory=Counter)  # how many instances of which were stored
 
 
 @dataclass(slots=True)
@@ -63,6 +66,10 @@ class Session:
     @property
     def origin(self) -> Origin:
         return Origin(self.peer.hospital_id, self.peer.hospital_code, "dimse", self.peer.ae_title, self.address)
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(self.peer.ae_title, "peer", self.address)
 
     def refuse(self, reason: str) -> None:
         """Let the administrator know why we ended this association."""

@@ -33,6 +33,7 @@ def handle_store(session: Session, context: Context, command: Command) -> None:
             outcome = _receive(session, context, command)
             status, comment = outcome_status(outcome)
             session.tally.bytes += outcome.stored.size
+            session.tally.studies[outcome.key.study_instance_uid if outcome.key else ""] += 1
             log.debug(
                 "%s %s, %d bytes, %.1f ms",
                 command.sop_instance_uid,

@@ -5,18 +5,18 @@ this happens under a lock held until then, on SQLite writers are alone: the chai
 refuse UPDATE, DELETE and TRUNCATE; who gets around them is found by `storage.model.audit.Chain`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from storage.index import schema
+from storage.index import hospitals, schema
 from storage.index.bulk import insert_many
 from storage.index.rows import mine
 from storage.index.types import POSTGRESQL, now_ms
 from storage.model.archive import Scope
-from storage.model.audit import GENESIS, AuditEvent, AuditFilter, AuditRecord, as_object, hash_of
+from storage.model.audit import DONE, GENESIS, Actor, AuditEvent, AuditFilter, AuditRecord, as_object, hash_of
 from storage.model.text import nfc
 
 _PENDING = "hoichan_audit"
@@ -31,6 +31,36 @@ _HEAD = sa.select(_TABLE.c.sequence, _TABLE.c.hash).order_by(_TABLE.c.sequence.d
 def append(db: Connection, event: AuditEvent, at: int | None = None) -> None:
     """Write this event when the transaction commits, or not at all when it does not."""
     _pending(db).append((event, now_ms() if at is None else at))
+
+
+def note(
+    db: Connection,
+    actor: Actor,
+    hospital_ids: Collection[int],
+    action: str,
+    object: str = "",
+    *,
+    patient: str = "",
+    reason: str = "",
+    result: str = DONE,
+    detail: str = "{}",
+    at: int | None = None,
+    known: Mapping[int, str] | None = None,
+) -> None:
+    """`append`, once for each of these hospitals, so that each sees what concerns it; of what concerns none, for the
+    first one, whose installation this is. `known` are the codes of all hospitals, where the caller has them."""
+    known = known or codes(db)
+    for hospital_id in sorted(known.keys() & set(hospital_ids)) or sorted(known)[:1]:
+        event = AuditEvent(
+            hospital_id, known[hospital_id], actor.name, action, object, actor.role, actor.address, patient, reason,
+            result, detail,
+        )  # fmt: skip
+        append(db, event, at)
+
+
+def codes(db: Connection) -> dict[int, str]:
+    """The codes of all hospitals by their ids."""
+    return {hospital.id: hospital.code for hospital in hospitals.all(db)}
 
 
 def start(db: Connection) -> None:
@@ -89,9 +119,9 @@ def find(db: Connection, scope: Scope, wanted: AuditFilter) -> list[AuditRecord]
     if wanted.action:
         begins = sa.and_(column.action >= wanted.action + ".", column.action < wanted.action + "/")
         statement = statement.where(sa.or_(column.action == wanted.action, begins))
-    if wanted.object:
-        text = nfc(wanted.object)
-        statement = statement.where(sa.or_(column.object == text, column.patient == text))
+    if wanted.objects:
+        texts = [nfc(text) for text in wanted.objects]
+        statement = statement.where(sa.or_(column.object.in_(texts), column.patient.in_(texts)))
     rows = db.execute(statement.order_by(column.sequence.desc()).limit(wanted.limit))
     return [AuditRecord(**row._mapping) for row in rows]
 

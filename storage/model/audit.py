@@ -71,7 +71,7 @@ class AuditFilter:
     until: int | None = None
     actor: str = ""
     action: str = ""
-    object: str = ""
+    objects: tuple[str, ...] = ()  # any of these, as object or as patient
     before: int | None = None
     limit: int = 100
 

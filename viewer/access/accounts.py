@@ -1,14 +1,17 @@
 """Accounts and tokens as people make them: from the command line, the admin page and the set-up link."""
 
+import json
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import Any
 
 from storage.errors import Conflict, NotFound
 from storage.index import accounts as store
-from storage.index import hospitals
-from storage.index.database import Database
+from storage.index import audit, hospitals
+from storage.index.database import Connection, Database
 from storage.model.archive import Hospital
+from storage.model.audit import Actor
 from storage.model.people import User
 from viewer.access.passwords import check_password, hash_password
 from viewer.access.rights import ADMIN, GIVABLE, PLATFORM, TOKEN_SCOPES
@@ -16,6 +19,7 @@ from viewer.access.secrets import kept, new_secret
 from viewer.errors import InvalidRequest
 
 TOKEN_PREFIX = "hc_"
+Recorder = Callable[[Connection, Collection[int], str, str, dict[str, Any]], None]
 LANGUAGES = ("vi", "en")
 _NAME = re.compile(r"[^\W_][\w.@+-]{0,62}[^\W_]")
 
@@ -27,8 +31,10 @@ def add_user(
     roles: Collection[str],
     password: str,
     hospital_code: str | None = None,
+    record: Recorder | None = None,
 ) -> User:
-    """A new account with these roles at one hospital (the first one when none is named)."""
+    """A new account with these roles at one hospital (the first one when none is named). `record` writes the act, here
+    as in what follows; without one it was done by the command."""
     name = check_name(name)
     roles = check_roles(roles)
     display_name = check_display_name(display_name) or name
@@ -36,7 +42,9 @@ def add_user(
     password_hash = hash_password(password)
     hospital = find_hospital(database, hospital_code)
     with database.writing() as db:
-        return store.add_user(db, name, display_name, password_hash, roles=[(hospital.id, role) for role in roles])
+        user = store.add_user(db, name, display_name, password_hash, roles=[(hospital.id, role) for role in roles])
+        (record or by_command)(db, {hospital.id}, "user.create", user.name, {"roles": ",".join(roles)})
+        return user
 
 
 def disable_user(database: Database, name: str) -> User:
@@ -50,7 +58,15 @@ def list_users(database: Database) -> list[User]:
         return store.users(db)
 
 
-def add_token(database: Database, name: str, scope: str, hospital_id: int | None = None) -> str:
+def by_command(db: Connection, hospital_ids: Collection[int], action: str, object: str, detail: dict[str, Any]) -> None:
+    """Record what somebody did with the command on the server."""
+    said = json.dumps(detail, ensure_ascii=False, sort_keys=True)
+    audit.note(db, Actor("hoichan", "command"), hospital_ids, action, object, detail=said)
+
+
+def add_token(
+    database: Database, name: str, scope: str, hospital_id: int | None = None, record: Recorder | None = None
+) -> str:
     """A bearer token for a program; its secret, which is shown this once."""
     if scope not in TOKEN_SCOPES:
         raise InvalidRequest(f"scope must be one of {', '.join(TOKEN_SCOPES)}")
@@ -61,6 +77,7 @@ def add_token(database: Database, name: str, scope: str, hospital_id: int | None
     where = find_hospital(database, None).id if hospital_id is None else hospital_id
     with database.writing() as db:
         store.add_token(db, label, scope, where, kept(secret))
+        (record or by_command)(db, {where}, "token.create", label, {"scope": scope})
     return secret
 
 
@@ -71,6 +88,7 @@ def change_user(
     disabled: bool | None = None,
     roles: tuple[int, Collection[str]] | None = None,
     password: str | None = None,
+    record: Recorder | None = None,
 ) -> User:
     """Disable or enable, give other roles at one hospital, or another password. Whose roles change is signed out. The
     last administrators stay: raises Conflict."""
@@ -91,6 +109,14 @@ def change_user(
                 raise Conflict(f"this is the last administrator ({role}); make another one first")
         if user.roles != before.roles:
             store.end_sessions(db, user_id)
+        write, at = record or by_command, {hospital for hospital, _ in (*before.roles, *user.roles)}
+        if roles is not None:
+            held = {"before": _said(before, roles[0]), "roles": _said(user, roles[0])}
+            write(db, at, "user.roles", user.name, {"hospital_id": roles[0], **held})
+        if disabled is not None:
+            write(db, at, "user.disable" if disabled else "user.enable", user.name, {})
+        if password is not None:
+            write(db, at, "user.password", user.name, {})
         return user
 
 
@@ -138,6 +164,10 @@ def check_roles(roles: Collection[str]) -> tuple[str, ...]:
         if role not in GIVABLE:
             raise InvalidRequest(f"roles are {', '.join(sorted(GIVABLE))}")
     return tuple(sorted(set(roles)))
+
+
+def _said(user: User, hospital_id: int) -> str:
+    return ",".join(role for where, role in user.roles if where == hospital_id)
 
 
 def _has(user: User, role: str) -> bool:

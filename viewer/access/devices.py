@@ -4,7 +4,7 @@ from flask import Blueprint, Response, jsonify
 
 from storage.errors import NotFound, NotPermitted
 from storage.index import accounts as store
-from viewer.access.guard import Guard
+from viewer.access.guard import Guard, acts
 
 SHOWN = 16  # so much of a session's id names it; the id is the hash of the cookie's secret
 
@@ -42,18 +42,22 @@ def blueprint(guard: Guard) -> Blueprint:
 
     @routes.delete("")
     @guard.signed_in
+    @acts("session.end")
     def end_others() -> Response:
         with guard.database.writing() as db:
-            store.end_sessions(db, user_id(), keep=guard.caller().session_id)
+            ended = store.end_sessions(db, user_id(), keep=guard.caller().session_id)
+            guard.sessions.record(db, guard.caller().user, "session.end", "others", sessions=ended)
         return Response(status=204)
 
     @routes.delete("/<session>")
     @guard.signed_in
+    @acts("session.end")
     def end(session: str) -> Response:
         with guard.database.writing() as db:
             for one in store.sessions(db, user_id()):
                 if one.id[:SHOWN] == session:
                     store.end_session(db, one.id)
+                    guard.sessions.record(db, guard.caller().user, "session.end", one.id[:SHOWN])
                     return Response(status=204)
         raise NotFound(f"there is no session {session[:SHOWN]!r}")
 

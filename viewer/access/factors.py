@@ -20,7 +20,7 @@ from storage.index.database import Database
 from storage.model.people import Session, User
 from viewer import bodies
 from viewer.access import throttle
-from viewer.access.guard import Guard
+from viewer.access.guard import Guard, acts
 from viewer.access.secrets import kept, same
 from viewer.errors import InvalidRequest
 
@@ -37,18 +37,21 @@ def blueprint(guard: Guard) -> Blueprint:
 
     @routes.post("/code")
     @guard.open
+    @acts("session.begin", "session.fail")
     def code() -> Response:
         """The second step of signing in, with a one-time password or a recovery code."""
         _, user = _staged(guard, ("code",))
         given = bodies.fields(code=str)["code"]
         throttle.begin(guard.database, f"code {user.id}", guard.address())
         if not passes(guard.database, user.id, given):
+            guard.sessions.failed(user, "code")
             raise NotPermitted("this code is wrong or was used")
         throttle.succeeded(guard.database, f"code {user.id}", guard.address())
         return guard.sessions.answer_to_sign_in(user, passed=True)
 
     @routes.route("/enrolment", methods=["POST", "PUT"])
     @guard.open
+    @acts("factor.set")
     def enrol() -> Response:
         """POST shows a new secret, PUT takes it into use with a one-time password of it."""
         session, user = _staged(guard, ("enrol", ""))
@@ -116,6 +119,7 @@ def _enrolled(guard: Guard, session: Session, user: User, given: str) -> list[st
         step = step_of(shared, "".join(given.split()))
         if step is None:
             raise InvalidRequest("this code is not one of the secret that was shown")
+        guard.sessions.record(db, user, "factor.set", user.name)
         store.enable(db, user.id, shared, step, [kept(code) for code in codes])
     throttle.succeeded(guard.database, f"code {user.id}", guard.address())
     return ["-".join(code[at : at + 4] for at in (0, 4, 8)) for code in codes]

@@ -6,31 +6,34 @@ A route without `@guard.needs(…)`, `@guard.signed_in` or `@guard.open` stops t
 import functools
 import hashlib
 import hmac
+import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, request
 from werkzeug.exceptions import MethodNotAllowed
 
+from pacs.acts import Acts
 from pacs.config import Config
 from pacs.errors import NotSignedIn
 from storage.errors import ArchiveError, NotPermitted
-from storage.index import grants, hospitals
-from storage.index.database import Database
+from storage.index import audit, grants, hospitals
+from storage.index.database import Connection, Database
 from storage.index.remembered import Remembered
 from storage.index.types import now_ms
-from storage.model.archive import Origin, Scope
-from storage.model.audit import Actor
+from storage.model.archive import Instance, Origin, Scope
+from storage.model.audit import DONE, Actor
 from storage.model.grants import Granted
 from storage.model.people import Token, User
 from viewer.access import cookies
 from viewer.access import rights as table
 from viewer.access.programs import Programs
 from viewer.access.sessions import Sessions
+from viewer.journal import safe_path
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,6 +41,7 @@ R = TypeVar("R")
 REMEMBERED = 512  # callers whose account was read just now
 REMEMBERED_SECONDS = 60.0  # … and how long they may go without being read again, though nothing was committed
 PROGRAMS_PATH = "/dicom-web"  # where Authorization headers count; everywhere else only a session does
+REFUSALS = {403: "not permitted", 429: "too many tries"}
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 # All that answers without a session. tests/viewer/access/test_guard.py knows them by heart too.
@@ -88,8 +92,9 @@ class _Known:
 class Guard:
     """Knows the caller of the request at hand; see the module."""
 
-    def __init__(self, database: Database, config: Config) -> None:
+    def __init__(self, database: Database, config: Config, acts: Acts | None = None) -> None:
         self.database = database
+        self.acts = acts or Acts(database)
         self.web = config.web
         self.sessions = Sessions(database, config)
         self.programs = Programs(database, self.sessions.needs_factor)
@@ -135,10 +140,44 @@ class Guard:
 
     def actor(self) -> Actor:
         """The caller as the audit log names them: account or token, roles where the route's right counts, address."""
-        caller = self.caller()
+        return self.actor_of(self.caller(), request)
+
+    def actor_of(self, caller: Caller, asked: Request) -> Actor:
+        """The same of a request that is not Flask's."""
         where = caller.scope.hospital_ids
         roles = {role for hospital, role in caller.roles if hospital in where or caller.scope.studies}
-        return Actor(caller.name, ",".join(sorted(roles)) or ("token" if caller.token else ""), self.address())
+        role = ",".join(sorted(roles)) or ("token" if caller.token else "")
+        return Actor(caller.name, role, self.sessions.address(asked))
+
+    def record(
+        self,
+        db: Connection,
+        at: Collection[int],
+        action: str,
+        object: str = "",
+        *,
+        patient: str = "",
+        reason: str = "",
+        result: str = DONE,
+        **detail: Any,
+    ) -> None:
+        """Write in this transaction that the caller did this, for the hospitals (their ids) it concerns."""
+        audit.note(
+            db, self.actor(), at, action, object, patient=patient, reason=reason, result=result,
+            detail=json.dumps(detail, ensure_ascii=False, sort_keys=True),
+        )  # fmt: skip
+
+    def viewed(self, study: str, hospital_id: Callable[[], int], how: str = "view") -> None:
+        """Note that the caller opened a study (`view`) or saw what it is about (`details`)."""
+        caller = self.caller()
+        self.acts.viewed(caller.session_id or caller.label, study, self.actor, hospital_id, how)
+
+    def viewed_directly(self, caller: Caller, asked: Request, instance: Instance) -> None:
+        """The same where Flask is not asked."""
+        self.acts.viewed(
+            caller.session_id or caller.label, instance.key.study_instance_uid,
+            lambda: self.actor_of(caller, asked), lambda: instance.hospital_id,
+        )  # fmt: skip
 
     def address(self) -> str:
         """The address the request comes from; behind our own proxy the one it reports."""
@@ -161,6 +200,12 @@ class Guard:
                 # A browser would ask for name and password in a window of its own; our pages ask better.
                 if _for_programs(request) and "Sec-Fetch-Site" not in request.headers:
                     response.headers.add("WWW-Authenticate", 'Basic realm="hoichan", charset="UTF-8"')
+            return response
+
+        @app.after_request
+        def refused(response: Response) -> Response:
+            if response.status_code in REFUSALS and not request.environ.get("hoichan.recorded"):
+                self._note_refusal(REFUSALS[response.status_code])
             return response
 
     def seal(self, app: Flask) -> None:
@@ -206,6 +251,16 @@ class Guard:
         caller = self.regranted(replace(caller, session_id=session_id))
         scope = self.scope(caller, right)
         return replace(caller, scope=scope) if scope.hospital_ids or scope.studies else None
+
+    def _note_refusal(self, why: str) -> None:
+        """Who was not permitted to do what, as far as we know who it is."""
+        try:
+            caller = self._identified(request)
+        except ArchiveError:
+            actor, hospitals_of = Actor("", "", self.address()), frozenset[int]()
+        else:
+            actor, hospitals_of = self.actor_of(caller, request), caller.scope.hospital_ids
+        self.acts.refused(actor, hospitals_of, f"{request.method} {safe_path()}", why)
 
     def _admit(self, right: str) -> None:
         request.environ["hoichan.caller"] = self.admitted(request, right)
@@ -284,6 +339,16 @@ class Guard:
         ours = {request.host.casefold(), self._public_host} - {""}
         if urlsplit(origin).netloc.casefold() not in ours:
             raise NotPermitted("this request was made by a page of another site")
+
+
+def acts(*names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Says of a route that changes something which acts of the audit log it writes; a test asks every one."""
+
+    def declare(view: Callable[P, R]) -> Callable[P, R]:
+        view.acts = names  # type: ignore[attr-defined]
+        return view
+
+    return declare
 
 
 def _for_programs(asked: Request) -> bool:

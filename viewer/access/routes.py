@@ -6,7 +6,7 @@ from storage.errors import NotPermitted
 from storage.index import accounts as store
 from viewer import bodies
 from viewer.access.accounts import LANGUAGES
-from viewer.access.guard import Guard
+from viewer.access.guard import Guard, acts
 from viewer.errors import InvalidRequest
 
 
@@ -24,17 +24,20 @@ def blueprint(guard: Guard) -> Blueprint:
 
     @routes.post("")
     @guard.open
+    @acts("session.begin", "session.fail")
     def sign_in() -> Response:
         given = bodies.fields(name=str, password=str)
         return guard.sessions.answer_to_sign_in(guard.sessions.sign_in(given["name"], given["password"]))
 
     @routes.delete("")
     @guard.signed_in
+    @acts("session.end")
     def sign_out() -> Response:
-        return guard.sessions.sign_out(guard.caller().session_id)
+        return guard.sessions.sign_out(guard.caller().session_id, guard.caller().user)
 
     @routes.patch("")
     @guard.signed_in
+    @acts("account.password", "account.language")
     def change() -> Response:
         user, csrf = guard.caller().user, guard.caller().csrf
         given = bodies.optional(language=str, current_password=str, password=str)
@@ -47,6 +50,7 @@ def blueprint(guard: Guard) -> Blueprint:
             raise InvalidRequest(f"language must be one of {', '.join(LANGUAGES)}")
         with guard.database.writing() as db:
             user = store.update_user(db, user.id, language=given["language"])
+            guard.sessions.record(db, user, "account.language", user.name, language=user.language)
         return jsonify(guard.sessions.described(user, csrf))
 
     return routes

@@ -11,10 +11,11 @@ from pacs.config import Config
 from pacs.errors import NotSignedIn
 from storage.errors import NotFound, NotPermitted
 from storage.index import accounts as store
-from storage.index import hospitals
-from storage.index.database import Database
+from storage.index import audit, hospitals
+from storage.index.database import Connection, Database
 from storage.index.types import now_ms
 from storage.model.archive import Hospital, Scope
+from storage.model.audit import DONE, REFUSED, Actor
 from storage.model.people import Session, User
 from viewer.access import cookies, throttle
 from viewer.access.passwords import check_password, hash_password, outdated, verify_password
@@ -84,6 +85,7 @@ class Sessions:
         throttle.begin(self._database, account, self.address())
         good = verify_password(password, found[1] if found else None)
         if found is None or not good or found[0].disabled or not found[0].roles:
+            self.failed(found[0] if found else None, "password" if found and not good else "account")
             raise NotSignedIn("the name or the password is wrong")
         throttle.succeeded(self._database, account, self.address())
         user, password_hash = found
@@ -97,6 +99,7 @@ class Sessions:
         check_password(new, user.name, user.display_name)
         password_hash = hash_password(new)
         with self._database.writing() as db:
+            self.record(db, user, "account.password", user.name)
             return store.update_user(db, user.id, password_hash=password_hash)
 
     def check_password(self, user: User, current: str) -> None:
@@ -105,6 +108,7 @@ class Sessions:
             found = store.credentials(db, user.name)
         throttle.begin(self._database, f"change {user.id}", self.address())
         if not verify_password(current, found[1] if found else None):
+            self.failed(user, "password")
             raise NotPermitted("the current password is wrong")
         throttle.succeeded(self._database, f"change {user.id}", self.address())
 
@@ -124,6 +128,8 @@ class Sessions:
                 db, kept(secret), user.id, csrf, address=self.address(), agent=agent, stage=owes
             )
             found = store.credentials(db, user.name)
+            if not owes:
+                self.record(db, user, "session.begin", session.id[:16], second_factor=passed)
         known = {"needs": owes, "csrf": session.csrf} if owes else self.described(user, session.csrf)
         response = jsonify(known)
         cookies.write(response, secret, self._config.web.session_absolute_hours)
@@ -135,13 +141,32 @@ class Sessions:
         """The answer to a sign-in with recovery codes, which are shown this once."""
         return json.dumps({"session": answer.get_json(), "codes": list(codes)}, ensure_ascii=False)
 
-    def sign_out(self, session_id: str) -> Response:
+    def sign_out(self, session_id: str, user: User | None) -> Response:
         """End the session."""
         with self._database.writing() as db:
             store.end_session(db, session_id)
+            self.record(db, user, "session.end", session_id[:16])
         response = Response(status=204)
         cookies.clear(response)
         return response
+
+    def failed(self, user: User | None, why: str) -> None:
+        """Write down that a sign-in or its second step failed. A name that no account has is not written: it may be a
+        password that was typed into the wrong field."""
+        request.environ["hoichan.recorded"] = True
+        with self._database.writing() as db:
+            self.record(db, user, "session.fail", user.name if user else "", result=REFUSED, why=why)
+
+    def record(
+        self, db: Connection, user: User | None, action: str, object: str = "", *, result: str = DONE, **detail: Any
+    ) -> None:
+        """Write in this transaction what somebody did with their own account, for each hospital where they are."""
+        roles = user.roles if user else ()
+        actor = Actor(user.name if user else "", ",".join(sorted({role for _, role in roles})), self.address())
+        audit.note(
+            db, actor, {hospital for hospital, _ in roles}, action, object, result=result,
+            detail=json.dumps(detail, sort_keys=True),
+        )  # fmt: skip
 
     def described(self, user: User, csrf: str) -> dict[str, Any]:
         """What a page must know about who is signed in (GET /api/session)."""

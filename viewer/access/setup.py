@@ -9,7 +9,7 @@ from storage.model.people import User
 from viewer import bodies
 from viewer.access import throttle
 from viewer.access.accounts import check_display_name, check_name, find_hospital
-from viewer.access.guard import Guard
+from viewer.access.guard import Guard, acts
 from viewer.access.passwords import check_password, hash_password
 from viewer.access.rights import FIRST_ROLES
 from viewer.access.secrets import kept, new_secret
@@ -35,6 +35,7 @@ def blueprint(guard: Guard) -> Blueprint:
 
     @routes.route("/api/setup", methods=["GET", "POST"])
     @guard.open
+    @acts("account.setup")
     def setup() -> Response:
         if request.method == "POST":
             return _create(guard)
@@ -50,18 +51,20 @@ def _create(guard: Guard) -> Response:
     name = check_name(given["name"])
     display_name = check_display_name(given["display_name"]) or name
     check_password(given["password"], name, display_name)
-    user = _first_user(guard.database, given["secret"], name, display_name, given["password"])
+    user = _first_user(guard, given["secret"], name, display_name, given["password"])
     throttle.succeeded(guard.database, "set up", guard.address())
     return guard.sessions.answer_to_sign_in(user)
 
 
-def _first_user(database: Database, secret: str, name: str, display_name: str, password: str) -> User:
+def _first_user(guard: Guard, secret: str, name: str, display_name: str, password: str) -> User:
     """Use up the secret and make the administrator, both or neither."""
-    hospital = find_hospital(database, None)
+    hospital = find_hospital(guard.database, None)
     password_hash = hash_password(password)
-    with database.writing() as db:
+    with guard.database.writing() as db:
         if not store.needs_setup(db) or not store.use_setup_secret(db, kept(secret)):
             raise LinkSpent("this set-up link is not good any more; restart the program to get a new one")
-        return store.add_user(
+        user = store.add_user(
             db, name, display_name, password_hash, roles=[(hospital.id, role) for role in FIRST_ROLES]
         )
+        guard.sessions.record(db, user, "account.setup", user.name)
+        return user

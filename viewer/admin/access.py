@@ -1,5 +1,6 @@
 """Accounts and tokens: /api/admin/users, /tokens."""
 
+from collections.abc import Collection
 from typing import Any
 
 from flask import Blueprint, Response, jsonify
@@ -8,24 +9,28 @@ from pacs.archive import Archive
 from storage.errors import NotFound, NotPermitted
 from storage.index import accounts as store
 from storage.index import factors, hospitals
+from storage.index.database import Connection
 from storage.model.archive import Hospital, Scope
 from storage.model.people import Token, User
 from viewer import bodies
 from viewer.access import accounts, rights
-from viewer.access.guard import Guard
+from viewer.access.guard import Guard, acts
 from viewer.access.rights import ADMIN_TOKENS, ADMIN_USERS
 
 
 def blueprint(archive: Archive, guard: Guard) -> Blueprint:
     """Who may come in, for the hospitals the caller administers."""
     routes = Blueprint("admin", __name__, url_prefix="/api/admin")
-    _users(routes, archive, guard)
-    _tokens(routes, archive, guard)
 
+    def record(db: Connection, at: Collection[int], action: str, object: str, detail: dict[str, Any]) -> None:
+        guard.record(db, at, action, object, **detail)
+
+    _users(routes, archive, guard, record)
+    _tokens(routes, archive, guard, record)
     return routes
 
 
-def _users(routes: Blueprint, archive: Archive, guard: Guard) -> None:
+def _users(routes: Blueprint, archive: Archive, guard: Guard, record: accounts.Recorder) -> None:
     database = archive.database
 
     def visible(user: User) -> bool:
@@ -50,6 +55,7 @@ def _users(routes: Blueprint, archive: Archive, guard: Guard) -> None:
 
     @routes.post("/users")
     @guard.needs(ADMIN_USERS)
+    @acts("user.create")
     def add_user() -> tuple[Response, int]:
         given = bodies.optional(name=str, display_name=str, password=str, roles=list, hospital=str)
         hospital = guard.sessions.hospital_in(guard.caller().scope, given.get("hospital", ""))
@@ -60,11 +66,13 @@ def _users(routes: Blueprint, archive: Archive, guard: Guard) -> None:
             given_at(hospital, given.get("roles") or ["none"]),
             given.get("password", ""),
             hospital.code,
+            record,
         )
         return jsonify(_user(user, [hospital])), 201
 
     @routes.patch("/users/<int:user_id>")
     @guard.needs(ADMIN_USERS)
+    @acts("user.roles", "user.disable", "user.enable", "user.password")
     def change_user(user_id: int) -> Response:
         given = bodies.optional(disabled=bool, roles=list, password=str, hospital=str)
         hospital = guard.sessions.hospital_in(guard.caller().scope, given.get("hospital", ""))
@@ -76,8 +84,9 @@ def _users(routes: Blueprint, archive: Archive, guard: Guard) -> None:
             raise NotPermitted("this account also has roles you may not give; you may change those you may")
         roles = (hospital.id, given_at(hospital, given["roles"], before)) if "roles" in given else None
         user = accounts.change_user(
-            database, user_id, disabled=given.get("disabled"), roles=roles, password=given.get("password")
-        )
+            database, user_id, disabled=given.get("disabled"), roles=roles, password=given.get("password"),
+            record=record,
+        )  # fmt: skip
         return jsonify(_user(user, known))
 
     def managed(user_id: int) -> User:
@@ -91,19 +100,23 @@ def _users(routes: Blueprint, archive: Archive, guard: Guard) -> None:
 
     @routes.delete("/users/<int:user_id>/factor")
     @guard.needs(ADMIN_USERS)
+    @acts("factor.reset")
     def reset_factor(user_id: int) -> Response:
         """For somebody who lost telephone and recovery codes; the next sign-in makes a new factor when one is due."""
         user = managed(user_id)
         with database.writing() as db:
             factors.disable(db, user.id)
+            guard.record(db, {hospital for hospital, _ in user.roles}, "factor.reset", user.name)
         return Response(status=204)
 
     @routes.delete("/users/<int:user_id>/sessions")
     @guard.needs(ADMIN_USERS)
+    @acts("user.sign-out")
     def end_sessions(user_id: int) -> Response:
         user = managed(user_id)
         with database.writing() as db:
-            store.end_sessions(db, user.id)
+            ended = store.end_sessions(db, user.id)
+            guard.record(db, {hospital for hospital, _ in user.roles}, "user.sign-out", user.name, sessions=ended)
         return Response(status=204)
 
     @routes.get("/roles")
@@ -116,7 +129,7 @@ def _users(routes: Blueprint, archive: Archive, guard: Guard) -> None:
         )
 
 
-def _tokens(routes: Blueprint, archive: Archive, guard: Guard) -> None:
+def _tokens(routes: Blueprint, archive: Archive, guard: Guard, record: accounts.Recorder) -> None:
     database = archive.database
 
     @routes.get("/tokens")
@@ -128,19 +141,23 @@ def _tokens(routes: Blueprint, archive: Archive, guard: Guard) -> None:
 
     @routes.post("/tokens")
     @guard.needs(ADMIN_TOKENS)
+    @acts("token.create")
     def add_token() -> tuple[Response, int]:
         given = bodies.optional(name=str, scope=str, hospital=str)
         hospital = guard.sessions.hospital_in(guard.caller().scope, given.get("hospital", ""))
-        secret = accounts.add_token(database, given.get("name", ""), given.get("scope", ""), hospital.id)
+        secret = accounts.add_token(database, given.get("name", ""), given.get("scope", ""), hospital.id, record)
         return jsonify(secret=secret), 201
 
     @routes.delete("/tokens/<int:token_id>")
     @guard.needs(ADMIN_TOKENS)
+    @acts("token.revoke")
     def revoke_token(token_id: int) -> Response:
         with database.writing() as db:
-            if not any(token.id == token_id for token in _mine(store.tokens(db), guard.caller().scope)):
+            known = {token.id: token for token in _mine(store.tokens(db), guard.caller().scope)}
+            if token_id not in known:
                 raise NotFound(f"there is no token with the id {token_id}")
             store.revoke_token(db, token_id)
+            guard.record(db, {known[token_id].hospital_id}, "token.revoke", known[token_id].name)
         return Response(status=204)
 
 

@@ -17,7 +17,7 @@ from storage.index import peers
 from storage.index.database import Connection
 from storage.model.people import CHARSETS, Peer, Refusal
 from viewer import bodies
-from viewer.access.guard import Guard
+from viewer.access.guard import Guard, acts
 from viewer.access.rights import ADMIN_PEERS
 from viewer.errors import InvalidRequest
 
@@ -62,16 +62,19 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
 
     @routes.post("/peers")
     @guard.needs(ADMIN_PEERS)
+    @acts("peer.create")
     def add_peer() -> tuple[Response, int]:
         given = bodies.optional(ae_title=str, **_FIELDS)
         hospital = guard.sessions.hospital_in(guard.caller().scope, given.pop("hospital", ""))
         blank = Peer(check_ae_title(given.pop("ae_title", "")), hospital.id, hospital.code, "", None, frozenset())
         with database.writing() as db:
             peer = peers.add(db, _changed(blank, given))
+            guard.record(db, {peer.hospital_id}, "peer.create", peer.ae_title, **_told(peer, given))
         return jsonify(_peer(peer)), 201
 
     @routes.patch("/peers/<ae_title>")
     @guard.needs(ADMIN_PEERS)
+    @acts("peer.change")
     def change_peer(ae_title: str) -> Response:
         given = bodies.optional(**_FIELDS)
         peer = own(ae_title)
@@ -80,20 +83,28 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
             peer = replace(peer, hospital_id=hospital.id, hospital_code=hospital.code)
         given.pop("hospital", None)
         with database.writing() as db:
-            return jsonify(_peer(peers.update(db, _changed(peer, given))))
+            at = {peers.get(db, peer.ae_title).hospital_id, peer.hospital_id}
+            peer = peers.update(db, _changed(peer, given))
+            guard.record(db, at, "peer.change", peer.ae_title, **_told(peer, given))
+        return jsonify(_peer(peer))
 
     @routes.delete("/peers/<ae_title>")
     @guard.needs(ADMIN_PEERS)
+    @acts("peer.remove")
     def remove_peer(ae_title: str) -> Response:
         peer = own(ae_title)
         with database.writing() as db:
             peers.remove(db, peer.ae_title)
+            guard.record(db, {peer.hospital_id}, "peer.remove", peer.ae_title)
         return Response(status=204)
 
     @routes.post("/peers/<ae_title>/echo")
     @guard.needs(ADMIN_PEERS)
+    @acts("peer.echo")
     def echo_peer(ae_title: str) -> Response:
         peer = own(ae_title)
+        with database.writing() as db:
+            guard.record(db, {peer.hospital_id}, "peer.echo", peer.ae_title)
         if peer.port is None or _is_many(peer.host):
             return jsonify(ok=False, ms=None, detail="the peer has no port, or its host is a network, not one address")
         try:
@@ -112,6 +123,7 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
 
     @routes.delete("/refusals")
     @guard.needs(ADMIN_PEERS)
+    @acts("peer.forget")
     def forget_refusals() -> Response:
         """Of one AE title ("" for those who did not say one), from one address or any, for one reason or any."""
         ae_title = request.args.get("ae_title", "")
@@ -119,6 +131,7 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
             if ae_title in foreign(db):
                 raise NotFound(f"there are no refusals of {ae_title!r}")
             peers.forget_refusals(db, ae_title, request.args.get("address"), request.args.get("reason"))
+            guard.record(db, guard.caller().scope.hospital_ids, "peer.forget", ae_title)
         return Response(status=204)
 
     return routes
@@ -148,6 +161,12 @@ def _changed(peer: Peer, given: dict[str, Any]) -> Peer:
     own: dict[str, Any] = {name: check_limit(name, given[name]) for name in LIMITS if name in given}
     switches: dict[str, Any] = {name: given[name] for name in ("plain", "tls") if name in given}
     return replace(peer, **own, **switches)
+
+
+def _told(peer: Peer, given: dict[str, Any]) -> dict[str, Any]:
+    """What was set, as it now is."""
+    said = _peer(peer)
+    return {name: said[name] for name in given if name in said}
 
 
 def _is_many(host: str) -> bool:

@@ -11,10 +11,10 @@ from pacs.archive.differences import differences
 from pacs.reconciling import GRACE_MS, Side
 from storage.errors import NotFound
 from storage.index import instances
-from storage.model.archive import Outcome
+from storage.model.archive import Instance, Outcome
 from storage.model.reconcile import DELETE, ConflictEntry, QuarantineEntry
 from viewer import bodies
-from viewer.access.guard import Guard
+from viewer.access.guard import Guard, acts
 from viewer.access.rights import ADMIN_CONFLICTS, ADMIN_DELETE
 from viewer.admin.numbers import number
 from viewer.errors import InvalidRequest
@@ -60,12 +60,14 @@ def _conflicts(routes: Blueprint, archive: Archive, guard: Guard) -> None:
     @guard.needs(ADMIN_CONFLICTS)
     def picture(conflict_id: int, which: str) -> Response:
         _, shown, other = reconciling.sides(archive, guard.caller().scope, conflict_id)
+        _seen(guard, shown.instance)
         if which not in ("shown", "other"):
             raise NotFound("there are the pictures 'shown' and 'other'")
         return Response(reconciling.picture(archive, shown if which == "shown" else other), content_type="image/jpeg")
 
     @routes.post("/conflicts/<int:conflict_id>/decision")
     @guard.needs(ADMIN_CONFLICTS)
+    @acts("conflict.keep", "conflict.replace", "conflict.assign", "conflict.reopen")
     def decide(conflict_id: int) -> Response:
         given = bodies.optional(action=str, reason=str)
         scope, actor = guard.caller().scope, guard.actor()
@@ -88,6 +90,7 @@ def _quarantine(routes: Blueprint, archive: Archive, guard: Guard) -> None:
 
     @routes.post("/quarantine/<int:entry_id>/retry")
     @guard.needs(ADMIN_CONFLICTS)
+    @acts("quarantine.retry")
     def retry(entry_id: int) -> Response:
         became = reconciling.retry(archive, guard.caller().scope, entry_id, guard.actor())
         if isinstance(became, Outcome):
@@ -97,6 +100,7 @@ def _quarantine(routes: Blueprint, archive: Archive, guard: Guard) -> None:
 
     @routes.post("/quarantine/<int:entry_id>/decision")
     @guard.needs(ADMIN_CONFLICTS)
+    @acts("quarantine.link", "quarantine.restore")
     def decide_quarantined(entry_id: int) -> Response:
         given = bodies.optional(action=str, reason=str, study=str)
         action = given.get("action", "")
@@ -107,6 +111,7 @@ def _quarantine(routes: Blueprint, archive: Archive, guard: Guard) -> None:
 
     @routes.post("/quarantine/<int:entry_id>/deletion")
     @guard.needs(ADMIN_DELETE)
+    @acts("quarantine.delete")
     def delete(entry_id: int) -> Response:
         reason = _reason(bodies.fields(reason=str))
         if not reason:
@@ -127,6 +132,10 @@ def _quarantine(routes: Blueprint, archive: Archive, guard: Guard) -> None:
     def _decided(entry_id: int, action: str, reason: str, study: str = "") -> dict[str, Any]:
         scope, actor = guard.caller().scope, guard.actor()
         return _quarantined(reconciling.decide_quarantined(archive, scope, entry_id, action, reason, actor, study))
+
+
+def _seen(guard: Guard, instance: Instance) -> None:
+    guard.viewed(instance.key.study_instance_uid, lambda: instance.hospital_id)
 
 
 def _page() -> tuple[int, int | None, bool | None]:

@@ -11,7 +11,7 @@ from pacs.rejecting import GRACE_MS
 from storage.index import rejecting as index
 from storage.model.rejection import RETENTION, RejectedObject
 from viewer import bodies
-from viewer.access.guard import Guard
+from viewer.access.guard import Guard, acts
 from viewer.access.rights import ADMIN_CONFLICTS, ADMIN_DELETE, STUDY_REJECT
 from viewer.admin.numbers import number
 from viewer.errors import InvalidRequest
@@ -27,6 +27,7 @@ def blueprint(archive: Archive, guard: Guard) -> Blueprint:
 
     @routes.post("/api/studies/<uid>/rejection")
     @guard.needs(STUDY_REJECT)
+    @acts("instance.reject")
     def reject(uid: str) -> Response:
         given = bodies.optional(title=str, reason=str, series=str, instances=list)
         title = given.get("title", "")
@@ -59,10 +60,13 @@ def blueprint(archive: Archive, guard: Guard) -> Blueprint:
     @routes.get("/api/admin/rejected/<uid>/picture/<int:rejected_id>")
     @guard.needs(ADMIN_CONFLICTS)
     def picture(uid: str, rejected_id: int) -> Response:
-        return Response(rejecting.picture(archive, guard.caller().scope, rejected_id), content_type="image/jpeg")
+        shown = rejecting.picture(archive, guard.caller().scope, rejected_id)
+        guard.viewed(uid, lambda: min(guard.caller().scope.hospital_ids))
+        return Response(shown, content_type="image/jpeg")
 
     @routes.post("/api/admin/rejected/<uid>/restoration")
     @guard.needs(ADMIN_CONFLICTS)
+    @acts("instance.restore")
     def restore(uid: str) -> Response:
         given = bodies.optional(reason=str, series=str, instance=str)
         scope, actor, reason = guard.caller().scope, guard.actor(), _reason(given)
@@ -71,6 +75,7 @@ def blueprint(archive: Archive, guard: Guard) -> Blueprint:
 
     @routes.post("/api/admin/rejected/<uid>/purge")
     @guard.needs(ADMIN_DELETE)
+    @acts("instance.purge")
     def purge(uid: str) -> Response:
         reason = _reason(bodies.optional(reason=str))
         rejecting.listed(archive, guard.caller().scope, uid)

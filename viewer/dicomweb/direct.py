@@ -77,6 +77,7 @@ class DirectFrames:
             choice = _choice(asked.environ.get("HTTP_ACCEPT", ""), syntax)
             if place is None or choice is None or not is_stored_as(syntax, choice.offer.transfer_syntax):
                 return None
+            self._guard.viewed_directly(caller, asked, instance)
             descriptor = self._archive.objects.descriptor(sound(instance), place.offset + place.length)
         except ArchiveError:
             return None

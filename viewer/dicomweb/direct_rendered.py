@@ -73,6 +73,7 @@ class DirectRendered:
             instance = self._archive.instance(caller.scope, key)
             if not 1 <= number <= instance.facts.frames:
                 return None
+            self._guard.viewed_directly(caller, asked, instance)
             data = self._archive.rendered(instance, number, options)
         except (ArchiveError, HTTPException):
             return None

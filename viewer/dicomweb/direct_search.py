@@ -78,8 +78,8 @@ class DirectSearches:
             return None
         try:
             caller = self._guard.admitted(request, STUDY_READ)
-            base = root(self._public_url, request)
-            asked = Asked(_LEVELS[resource], base, path, arguments, study, series)
+            base, by = root(self._public_url, request), self._guard.actor_of(caller, request)
+            asked = Asked(_LEVELS[resource], base, path, arguments, by, study, series)
             answered = answers(self._archive, caller.scope, asked)
         except (ArchiveError, HTTPException):
             return None

@@ -1,12 +1,14 @@
 """The resource tree of DICOMweb (PS3.18 10.1): which address is answered by which function."""
 
+from collections import Counter
+
 from flask import Blueprint, Response, request
 
 from pacs.archive import Archive
 from pacs.config import WebConfig
 from storage.model.archive import Instance, InstanceKey
 from storage.model.query import Level
-from viewer.access.guard import Guard
+from viewer.access.guard import Guard, acts
 from viewer.access.rights import STUDY_READ, STUDY_STORE
 from viewer.dicomweb import (
     bulkdata,
@@ -46,7 +48,7 @@ def blueprint(archive: Archive, guard: Guard, web: WebConfig) -> Blueprint:
 def _search(routes: Blueprint, archive: Archive, guard: Guard, web: WebConfig) -> None:
     def found(level: Level, study: str = "", series: str = "") -> Response:
         base = root(web.public_url)
-        return search.search(archive, guard.caller().scope, level, base, study, series)
+        return search.search(archive, guard.caller().scope, guard.actor(), level, base, study, series)
 
     @routes.get("/studies")
     @guard.needs(STUDY_READ)
@@ -83,19 +85,23 @@ def _retrieve(routes: Blueprint, archive: Archive, guard: Guard, web: WebConfig)
     """Studies and series, whole."""
 
     def all_of(study: str, series: str | None) -> list[Instance]:
-        return archive.instances(guard.caller().scope, study, series)
+        return _seen(guard, archive.instances(guard.caller().scope, study, series))
 
     @routes.get(_STUDY)
     @routes.get(_SERIES)
     @guard.needs(STUDY_READ)
     def retrieve_study(study: str, series: str | None = None) -> Response:
-        return instances.retrieve_instances(archive, all_of(study, series), root(web.public_url))
+        found = archive.instances(guard.caller().scope, study, series)
+        response = instances.retrieve_instances(archive, found, root(web.public_url))
+        _exported(archive, guard, found)
+        return response
 
     @routes.get(f"{_STUDY}/metadata")
     @routes.get(f"{_SERIES}/metadata")
     @guard.needs(STUDY_READ)
     def retrieve_metadata(study: str, series: str | None = None) -> Response:
         found = archive.metadata(guard.caller().scope, study, series)
+        _opened(archive, guard, study)
         return metadata.retrieve_metadata(found, root(web.public_url))
 
     @routes.get(f"{_STUDY}/rendered")
@@ -110,7 +116,9 @@ def _retrieve(routes: Blueprint, archive: Archive, guard: Guard, web: WebConfig)
     def retrieve_thumbnail(study: str, series: str | None = None) -> Response:
         if rendered.wants_own_thumbnail():
             return rendered.retrieve_thumbnail(archive, *rendered.middle(all_of(study, series)))
-        return rendered.retrieve_kept_thumbnail(archive.thumbnail(guard.caller().scope, study, series))
+        picture = archive.thumbnail(guard.caller().scope, study, series)
+        _opened(archive, guard, study, "details")
+        return rendered.retrieve_kept_thumbnail(picture)
 
 
 def _retrieve_instance(routes: Blueprint, archive: Archive, guard: Guard, web: WebConfig) -> None:
@@ -118,17 +126,22 @@ def _retrieve_instance(routes: Blueprint, archive: Archive, guard: Guard, web: W
 
     def one(study: str, series: str, sop: str) -> tuple[Instance, str]:
         key = InstanceKey(study, series, sop)
-        return archive.instance(guard.caller().scope, key), instance_url(root(web.public_url), key)
+        (found,) = _seen(guard, [archive.instance(guard.caller().scope, key)])
+        return found, instance_url(root(web.public_url), key)
 
     @routes.get(_INSTANCE)
     @guard.needs(STUDY_READ)
     def retrieve_instance(study: str, series: str, sop: str) -> Response:
-        return instances.retrieve_instance(archive, one(study, series, sop)[0], root(web.public_url))
+        found = archive.instance(guard.caller().scope, InstanceKey(study, series, sop))
+        response = instances.retrieve_instance(archive, found, root(web.public_url))
+        _exported(archive, guard, [found])
+        return response
 
     @routes.get(f"{_INSTANCE}/metadata")
     @guard.needs(STUDY_READ)
     def retrieve_instance_metadata(study: str, series: str, sop: str) -> Response:
         found = archive.metadata(guard.caller().scope, study, series, sop)
+        _opened(archive, guard, study)
         return metadata.retrieve_metadata(found, root(web.public_url))
 
     @routes.get(f"{_INSTANCE}/bulkdata/<path:path>")
@@ -156,7 +169,7 @@ def _retrieve_frames(routes: Blueprint, archive: Archive, guard: Guard, web: Web
     def some(study: str, series: str, sop: str, text: str) -> tuple[Instance, list[int], str]:
         numbers = frames.numbers_of(text)
         key = InstanceKey(study, series, sop)
-        instance = archive.instance(guard.caller().scope, key)
+        (instance,) = _seen(guard, [archive.instance(guard.caller().scope, key)])
         frames.check_numbers(instance, numbers)
         return instance, numbers, instance_url(root(web.public_url), key)
 
@@ -189,7 +202,7 @@ def _retrieve_pixels(routes: Blueprint, archive: Archive, guard: Guard, web: Web
     """Pixel data of many instances in one answer, and WADO-URI."""
 
     def all_of(study: str, series: str | None) -> list[Instance]:
-        return archive.instances(guard.caller().scope, study, series)
+        return _seen(guard, archive.instances(guard.caller().scope, study, series))
 
     @routes.get(f"{_SERIES}/frames")
     @guard.needs(STUDY_READ)
@@ -201,7 +214,9 @@ def _retrieve_pixels(routes: Blueprint, archive: Archive, guard: Guard, web: Web
     @routes.get(f"{_SERIES}/opening")
     @guard.needs(STUDY_READ)
     def retrieve_opening(study: str, series: str | None = None) -> Response:
-        return opening.retrieve_opening(archive, guard.caller().scope, study, series, root(web.public_url))
+        response = opening.retrieve_opening(archive, guard.caller().scope, study, series, root(web.public_url))
+        _opened(archive, guard, study)
+        return response
 
     @routes.get(f"{_SERIES}/previews")
     @guard.needs(STUDY_READ)
@@ -218,13 +233,38 @@ def _retrieve_pixels(routes: Blueprint, archive: Archive, guard: Guard, web: Web
     @routes.get(f"{_INSTANCE}/pixeldata")
     @guard.needs(STUDY_READ)
     def retrieve_instance_pixel_data(study: str, series: str, sop: str) -> Response:
-        found = [archive.instance(guard.caller().scope, InstanceKey(study, series, sop))]
+        found = _seen(guard, [archive.instance(guard.caller().scope, InstanceKey(study, series, sop))])
         return bulkdata.retrieve_pixel_data(archive, found, root(web.public_url))
 
     @routes.get("/wado")
     @guard.needs(STUDY_READ)
     def retrieve_by_parameters() -> Response:
-        return wado_uri.retrieve(archive, guard.caller().scope, root(web.public_url))
+        instance, as_dicom, response = wado_uri.retrieve(archive, guard.caller().scope, root(web.public_url))
+        if as_dicom:
+            _exported(archive, guard, [instance])
+        else:
+            _seen(guard, [instance])
+        return response
+
+
+def _seen(guard: Guard, found: list[Instance]) -> list[Instance]:
+    """The same; the audit log knows that the caller opened their study."""
+    if found:
+        guard.viewed(found[0].key.study_instance_uid, lambda: found[0].hospital_id)
+    return found
+
+
+def _opened(archive: Archive, guard: Guard, study: str, how: str = "view") -> None:
+    """The same of a study whose instances were not read."""
+    scope = guard.caller().scope
+    guard.viewed(study, lambda: archive.series(scope, study)[0].hospital_id, how)
+
+
+def _exported(archive: Archive, guard: Guard, found: list[Instance]) -> None:
+    """So many instances leave, each hospital's told to it."""
+    actor, study = guard.actor(), found[0].key.study_instance_uid
+    for hospital_id, count in Counter(one.hospital_id for one in found).items():
+        archive.acts.exported(actor, hospital_id, study, "DICOMweb", count)
 
 
 def _presentation(archive: Archive, guard: Guard) -> Instance | None:
@@ -239,6 +279,12 @@ def _store(routes: Blueprint, archive: Archive, guard: Guard, web: WebConfig) ->
     @routes.post("/studies")
     @routes.post(_STUDY)
     @guard.needs(STUDY_STORE)
+    @acts("study.store")
     def store_instances(study: str = "") -> Response:
-        most_bytes = web.max_upload_mb * _MEGABYTE
-        return store.store_instances(archive, guard.origin("stow"), study, root(web.public_url), most_bytes)
+        most_bytes, origin, actor = web.max_upload_mb * _MEGABYTE, guard.origin("stow"), guard.actor()
+        archive.acts.must_write()
+
+        def noted(stored: str, count: int) -> None:
+            archive.acts.stored(actor, origin.hospital_id, stored, origin.door, count)
+
+        return store.store_instances(archive, origin, study, root(web.public_url), most_bytes, noted)

@@ -13,6 +13,7 @@ from pacs.archive import Archive
 from pacs.present import JsonWriter
 from pacs.query import qido_query, unsupported
 from storage.model.archive import InstanceKey, Scope
+from storage.model.audit import Actor
 from storage.model.query import Found, Level, Query
 from viewer import compression
 from viewer.dicomweb.addresses import PATH, instance_url, series_url, study_url
@@ -27,12 +28,13 @@ _STUDY, _SERIES, _SOP = "0020000D", "0020000E", "00080018"
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A search as it came: below which `base` addresses begin, the `path` under /dicom-web, the UIDs in it, and the
-    parameters in their order, those of one name together."""
+    parameters in their order, those of one name together; and who asks."""
 
     level: Level
     base: str
     path: str
     arguments: Sequence[tuple[str, str]]
+    by: Actor
     study: str = ""
     series: str = ""
 
@@ -46,13 +48,15 @@ class Answers:
     link: str
 
 
-def search(archive: Archive, scope: Scope, level: Level, base: str, study: str = "", series: str = "") -> Response:
+def search(
+    archive: Archive, scope: Scope, by: Actor, level: Level, base: str, study: str = "", series: str = ""
+) -> Response:
     """What matches, as a JSON array; an empty one when nothing does. `Warning` says what is not in it, `Link` where it
     goes on; asked again with the ETag, an answer that would be the same is 304."""
     type = json_type()
     arguments = tuple(request.args.items(multi=True))
     path = request.path.partition(PATH)[2]
-    found = answers(archive, scope, Asked(level, base, path, arguments, study, series))
+    found = answers(archive, scope, Asked(level, base, path, arguments, by, study, series))
     response = _response(found.body, type)
     for warning in found.warnings:
         response.headers.add("Warning", warning)
@@ -67,6 +71,7 @@ def answers(archive: Archive, scope: Scope, asked: Asked) -> Answers:
     query = qido_query(scope, asked.level, asked.arguments, {keyword: uid for keyword, uid in uids.items() if uid})
     most = MOST_ANSWERS if query.limit is None else min(query.limit, MOST_ANSWERS)
     found, more, why = _found(archive, query, most)
+    archive.acts.searched(asked.by, scope, "QIDO-RS", asked.level, archive.acts.keys_of(query), len(found))
     writer = JsonWriter(asked.level, query.returns)
     body = orjson.dumps([writer.write(one, _retrieve_url(one, asked.base)) for one in found])
     warnings = [f'299 - "{warning}"' for warning in _warnings(asked, more, why)]

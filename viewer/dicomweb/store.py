@@ -1,8 +1,8 @@
 """Store (STOW-RS, PS3.18 10.5): parts go to the archive as they arrive; a success is durable."""
 
 import logging
-from collections import deque
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import BinaryIO, cast
@@ -116,8 +116,11 @@ class _Parts:
             self.fail(error)
 
 
-def store_instances(archive: Archive, origin: Origin, study: str, base: str, most_bytes: int) -> Response:
-    """Keep every part, or say of each why not. `most_bytes` limits one instance; `study` "" takes any study."""
+def store_instances(
+    archive: Archive, origin: Origin, study: str, base: str, most_bytes: int, noted: Callable[[str, int], None]
+) -> Response:
+    """Keep every part, or say of each why not. `most_bytes` limits one instance; `study` "" takes any study; `noted`
+    hears how many instances of which study ("" for what cannot be read) are durable."""
     refuse_encodings()
     request.max_content_length = None  # a request may bring a whole study; each instance is limited
     parts = _Parts(archive, study)
@@ -130,6 +133,8 @@ def store_instances(archive: Archive, origin: Origin, study: str, base: str, mos
     if not answer.outcomes and not answer.failed:
         raise InvalidRequest("there is no instance in the body")
     _raise_when_nothing_could_be_kept(answer)
+    for uid, count in Counter(one.key.study_instance_uid if one.key else "" for one in answer.outcomes).items():
+        noted(uid, count)
     return _response(answer, study, base)
 
 

@@ -19,8 +19,9 @@ _PICTURES = ("image/jpeg", "image/png", "image/webp")
 _UNSUPPORTED = ("anonymize",)
 
 
-def retrieve(archive: Archive, scope: Scope, base: str) -> Response:
-    """What the parameters name. InvalidRequest says which of them makes no sense."""
+def retrieve(archive: Archive, scope: Scope, base: str) -> tuple[Instance, bool, Response]:
+    """What the parameters name: the instance, whether it leaves as DICOM, and the answer. InvalidRequest says which of
+    them makes no sense."""
     if request.args.get("requestType") != "WADO":
         raise InvalidRequest("requestType must be WADO")
     for name in _UNSUPPORTED:
@@ -30,16 +31,17 @@ def retrieve(archive: Archive, scope: Scope, base: str) -> Response:
     instance = archive.instance(scope, key)
     type = _content_type(instance)
     if type == DICOM:
-        return retrieve_single(archive, instance, (request.args.get("transferSyntax", ""),))
+        return instance, True, retrieve_single(archive, instance, (request.args.get("transferSyntax", ""),))
     number = _whole("frameNumber", 1)
     check_numbers(instance, [number])
     presentation = None
     if "presentationUID" in request.args:
         presentation = rendered.check_presentation(archive.instance_by_uid(scope, request.args["presentationUID"]))
     choice = Choice(Offer(type), multipart=False)
-    return rendered.send_rendered(
+    response = rendered.send_rendered(
         archive, instance, [number], instance_url(base, key), choice, _options(choice, instance), presentation
     )
+    return instance, False, response
 
 
 def _content_type(instance: Instance) -> str:

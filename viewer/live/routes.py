@@ -16,7 +16,7 @@ from storage.index.database import Connection
 from storage.model.audit import AuditEvent
 from storage.model.live import CASE, Holder, Room, RoomCase, RoomEvent
 from viewer import bodies
-from viewer.access.guard import Caller, Guard
+from viewer.access.guard import Caller, Guard, acts
 from viewer.access.rights import STUDY_READ
 from viewer.errors import InvalidRequest
 from viewer.live.door import FOREIGN
@@ -43,6 +43,7 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
 
     @routes.post("/api/rooms")
     @guard.needs(STUDY_READ)
+    @acts("room.open")
     def open_room() -> tuple[Response, int]:
         given = bodies.optional(studies=list, title=str)
         studies, title = _studies(given.get("studies")), _title(given.get("title", ""))
@@ -75,6 +76,7 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
 
     @routes.post("/api/rooms/<room>/ticket")
     @guard.needs(STUDY_READ)
+    @acts("room.enter")
     def ticket(room: str) -> Response:
         caller = guard.caller()
         with archive.database.writing() as db:
@@ -87,6 +89,7 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
 
     @routes.post("/api/rooms/<room>/cases")
     @guard.needs(STUDY_READ)
+    @acts("room.case")
     def add_case(room: str) -> tuple[Response, int]:
         uid = bodies.fields(StudyInstanceUID=str)["StudyInstanceUID"]
         caller = guard.caller()

@@ -6,10 +6,11 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from pacs import annotating
+from pacs.acts import Act
 from pacs.archive import Archive
 from storage.model.annotation import ActKind, Annotation, Author
 from viewer import bodies
-from viewer.access.guard import Caller, Guard
+from viewer.access.guard import Caller, Guard, acts
 from viewer.access.rights import STUDY_READ
 from viewer.errors import InvalidRequest
 
@@ -28,11 +29,16 @@ def blueprint(archive: Archive, guard: Guard) -> Blueprint:
 
     @routes.post("/api/studies/<uid>/annotations")
     @guard.needs(STUDY_READ)
+    @acts("annotation.put", "annotation.delete", "annotation.restore")
     def annotate(uid: str) -> tuple[Response, int]:
         given = bodies.optional(client_id=str, annotation_id=str, version=int, kind=str, body=dict)
         caller = guard.caller()
+        archive.acts.must_write()
         act, author = annotating.act_of(given), author_of(caller)
         done, new = annotating.write(archive.database, caller.scope, uid, author, act, frozenset())
+        if new:
+            at = frozenset({archive.series(caller.scope, uid)[0].hospital_id})
+            archive.acts.note(Act(guard.actor(), at, f"annotation.{act.kind}", uid), times=1)
         return jsonify(as_json(done, author)), 201 if new else 200
 
     return routes

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, jsonify, request
 from pacs.archive import Archive
 from storage.errors import NotFound
 from storage.index import tasks
-from viewer.access.guard import Caller, Guard
+from viewer.access.guard import Caller, Guard, acts
 from viewer.access.rights import ADMIN_PEERS, CONSULT_ANSWER, STUDY_READ, STUDY_STORE, hospitals_with
 from viewer.errors import InvalidRequest
 from viewer.worklist.events import Listener, Tail, changes_after
@@ -43,11 +43,13 @@ def blueprint(archive: Archive, guard: Guard, tail: Tail) -> Blueprint:
 
     @routes.post("/api/samples")
     @guard.needs(STUDY_STORE)
+    @acts("study.samples")
     def samples() -> tuple[Response, int]:
         origin = guard.origin("sample", request.args.get("hospital", ""))
         arguments = {"hospital": origin.hospital_code, "hospital_id": origin.hospital_id, "source": origin.source}
         with archive.database.writing() as db:
             task = tasks.enqueue(db, "samples", json.dumps(arguments), key=f"samples {origin.hospital_id}", priority=10)
+            guard.record(db, {origin.hospital_id}, "study.samples")
         return jsonify(task=task), 202
 
     @routes.get("/api/tasks/<int:task>")

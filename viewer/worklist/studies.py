@@ -13,13 +13,14 @@ from storage.index import changes, instances, search
 from storage.model.archive import Series, Study
 from storage.model.worklist import WorklistFilter
 from viewer import bodies
-from viewer.access.guard import Guard
+from viewer.access.guard import Guard, acts
 from viewer.access.rights import STUDY_READ, STUDY_STATUS
 from viewer.errors import InvalidRequest
 from viewer.worklist.display import age_at, clean, display_name
 
 MOST = 200
 QUERY_MOST = 200
+_FILTERS = ("from", "to", "modality", "status", "hospital")
 
 
 def blueprint(archive: Archive, guard: Guard) -> Blueprint:
@@ -33,6 +34,7 @@ def blueprint(archive: Archive, guard: Guard) -> Blueprint:
         with archive.database.reading() as db:
             sequence = changes.last(db)  # before the page: what comes between is then told again, not missed
             page = search.worklist(db, guard.caller().scope, wanted)
+        _note_search(archive, guard, page.total)
         return jsonify(
             studies=[row_of(study) for study in page.studies],
             next=page.next or None,
@@ -44,15 +46,20 @@ def blueprint(archive: Archive, guard: Guard) -> Blueprint:
     @routes.get("/api/studies/<uid>")
     @guard.needs(STUDY_READ)
     def study(uid: str) -> Response:
-        return jsonify(_with_series(archive, guard, uid))
+        found, hospital_id = _with_series(archive, guard, uid)
+        guard.viewed(uid, lambda: hospital_id, "details")
+        return jsonify(found)
 
     @routes.patch("/api/studies/<uid>")
     @guard.needs(STUDY_STATUS)
+    @acts("study.status")
     def change(uid: str) -> Response:
         status = bodies.fields(status=str)["status"]
         with archive.database.writing() as db:
+            at = instances.study(db, guard.caller().scope, uid).hospital_id
             instances.set_status(db, guard.caller().scope, uid, status)
-        return jsonify(_with_series(archive, guard, uid))
+            guard.record(db, {at}, "study.status", uid, status=status)
+        return jsonify(_with_series(archive, guard, uid)[0])
 
     return routes
 
@@ -118,12 +125,22 @@ def row_of(study: Study) -> dict[str, Any]:
     }
 
 
-def _with_series(archive: Archive, guard: Guard, uid: str) -> dict[str, Any]:
+def _note_search(archive: Archive, guard: Guard, found: int) -> None:
+    """The filter as the audit log has it: words that are looked for are veiled. Further pages are the same search."""
+    given = [(name, request.args.get(name, "").strip()) for name in _FILTERS]
+    keys = [(name, value[:QUERY_MOST]) for name, value in given if value]
+    if words := request.args.get("q", "")[:QUERY_MOST].strip():
+        keys.append(("words", archive.acts.veiled(words)))
+    archive.acts.searched(guard.actor(), guard.caller().scope, "worklist", "STUDY", tuple(keys), max(found, 0))
+
+
+def _with_series(archive: Archive, guard: Guard, uid: str) -> tuple[dict[str, Any], int]:
+    """A study as the pages have it, and the id of its hospital."""
     scope = guard.caller().scope
     with archive.database.reading() as db:
         study = instances.study(db, scope, uid)
         series = [one for one in instances.series_of(db, scope, uid) if one.hospital_id == study.hospital_id]
-    return {**row_of(study), "series": [_series(one) for one in series]}
+    return {**row_of(study), "series": [_series(one) for one in series]}, study.hospital_id
 
 
 def _series(series: Series) -> dict[str, Any]:

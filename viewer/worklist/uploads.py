@@ -12,7 +12,7 @@ from pacs.dataset.envelope import looks_like_dicom
 from pacs.importing import HEAD, ZIP_MAGIC, import_paths, no_instance
 from storage.model.archive import ALREADY_STORED, CONFLICT, QUARANTINED, STORED, Origin
 from viewer import bodies
-from viewer.access.guard import Guard
+from viewer.access.guard import Guard, acts
 from viewer.access.rights import STUDY_STORE
 from viewer.errors import InvalidRequest
 
@@ -27,8 +27,10 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
 
     @routes.post("/api/uploads")
     @guard.needs(STUDY_STORE)
+    @acts("study.store")
     def upload() -> Response:
         origin = guard.origin("upload", request.args.get("hospital", ""))
+        archive.acts.must_write()
         body = bodies.pieces(limit)
         head = b""
         while len(head) < HEAD and (piece := next(body, b"")):
@@ -36,15 +38,26 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
         if not head:
             raise InvalidRequest("the body is empty")
         if head.startswith(ZIP_MAGIC) and not looks_like_dicom(head):
-            return jsonify(_import_zip(archive, origin, chain((head,), body)))
+            return jsonify(_noted(archive, guard, origin, _import_zip(archive, origin, chain((head,), body))))
         if reason := no_instance(head):
             for _ in body:  # the sender waits for its answer until it has sent everything
                 pass
             problem = {"name": bodies.file_name(), "reason": reason}
             return jsonify({**_answer(), "refused": 1, "problems": [problem]})
-        return jsonify(_store(archive, origin, bodies.file_name(), chain((head,), body)))
+        return jsonify(
+            _noted(archive, guard, origin, _store(archive, origin, bodies.file_name(), chain((head,), body)))
+        )
 
     return routes
+
+
+def _noted(archive: Archive, guard: Guard, origin: Origin, answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer, once the log knows who brought what; of a ZIP archive each study, the instances with the first."""
+    brought = sum(answer[field] for field in FIELDS.values())
+    for study in answer["studies"] or [""] * bool(brought):
+        archive.acts.stored(guard.actor(), origin.hospital_id, study, origin.door, brought)
+        brought = 0
+    return answer
 
 
 def _store(archive: Archive, origin: Origin, name: str, body: Iterator[bytes]) -> dict[str, Any]:

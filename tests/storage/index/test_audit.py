@@ -122,9 +122,9 @@ def test_search_by_time_actor_action_and_object(
         assert objects(since=1003, until=1006) == [6, 5, 4]
         assert objects(actor="người.1") == [8, 5, 2]
         assert objects(action="conflict") == [10, 8, 6, 4, 2]
-        assert objects(action="conflict.keep", object="1.2.3") == [4]
-        assert objects(object="1.2") == list(range(10, 0, -1))
-        assert objects(object="1.2.99") == []
+        assert objects(action="conflict.keep", objects=("1.2.3",)) == [4]
+        assert objects(objects=("1.2",)) == list(range(10, 0, -1))
+        assert objects(objects=("1.2.99",)) == []
 
 
 def test_processes_write_one_chain(database: Database, hospital: Hospital, url: str) -> None:

@@ -67,7 +67,7 @@ def test_a_conflict_is_decided_and_reopened(web: Web) -> None:
     assert _decide(person, conflict, "assign").status_code == 409
     assert _decide(person, conflict, "burn").status_code == 400
     assert _decide(person, 99, "keep").status_code == 404
-    records = web.person("admin,technologist").get("/api/admin/audit").json["records"]
+    records = web.person("admin,technologist").get("/api/admin/audit?action=conflict").json["records"]
     assert [(one["action"], one["actor"], one["role"]) for one in records] == [
         ("conflict.reopen", "technologist.main", "technologist"),
         ("conflict.replace", "technologist.main", "technologist"),
@@ -101,8 +101,8 @@ def test_another_hospitals_conflicts_and_records_are_not_ours(web: Web) -> None:
         assert ours.get(f"/api/admin/conflicts/{conflict}{path}").status_code == 404
     assert _decide(ours, conflict, "keep").status_code == 404
     assert _decide(theirs, conflict, "keep").status_code == 200
-    assert ours.get("/api/admin/audit").json["records"] == []
-    assert len(theirs.get("/api/admin/audit").json["records"]) == 1
+    assert ours.get("/api/admin/audit?action=conflict").json["records"] == []
+    assert len(theirs.get("/api/admin/audit?action=conflict").json["records"]) == 1
 
 
 def test_conflicts_come_in_pages(web: Web) -> None:
@@ -148,8 +148,8 @@ def test_the_audit_log_is_searched_and_taken_as_csv(web: Web) -> None:
     conflict = _conflict(web, admin)
     for action in ("keep", "reopen", "keep"):
         _decide(admin, conflict, action, "=1+1")
-    first = admin.get("/api/admin/audit?limit=2").json
-    rest = admin.get(f"/api/admin/audit?limit=2&before={first['next']}").json
+    first = admin.get("/api/admin/audit?action=conflict&limit=2").json
+    rest = admin.get(f"/api/admin/audit?action=conflict&limit=2&before={first['next']}").json
     assert [len(first["records"]), len(rest["records"]), rest["next"]] == [2, 1, None]
     assert len(admin.get("/api/admin/audit?object=1.2.5&actor=admin.main").json["records"]) == 3
     assert admin.get("/api/admin/audit?since=9999999999999").json["records"] == []

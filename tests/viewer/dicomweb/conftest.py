@@ -21,6 +21,7 @@ from pacs.pixels.pool import Codecs, start_codec_server
 from storage.index import hospitals
 from storage.index.database import Database
 from storage.model.archive import InstanceKey, Origin, Scope
+from storage.model.audit import Actor
 from storage.objects.base import ObjectStore
 from storage.objects.filesystem import FilesystemStore
 from storage.objects.memory import MemoryStore
@@ -54,6 +55,12 @@ class TestGuard:
     def caller(self) -> Any:
         hospital = int(request.headers.get("X-Hospital", self.first.hospital_id))
         return SimpleNamespace(scope=Scope(frozenset({hospital})), name="test", label="test")
+
+    def actor(self) -> Actor:
+        return Actor("test")
+
+    def viewed(self, study: str, hospital_id: Callable[[], int], how: str = "view") -> None:
+        assert {hospital_id()} == self.caller().scope.hospital_ids
 
     def origin(self, door: str, hospital_code: str = "") -> Origin:
         return self.first
