@@ -4,7 +4,6 @@ Any WSGI server can send one by iterating; our worker (viewer/serve.py) recognis
 """
 
 import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -13,7 +12,6 @@ SENDS_FILES = "hoichan.sends_files"
 and the values, which the application made, are not looked at again."""
 
 _BLOCK = 1 << 18
-_thread = threading.local()
 
 
 class DataBody:
@@ -70,19 +68,6 @@ class FileBody:
             yield data
         if self.tail:
             yield self.tail
-
-    def read(self, at: int, length: int) -> memoryview:
-        """Exactly so many bytes of the file, in a buffer of this thread: good until it reads again."""
-        buffer: bytearray = getattr(_thread, "buffer", bytearray())
-        if len(buffer) < length:
-            buffer = _thread.buffer = bytearray(length)
-        view, done = memoryview(buffer)[:length], 0
-        while done < length:
-            count = os.preadv(self.descriptor, [view[done:]], at + done)
-            if not count:
-                raise OSError("the file has become shorter")
-            done += count
-        return view
 
     def close(self) -> None:
         """Let go of the file; a WSGI server calls this once the body is sent or given up."""

@@ -44,7 +44,6 @@ PATIENCE_SECONDS = 10.0  # time we wait for a body before its speed counts
 LINGER_SECONDS = 2.0  # a client has so long to take the end of a last answer
 SLOWEST = 1024  # bytes a second
 KEEPALIVE_SECONDS = 75
-SENT_AT_ONCE = 1 << 20
 AT_ONCE_MS = 4  # how long a thread waits for the next request on a connection before it lets go of it
 
 
@@ -263,18 +262,24 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
 
 def send_file(response: wsgi.Response, body: FileBody) -> None:
-    """The head and a body of which most is a part of a file, at best in two system calls.
-
-    Read into a buffer that is used again and sent in large pieces: on a fast line that is less work for both ends than
-    sendfile(2), which sends page by page.
-    """
-    first = _head(response, body, body.size) + body.head
+    """The head and a body of which most is a part of a file: the kernel sends that from where it lies in memory."""
+    connection = response.sock
+    _send_with_more(connection, _head(response, body, body.size) + body.head)
     at, end = body.offset, body.offset + body.length
-    while at < end or first:
-        piece = body.read(at, min(SENT_AT_ONCE, end - at))
-        at += len(piece)
-        send_all(response.sock, [first, piece, body.tail if at >= end else b""])
-        first = b""
+    while at < end:
+        sent = os.sendfile(connection.fileno(), body.descriptor, at, end - at)
+        if not sent:
+            raise OSError("the file has become shorter")
+        at += sent
+    if body.tail:
+        connection.sendall(body.tail)
+
+
+def _send_with_more(connection: socket.socket, data: bytes) -> None:
+    """All of the data, kept by the kernel until what follows fills the segment."""
+    view = memoryview(data)
+    while view:
+        view = view[connection.send(view, socket.MSG_MORE) :]
 
 
 def _head(response: wsgi.Response, body: DataBody | FileBody, size: int) -> bytes:
