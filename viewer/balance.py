@@ -10,7 +10,7 @@ import struct
 import time
 
 PLACES = 64
-PATIENCE = 5  # how many moments a connection is left to the others
+PATIENCE = 20  # how many moments a connection is left to the others
 MOMENT = 0.001  # seconds
 _NOBODY = -1
 _ENTRY = struct.Struct("@i")
