@@ -127,13 +127,19 @@ class Acts:
 
         self.once(key, VIEW_SECONDS, act)
 
+    def queried(self, actor: Actor, door: str, query: Query, answers: int) -> None:
+        """Somebody asked this question."""
+
+        def act() -> Act:
+            return _search(actor, query.scope, door, query.level, self.keys_of(query))
+
+        key = (actor.name, actor.address, door, query.level, query.matches)
+        self.once(key, SEARCH_SECONDS, act, answers=answers, times=1)
+
     def searched(self, actor: Actor, scope: Scope, door: str, level: str, keys: Keys, answers: int) -> None:
-        """Somebody asked for what matches these keys (see `keys_of`)."""
-        act = Act(
-            actor, scope.hospital_ids, "study.search", patient=dict(keys).get("PatientID", ""),
-            detail=(("door", door), ("level", level), *((f"key.{name}", value) for name, value in keys)),
-        )  # fmt: skip
-        self.once(act, SEARCH_SECONDS, lambda: act, answers=answers, times=1)
+        """The same of a question that is no query: with what may be said of its keys."""
+        key = (actor.name, actor.address, door, level, keys)
+        self.once(key, SEARCH_SECONDS, lambda: _search(actor, scope, door, level, keys), answers=answers, times=1)
 
     def exported(self, actor: Actor, hospital_id: int, study: str, door: str, instances: int, **facts: str) -> None:
         """So many instances of a study leave the archive."""
@@ -227,3 +233,10 @@ class Acts:
             except Exception as error:  # tried again; until then whatever must be noted is refused
                 log.error("the audit log cannot be written: %s", type(error).__name__)
                 self._wake.set()
+
+
+def _search(actor: Actor, scope: Scope, door: str, level: str, keys: Keys) -> Act:
+    return Act(
+        actor, scope.hospital_ids, "study.search", patient=dict(keys).get("PatientID", ""),
+        detail=(("door", door), ("level", level), *((f"key.{name}", value) for name, value in keys)),
+    )  # fmt: skip

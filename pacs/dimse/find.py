@@ -59,8 +59,7 @@ def handle_find(session: Session, context: Context, command: Command) -> None:
             status, comment = OUT_OF_RESOURCES, effort.why
         if wanted.over:
             status, comment = CANCELLED, ""
-        acts = session.archive.acts
-        acts.searched(session.actor, session.scope, "C-FIND", asked.level, acts.keys_of(asked), count)
+        session.archive.acts.queried(session.actor, "C-FIND", asked, count)
     except ArchiveError as error:
         status, comment = status_of(error, "C-FIND"), str(error)
     session.tally.queries += 1

@@ -117,8 +117,11 @@ def find(db: Connection, scope: Scope, wanted: AuditFilter) -> list[AuditRecord]
     if wanted.actor:
         statement = statement.where(column.actor == nfc(wanted.actor))
     if wanted.action:
-        begins = sa.and_(column.action >= wanted.action + ".", column.action < wanted.action + "/")
-        statement = statement.where(sa.or_(column.action == wanted.action, begins))
+        begins = [
+            sa.or_(column.action == word, sa.and_(column.action >= word + ".", column.action < word + "/"))
+            for word in wanted.action.split(",")
+        ]
+        statement = statement.where(sa.or_(*begins))
     if wanted.objects:
         texts = [nfc(text) for text in wanted.objects]
         statement = statement.where(sa.or_(column.object.in_(texts), column.patient.in_(texts)))

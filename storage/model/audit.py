@@ -65,7 +65,7 @@ class AuditRecord:
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
     """What to look for; empty fields match everything. `before` is the sequence of the last record of the page
-    before; `action` also finds what begins with it and a dot."""
+    before; `action` also finds what begins with it and a dot; several have commas between."""
 
     since: int | None = None
     until: int | None = None

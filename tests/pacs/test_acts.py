@@ -72,9 +72,8 @@ def test_a_search_says_what_was_asked_and_nothing_of_whom(home: House, acts: Act
         Match("StudyDate", Matching.RANGE, ("20260101", "20260131")),
         Match("ModalitiesInStudy", Matching.UID_LIST, ("CT", "MR")),
     )
-    keys = acts.keys_of(Query(Level.STUDY, home.scope, matches))
     for _ in range(3):
-        acts.searched(AN, home.scope, "QIDO-RS", "STUDY", keys, 2)
+        acts.queried(AN, "QIDO-RS", Query(Level.STUDY, home.scope, matches), 2)
     acts.flush()
     (one,) = records(home)
     whole = json.dumps(as_object(one), ensure_ascii=False)

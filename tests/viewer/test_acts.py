@@ -1,6 +1,7 @@
 """Every act is in the audit log: the walk does each, and a route that changes something without one fails."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,6 +53,12 @@ def test_a_route_that_changes_something_says_which_acts_it_writes(web: Web) -> N
         if (rule.methods or set()) - SAFE and not getattr(web.app.view_functions[rule.endpoint], "acts", ())
     ]
     assert silent == [], "declare @acts(…), write them in the transaction with guard.record, and walk them below"
+
+
+def test_every_act_has_a_sentence_in_both_languages(web: Web) -> None:
+    words = (Path(__file__).parents[2] / "static/src/shell/admin/act-strings.ts").read_text("utf-8")
+    for act in declared(web) | LOOKING | {"association.refuse", "object.preamble", "quarantine.purge"}:
+        assert words.count(f"'act.{act}':") == 2, f"say what {act} is in act-strings.ts"
 
 
 def accounts(web: Web) -> Person:

@@ -71,7 +71,7 @@ def answers(archive: Archive, scope: Scope, asked: Asked) -> Answers:
     query = qido_query(scope, asked.level, asked.arguments, {keyword: uid for keyword, uid in uids.items() if uid})
     most = MOST_ANSWERS if query.limit is None else min(query.limit, MOST_ANSWERS)
     found, more, why = _found(archive, query, most)
-    archive.acts.searched(asked.by, scope, "QIDO-RS", asked.level, archive.acts.keys_of(query), len(found))
+    archive.acts.queried(asked.by, "QIDO-RS", query, len(found))
     writer = JsonWriter(asked.level, query.returns)
     body = orjson.dumps([writer.write(one, _retrieve_url(one, asked.base)) for one in found])
     warnings = [f'299 - "{warning}"' for warning in _warnings(asked, more, why)]

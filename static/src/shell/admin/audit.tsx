@@ -1,8 +1,12 @@
 /** Who did what: the audit log, filtered, page by page, and as CSV. */
 import { useEffect, useState } from 'preact/hooks';
+import { may } from '../../common/api';
 import { dateTime } from '../../common/i18n';
 import { Field } from '../../common/ui';
 import { Icon } from '../../common/icons';
+import { shell } from '../strings';
+import { act } from './act-strings';
+import { facts, GROUPS, said, type Group } from './acts';
 import { odd } from './odd-strings';
 import { usePages } from './pages';
 import { Rows, Section } from './parts';
@@ -19,10 +23,10 @@ interface Entry {
   patient: string;
   reason: string;
   result: string;
+  detail: string;
   hash: string;
 }
 
-const GROUPS = ['conflict', 'quarantine', 'object', 'audit'] as const;
 const QUIET_MS = 300;
 
 export function Audit() {
@@ -33,43 +37,43 @@ export function Audit() {
     return () => clearTimeout(timer);
   }, [typed]);
   const query = {
-    since: moment(wanted.from), until: moment(wanted.to, 1), actor: wanted.actor, action: wanted.action, object: wanted.object,
+    since: moment(wanted.from), until: moment(wanted.to, 1), actor: wanted.actor, action: wanted.action ? GROUPS[wanted.action as Group] : '', object: wanted.object,
   };
   const list = usePages<Entry>('/api/admin/audit', 'records', query);
   const put = (name: keyof typeof typed) => (event: { currentTarget: HTMLInputElement | HTMLSelectElement }): void => {
     setTyped({ ...typed, [name]: event.currentTarget.value });
   };
   return (
-    <Section title={odd('audit')} text={odd('audit.text')} failure={list.failure} reload={list.reload}
+    <Section title={odd('audit')} text={act('text')} failure={list.failure} reload={list.reload}
       action={<a class="btn btn-plain" href={`/api/admin/audit.csv${address(query)}`} download data-testid="audit-csv"><Icon name="arrowDown" /><span>{odd('audit.csv')}</span></a>}>
       <form class="audit-filter" onSubmit={(event) => event.preventDefault()}>
         <Field label={odd('audit.from')}>{(control) => <input {...control} class="input" type="date" value={typed.from} data-testid="audit-from" onInput={put('from')} />}</Field>
         <Field label={odd('audit.to')}>{(control) => <input {...control} class="input" type="date" value={typed.to} data-testid="audit-to" onInput={put('to')} />}</Field>
-        <Field label={odd('audit.actor')}>{(control) => <input {...control} class="input" type="search" value={typed.actor} data-testid="audit-actor" onInput={put('actor')} />}</Field>
+        <Field label={odd('audit.actor')}>{(control) => <input {...control} class="input" type="search" value={typed.actor} placeholder={act('who.hint')} data-testid="audit-actor" onInput={put('actor')} />}</Field>
         <Field label={odd('audit.action')}>
           {(control) => (
             <select {...control} class="input" value={typed.action} data-testid="audit-action" onChange={put('action')}>
-              <option value="">{odd('audit.any')}</option>
-              {GROUPS.map((group) => <option key={group} value={group}>{odd(`group.${group}`)}</option>)}
+              <option value="">{act('any')}</option>
+              {(Object.keys(GROUPS) as Group[]).map((group) => <option key={group} value={group}>{act(`group.${group}`)}</option>)}
             </select>
           )}
         </Field>
-        <Field label={odd('audit.object')}>{(control) => <input {...control} class="input" type="search" value={typed.object} placeholder={odd('audit.object.hint')} data-testid="audit-object" onInput={put('object')} />}</Field>
+        <Field label={act('whom')}>{(control) => <input {...control} class="input" type="search" value={typed.object} placeholder={act('whom.hint')} data-testid="audit-object" onInput={put('object')} />}</Field>
       </form>
       {list.rows?.length === 0
         ? <Empty icon="list" title={odd('audit.none')} text={odd('audit.none.text')} testid="audit-none" />
         : <Rows
-            heads={[odd('audit.at'), odd('audit.actor'), odd('audit.action'), odd('audit.object')]}
+            heads={[odd('audit.at'), odd('audit.actor'), odd('audit.action'), act('whom')]}
             rows={list.rows}
             keyOf={(one) => one.sequence}
             none=""
             testid="audit"
             rowTestid="audit-row"
             cells={(one) => [
-              <div title={one.hash}>{dateTime(one.at)}<div class="muted">{odd('audit.number', { seq: one.sequence })}</div></div>,
-              <div>{one.actor}<div class="muted">{[one.role, one.address].filter(Boolean).join(' · ')}</div></div>,
-              <div>{said(one.action)}{one.result !== 'done' && <span class="tag">{result(one.result)}</span>}{one.reason && <div class="muted wrap">{one.reason}</div>}</div>,
-              <div><span class="mono uid" title={one.object}>{one.object}</span>{one.patient && <div class="muted"><a href={`/read/${one.patient}`}>{odd('audit.study')}</a></div>}</div>,
+              <div class="audit-at" title={one.hash}>{dateTime(one.at)}<div class="muted">{odd('audit.number', { seq: one.sequence })}</div></div>,
+              <div>{one.actor || act('nobody')}<div class="muted">{[roleNames(one.role), one.address].filter(Boolean).join(' · ')}</div></div>,
+              <div data-action={one.action}>{said(one)}{one.result !== 'done' && <span class="tag">{result(one.result)}</span>}<div class="muted wrap">{facts(one).join(' · ')}</div>{one.reason && <div class="muted wrap">{one.reason}</div>}</div>,
+              <What of={one} />,
             ]}
           />}
       <More list={list} />
@@ -90,9 +94,19 @@ function address(query: Record<string, string | number | undefined>): string {
   return text && `?${text}`;
 }
 
-function said(action: string): string {
-  const key = `action.${action}`;
-  return key in odd.vi ? odd(key as keyof typeof odd.vi & `action.${string}`) : action;
+/** What it was done to; a study is a link for who may read it. */
+function What({ of: one }: { of: Entry }) {
+  const study = one.patient.startsWith('~') ? '' : one.patient || (one.action.startsWith('study.') ? one.object : '');
+  return (
+    <div>
+      <span class="mono uid" title={one.object}>{one.object}</span>
+      {study && may('study.read') && <div class="muted"><a href={`/read/${study}`}>{odd('audit.study')}</a></div>}
+    </div>
+  );
+}
+
+function roleNames(roles: string): string {
+  return roles.split(',').map((role) => (`role.${role}` in shell.vi ? shell(`role.${role}` as 'role.admin') : role)).join(', ');
 }
 
 function result(name: string): string {
