@@ -12,6 +12,7 @@ ArchiveError
 ├── PeerUnreachable             the peer does not answer or refuses the association
 ├── InvalidAnnotation           what was drawn or written cannot be kept as it is
 │   └── AnnotationLimit         the study has as many acts as are kept of one
+├── InvalidConsult              what is asked or answered in a consultation cannot be kept as it is
 ├── NotSignedIn                 no valid session or token
 ├── TooManyTries                sign-in throttled
 └── ConfigError                 every mistake in config.yaml at once
@@ -58,6 +59,10 @@ class InvalidAnnotation(ArchiveError):
 
 class AnnotationLimit(InvalidAnnotation):
     """This study has as many acts of annotation as are kept of one study."""
+
+
+class InvalidConsult(ArchiveError):
+    """What is asked or answered in a consultation cannot be kept as it is: a field is missing, too long or unknown."""
 
 
 class NotSignedIn(ArchiveError):

@@ -43,6 +43,7 @@ STORE: Mapping[type[kept.ArchiveError], int] = {
     done.PeerUnreachable: PROCESSING_FAILURE,
     done.InvalidAnnotation: PROCESSING_FAILURE,
     done.AnnotationLimit: PROCESSING_FAILURE,
+    done.InvalidConsult: PROCESSING_FAILURE,
     done.NotSignedIn: NOT_AUTHORISED,
     done.TooManyTries: OUT_OF_RESOURCES,
     done.ConfigError: PROCESSING_FAILURE,

@@ -13,6 +13,8 @@ from viewer.access import routes as session
 from viewer.access.guard import Guard
 from viewer.admin import access as admin_access
 from viewer.admin import audit, health, peers, reconcile, rejected
+from viewer.consult import attachments
+from viewer.consult import routes as consult
 from viewer.dicomweb import blueprint as dicomweb
 from viewer.dicomweb.direct import DirectFrames
 from viewer.dicomweb.direct_rendered import DirectRendered
@@ -59,6 +61,8 @@ def create_app(
         annotations.blueprint(archive, guard),
         changing.blueprint(archive, guard, tail),
         uploads.blueprint(archive, guard, config),
+        consult.blueprint(archive, guard),
+        attachments.blueprint(archive, guard),
         peers.blueprint(archive, guard, config),
         admin_access.blueprint(archive, guard),
         reconcile.blueprint(archive, guard),

@@ -29,6 +29,8 @@ def add_user(
     *,
     language: str = "vi",
     roles: Collection[tuple[int, str]] = (),
+    email: str = "",
+    invited: bool = False,
 ) -> User:
     """A new account; Conflict when the name, without regard to case, is taken."""
     row = {
@@ -38,6 +40,8 @@ def add_user(
         "password_hash": password_hash,
         "language": language,
         "created_at": now_ms(),
+        "email": email,
+        "invited": invited,
     }
     if not inserted(db, _USER, row):
         raise Conflict("there is already a user of this name")
@@ -59,6 +63,11 @@ def users(db: Connection) -> list[User]:
     return _users(db, sa.true())
 
 
+def users_of(db: Connection, ids: Collection[int]) -> list[User]:
+    """The accounts of these ids."""
+    return _users(db, _USER.c.id.in_(sorted(ids)))
+
+
 def credentials(db: Connection, name: str) -> tuple[User, str] | None:
     """The account of this name (any case) and the hash of its password."""
     row = db.execute(sa.select(_USER.c.id, _USER.c.password_hash).where(_USER.c.name_key == _name_key(name))).first()
@@ -74,6 +83,9 @@ def update_user(
     disabled: bool | None = None,
     password_hash: str | None = None,
     last_sign_in_at: int | None = None,
+    email: str | None = None,
+    mail: bool | None = None,
+    specialties: Collection[str] | None = None,
 ) -> User:
     """Change what is given. A disabled account and one with a new password lose their sessions."""
     given = {
@@ -82,6 +94,9 @@ def update_user(
         "disabled": disabled,
         "password_hash": password_hash,
         "last_sign_in_at": last_sign_in_at,
+        "email": email,
+        "mail": mail,
+        "specialties": None if specialties is None else ",".join(specialties),
     }
     values = {name: value for name, value in given.items() if value is not None}
     if values:
@@ -264,6 +279,10 @@ def _users(db: Connection, condition: "sa.ColumnElement[bool]") -> list[User]:
             created_at=row.created_at,
             last_sign_in_at=row.last_sign_in_at,
             second_factor=row.totp_secret != "",
+            email=row.email,
+            mail=row.mail,
+            specialties=tuple(filter(None, row.specialties.split(","))),
+            invited=row.invited,
         )
         for row in rows
     ]

@@ -11,6 +11,13 @@ from sqlalchemy import Column, ForeignKey, Index, Table
 from storage.index.annotation_tables import annotation_event as annotation_event
 from storage.index.columns import count, text
 from storage.index.columns import metadata as metadata
+from storage.index.consult_tables import consult as consult
+from storage.index.consult_tables import consult_attachment as consult_attachment
+from storage.index.consult_tables import consult_event as consult_event
+from storage.index.consult_tables import consult_notice as consult_notice
+from storage.index.consult_tables import consult_seen as consult_seen
+from storage.index.consult_tables import consult_study as consult_study
+from storage.index.consult_tables import invitation as invitation
 from storage.index.consult_tables import study_grant as study_grant
 from storage.index.kept_tables import commitment as commitment
 from storage.index.kept_tables import damage as damage
@@ -26,7 +33,7 @@ from storage.index.live_tables import room_ticket as room_ticket
 from storage.index.live_tables import room_track as room_track
 from storage.index.types import BIG, BOOL, BYTES, INT, TEXT
 
-HEAD = "0015"  # the newest revision in migrations/versions
+HEAD = "0016"  # the newest revision in migrations/versions
 
 
 def _told() -> "tuple[Column[int], Column[bytes]]":
@@ -320,6 +327,10 @@ user = Table(
     Column("last_sign_in_at", BIG),
     text("totp_secret"),  # base 32; "" without a second factor
     count("totp_step"),  # the step of the one-time password used last
+    text("email"),
+    Column("mail", BOOL, nullable=False, server_default=sa.true()),  # whether notices are sent there
+    text("specialties"),  # "chest,neuro": codes of pacs/consult/vocabulary.py
+    Column("invited", BOOL, nullable=False, server_default=sa.false()),  # for consultations only, see `invitation`
     sqlite_autoincrement=True,
 )
 

@@ -20,6 +20,10 @@ class User:
     created_at: int
     last_sign_in_at: int | None = None
     second_factor: bool = False
+    email: str = ""
+    mail: bool = True  # whether notices are sent to the address
+    specialties: tuple[str, ...] = ()  # codes of pacs/consult/vocabulary.py
+    invited: bool = False  # came by an invitation: answers what they are asked themselves, and nothing for a hospital
 
 
 @dataclass(frozen=True, slots=True)

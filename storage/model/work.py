@@ -17,6 +17,7 @@ class ChangeKind(StrEnum):
     ASSOCIATION_REFUSED = "association refused"
     TASK_PROGRESS = "task progress"
     GRANT_CHANGED = "grant changed"  # somebody may see one study of another hospital, or may not any more
+    CONSULT_CHANGED = "consult changed"  # something happened in a consultation
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,6 +139,11 @@ def receipt_key(hospital_code: str, day: str, sha256: str) -> str:
     return f"{hospital_code}/r/{day}/{sha256}"
 
 
+def attachment_key(hospital_code: str, sha256: str) -> str:
+    """Where photos and PDFs of consultations live, at the hospital that asked."""
+    return f"{hospital_code}/c/{sha256[:2]}/{sha256}"
+
+
 def quarantine_key(hospital_code: str, sha256: str) -> str:
     """Where bytes live that could not be read as an instance."""
     return f"{hospital_code}/q/{sha256[:2]}/{sha256}"

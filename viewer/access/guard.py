@@ -316,7 +316,7 @@ class Guard:
         """What the person may see of other hospitals; programs never do."""
         if caller.user is None:
             return Granted()
-        answers_for = table.hospitals_with(table.CONSULT_ANSWER, caller.roles)
+        answers_for = table.answers_for(caller.user, caller.roles)
         with self.database.reading() as db:
             return grants.held(db, caller.user.id, answers_for, now)
 

@@ -6,6 +6,8 @@ here is not permitted. The admin page shows this table as it is.
 
 from collections.abc import Iterable
 
+from storage.model.people import User
+
 STUDY_READ = "study.read"
 STUDY_STORE = "study.store"
 STUDY_STATUS = "study.status"
@@ -95,6 +97,11 @@ def rights_of(roles: Held) -> frozenset[str]:
 def hospitals_with(right: str, roles: Held) -> frozenset[int]:
     """The hospitals where these roles give the right; with right "" where they give any."""
     return frozenset(hospital for hospital, role in roles if not right or right in ROLES.get(role, frozenset()))
+
+
+def answers_for(user: User | None, roles: Held) -> frozenset[int]:
+    """The hospitals whose consultations the account answers; one that was invited answers only its own."""
+    return frozenset() if user is None or user.invited else hospitals_with(CONSULT_ANSWER, roles)
 
 
 def on_platform(roles: Held) -> bool:

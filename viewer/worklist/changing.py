@@ -13,7 +13,7 @@ from pacs.archive import Archive
 from storage.errors import NotFound
 from storage.index import tasks
 from viewer.access.guard import Caller, Guard, acts
-from viewer.access.rights import ADMIN_PEERS, CONSULT_ANSWER, STUDY_READ, STUDY_STORE, hospitals_with
+from viewer.access.rights import ADMIN_PEERS, CONSULT_ASK, STUDY_READ, STUDY_STORE, answers_for, hospitals_with
 from viewer.errors import InvalidRequest
 from viewer.worklist.events import Listener, Tail, changes_after
 
@@ -75,9 +75,13 @@ def _after() -> int | None:
 
 
 def _listener(guard: Guard, caller: Caller) -> Listener:
-    answers_for = hospitals_with(CONSULT_ANSWER, caller.roles)
-    user_id = caller.user.id if caller.user else 0
-    return Listener(guard.scope(caller, STUDY_READ), ADMIN_PEERS in caller.rights, user_id, answers_for)
+    return Listener(
+        guard.scope(caller, STUDY_READ),
+        ADMIN_PEERS in caller.rights,
+        caller.user.id if caller.user else 0,
+        answers_for(caller.user, caller.roles),
+        hospitals_with(CONSULT_ASK, caller.roles),
+    )
 
 
 def _again(guard: Guard, caller: Caller) -> Listener:

@@ -34,6 +34,13 @@ class Listener:
     sees_refusals: bool
     user_id: int = 0
     answers_for: frozenset[int] = frozenset()
+    asks_for: frozenset[int] = frozenset()
+
+    def takes_part(self, detail: dict[str, Any]) -> bool:
+        """Whether a line about a consultation is about one of theirs; as storage/model/consult.py has it."""
+        if detail.get("from") in self.asks_for or detail.get("user") == self.user_id:
+            return True
+        return detail.get("user") is None and detail.get("to") in self.answers_for
 
     def is_granted(self, detail: dict[str, Any]) -> bool:
         """Whether a line about a grant is about one of theirs."""
@@ -50,10 +57,11 @@ class Digest:
     refused: list[dict[str, Any]] = field(default_factory=list)
     annotated: dict[str, None] = field(default_factory=dict)
     revoked: dict[str, None] = field(default_factory=dict)  # studies that may not be seen any more
+    consults: dict[str, int] = field(default_factory=dict)  # codes, and the number of the newest event of each
     reset: bool = False
 
     def __bool__(self) -> bool:
-        told = (self.studies, self.tasks, self.refused, self.annotated, self.revoked)
+        told = (self.studies, self.tasks, self.refused, self.annotated, self.revoked, self.consults)
         return any(told) or self.reset
 
     def as_json(self) -> dict[str, Any]:
@@ -63,6 +71,7 @@ class Digest:
             "tasks": list(self.tasks.values()),
             "refused": self.refused,
             "revoked": list(self.revoked),
+            "consults": self.consults,
         }
         if self.annotated:
             document["annotated"] = list(self.annotated)
@@ -79,6 +88,7 @@ class Digest:
             change["reset"] = True
         events = [("task", task) for task in self.tasks.values()] + [("refused", who) for who in self.refused]
         events += [("revoked", {"study": uid}) for uid in self.revoked]
+        events += [("consult", {"code": code, "sequence": sequence}) for code, sequence in self.consults.items()]
         events.append(("change", change))
         return "".join(
             f"id: {self.sequence}\nevent: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
@@ -92,6 +102,11 @@ def digest(found: Iterable[Change], listener: Listener, sequence: int) -> Digest
     for change in found:
         if change.kind is ChangeKind.GRANT_CHANGED:
             _grant(summary, change, listener)
+            continue
+        if change.kind is ChangeKind.CONSULT_CHANGED:
+            detail = _detail(change)
+            if listener.takes_part(detail):
+                summary.consults[str(detail["code"])] = int(detail["sequence"])
             continue
         if change.hospital_id not in listener.scope.at(change.study_instance_uid):
             continue

@@ -13,6 +13,7 @@ import pytest
 
 from storage.index import accounts as store
 from storage.index import grants, peers, tasks
+from storage.index.types import now_ms
 from storage.model.archive import Origin
 from storage.model.grants import Grantee
 from storage.model.people import Peer
@@ -38,6 +39,9 @@ NEEDS: dict[str, str] = {
     **{f"live.{name}": "study.read" for name in ("add_case", "events", "on_study", "one_room", "open_room", "ticket")},
     "live.track": "study.read",
     "live.socket": "signed in",
+    **{f"consult.{name}": "signed in" for name in ("act", "consultation", "events", "inbox", "of_study", "seen")},
+    **dict.fromkeys(("attachments.attach", "attachments.attachment", "consult.vocabulary"), "signed in"),
+    **dict.fromkeys(("consult.addressees", "consult.ask"), "consult.ask"),
     "worklist.change": "study.status",
     "changing.samples": "study.store",
     "uploads.upload": "study.store",
@@ -63,6 +67,8 @@ CHANGING = ("health.health", "audit.as_csv", "audit.search")  # never twice the 
 LAST = ("session.sign_out",)  # it would end the walk
 _ANNOTATION = {"series_instance_uid": "1.2.840.99.2", "sop_instance_uid": "1.2.840.99.3", "frame": 1}
 BODIES: dict[str, Any] = {
+    "consult.act": {"client_id": "5f0c3f0e-0000-4000-8000-000000000001", "kind": "message", "body": {"text": "x"}},
+    "consult.seen": {"sequence": 1},
     "annotations.annotate": {
         "client_id": "00000000-0000-4000-8000-000000000001",
         "annotation_id": "00000000-0000-4000-8000-000000000002",
@@ -86,11 +92,12 @@ _WRITES = ("POST", "PATCH", "PUT")
 CANARY = "CANARY"
 UIDS = {"StudyInstanceUID": "1.2.840.99.1", "SeriesInstanceUID": "1.2.840.99.2", "SOPInstanceUID": "1.2.840.99.3"}
 ODD = {"StudyInstanceUID": "1.2.840.99.4", "SeriesInstanceUID": "1.2.840.99.5", "SOPInstanceUID": "1.2.840.99.6"}
-BASE = {"numbers": "1", "path": "7FE00010", "which": "shown"}
+BASE = {"name": "5f0c3f0e-0000-4000-8000-000000000002", "numbers": "1", "path": "7FE00010", "which": "shown"}
 NOTHING = {
     **BASE, "study": "1.2.840.98.1", "series": "1.2.840.98.2", "sop": "1.2.840.98.3", "uid": "1.2.840.98.1",
     "conflict_id": "987001", "entry_id": "987002", "rejected_id": "987003", "user_id": "987004", "token_id": "987005",
-    "task": "987006", "session": "0000000000000000", "ae_title": "NOBODY", "room": "nosuchroom",
+    "task": "987006", "session": "0000000000000000", "code": "AAAAAAAAAAAAAAAA", "ae_title": "NOBODY",
+    "room": "nosuchroom",
 }  # fmt: skip
 
 
@@ -113,6 +120,7 @@ def filled(web: Web) -> dict[str, str]:
     entry = person.get("/api/admin/quarantine").json["quarantine"][0]["id"]
     accounts.add_token(web.archive.database, f"{CANARY} token", "dicomweb", theirs.id)
     arguments = json.dumps({"hospital": theirs.code, "hospital_id": theirs.id, "source": CANARY})
+    code = consulting(web, person)
     with web.archive.database.writing() as db:
         peers.add(db, Peer(f"{CANARY}_CT", theirs.id, theirs.code, "127.0.0.1", None, frozenset({"store"})))
         peers.refused(db, f"{CANARY}_CT", "HOICHAN", "10.0.0.1", "the peer does not call from this address")
@@ -122,9 +130,20 @@ def filled(web: Web) -> dict[str, str]:
     return {
         **BASE, **series, "uid": series["study"], "conflict_id": str(conflict), "entry_id": str(entry),
         "rejected_id": "1", "user_id": str(person.user.id), "token_id": str(token), "task": str(task),
-        "session": "f" * 16, "ae_title": f"{CANARY}_CT", "room": room,
+        "session": "f" * 16, "code": code, "ae_title": f"{CANARY}_CT", "room": room,
         "odd_room": odd_room,
     }  # fmt: skip
+
+
+def consulting(web: Web, person: Person) -> str:
+    """The other hospital asks a third one; the code of the consultation."""
+    web.user("radiologist", "third", "third.reader")
+    given = {
+        "client_id": "5f0c3f0e-0000-4000-8000-000000000000", "study": UIDS["StudyInstanceUID"],
+        "to": {"hospital": "third"}, "urgency": "urgent", "due_at": now_ms() + 3_600_000, "question": CANARY,
+        "language": "vi", "informed_how": "oral",
+    }  # fmt: skip
+    return str(person.post("/api/consults", json=given).json["code"])
 
 
 def asked(web: Web) -> Iterator[tuple[str, str, str]]:
@@ -239,9 +258,9 @@ def test_a_grant_shows_exactly_its_study_until_it_ends(web: Web, monkeypatch: py
     assert {status for status, _ in nothing} == {403}
     for ended in (_revoked, _expired):
         with web.archive.database.writing() as db:
-            grants.give(db, hospital.id, theirs["study"], Grantee(user_id=person.user.id), consult_id=1)
+            grants.give(db, hospital.id, theirs["study"], Grantee(user_id=person.user.id), consult_id=101)
         with web.archive.database.writing() as db:
-            grants.give(db, hospital.id, "1.2.840.97", Grantee(link_id=1), consult_id=2)
+            grants.give(db, hospital.id, "1.2.840.97", Grantee(link_id=1), consult_id=102)
         seen = set[str]()
         for endpoint, method, rule in reads:
             real = ask(person, endpoint, method, rule, theirs)
@@ -267,18 +286,18 @@ def test_a_grant_shows_exactly_its_study_until_it_ends(web: Web, monkeypatch: py
 
 def _revoked(web: Web) -> None:
     with web.archive.database.writing() as db:
-        assert grants.revoke(db, consult_id=1) == 1
+        assert grants.revoke(db, consult_id=101) == 1
 
 
 def _expired(web: Web) -> None:
     with web.archive.database.writing() as db:
-        grants.limit(db, 1, 1000)
+        grants.limit(db, 101, 1000)
 
 
 def test_a_program_of_the_person_gets_nothing_by_a_grant(web: Web) -> None:
     theirs, user, hospital = filled(web), web.user("clinician"), web.hospital_of("other")
     with web.archive.database.writing() as db:
-        grants.give(db, hospital.id, theirs["study"], Grantee(user_id=user.id), consult_id=1)
+        grants.give(db, hospital.id, theirs["study"], Grantee(user_id=user.id), consult_id=101)
     assert web.signed_in(user).get("/dicom-web/studies").json[0]["0020000D"]["Value"] == [theirs["study"]]
     secret = base64.b64encode(f"{user.name}:{PASSWORD}".encode()).decode()
     assert web.anonymous().get("/dicom-web/studies", headers={"Authorization": f"Basic {secret}"}).json == []

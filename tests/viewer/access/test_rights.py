@@ -18,7 +18,7 @@ def test_administrators_see_no_images_and_readers_administer_nothing() -> None:
     for role in (rights.PLATFORM, rights.ADMIN):
         assert not rights.ROLES[role] & rights.CLINICAL
     for role in ("radiologist", "clinician", "expert", "guest"):
-        assert rights.ROLES[role] <= rights.CLINICAL
+        assert rights.ROLES[role] <= rights.CLINICAL | {rights.CONSULT_STATISTICS}
     assert frozenset().union(*rights.ROLES.values()) == rights.RIGHTS
     assert set(command.ROLES) == set(rights.GIVABLE)
 

@@ -1,0 +1,1 @@
+"""Consultations for browsers: asking, the inbox, attachments, invitations."""
