@@ -13,8 +13,9 @@ from pacs.archive.encodings import Encodings
 from pacs.archive.pieces import Pieces
 from pacs.config import Config, ObjectsConfig
 from pacs.pixels.pool import Codecs
+from pacs.sealing import Sealing, is_sealed
 from storage.errors import StorageUnavailable
-from storage.index import hospitals, peers
+from storage.index import factors, hospitals, peers
 from storage.index.database import Database
 from storage.index.effort import Effort
 from storage.model.archive import Hospital
@@ -56,7 +57,20 @@ def prepare(config: Config) -> Prepared:
                         description=peer.description,
                     ),
                 )
+    _seal_factors(config, database)
     return Prepared(database, hospital)
+
+
+def _seal_factors(config: Config, database: Database) -> None:
+    """Secrets of second factors that an earlier version kept as they are."""
+    with database.reading() as db:
+        if all(is_sealed(shared) for shared in factors.secrets(db).values()):
+            return
+    sealing = Sealing(keyfile.derived(keyfile.load(config.data), keyfile.FACTORS))
+    with database.writing() as db:
+        for user_id, shared in factors.secrets(db).items():
+            if not is_sealed(shared):
+                factors.reseal(db, user_id, sealing.seal(shared, keyfile.of_account(user_id)))
 
 
 def open_archive(config: Config) -> Archive:
@@ -73,7 +87,7 @@ def open_archive(config: Config) -> Archive:
         ),
         encodings=Encodings(config.data / "cache" / "frames", config.codecs.cache_mb * 1_000_000),
         pieces=Pieces(config.data / "cache" / "metadata"),
-        acts=Acts(database, keyfile.derived(keyfile.load(config.data), "audit")),
+        acts=Acts(database, keyfile.derived(keyfile.load(config.data), keyfile.AUDIT)),
     )
 
 

@@ -14,6 +14,7 @@ from pacs.errors import ConfigError
 
 NAME = "secret.key"
 LENGTH = 32
+AUDIT, FACTORS = "audit", "second factors"  # purposes
 _OTHERS = 0o077
 
 
@@ -39,6 +40,11 @@ def load(folder: Path) -> bytes:
 def derived(key: bytes, purpose: str) -> bytes:
     """The key for one purpose."""
     return hmac.digest(key, purpose.encode(), hashlib.sha256)
+
+
+def of_account(user_id: int) -> str:
+    """What the secret of an account's second factor is bound to."""
+    return f"second factor of account {user_id}"
 
 
 def _make(path: Path) -> None:

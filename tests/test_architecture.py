@@ -14,7 +14,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("storage.model",),
     ("storage.objects", "storage.index"),
     ("pacs.errors", "pacs.logs", "pacs.identity"),
-    ("pacs.config", "pacs.acts", "pacs.keyfile"),
+    ("pacs.config", "pacs.acts", "pacs.keyfile", "pacs.sealing"),
     ("pacs.live",),
     ("pacs.pixels", "pacs.dataset"),
     ("pacs.describe", "pacs.query", "pacs.present", "pacs.status", "pacs.deidentify"),
@@ -64,6 +64,7 @@ GUARDED: dict[str, tuple[str, ...]] = {
     "openjpeg": ("pacs.pixels",),
     "yaml": ("pacs.config",),
     "argon2": ("viewer.access",),
+    "Crypto": ("pacs.sealing",),
     "pydicom": (
         "pacs.dataset", "pacs.describe", "pacs.query", "pacs.present", "pacs.status", "pacs.archive", "pacs.pixels",
         "pacs.samples", "pacs.dimse", "pacs.send", "pacs.deidentify", "viewer.dicomweb",

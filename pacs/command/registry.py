@@ -71,6 +71,7 @@ def _reset_factor(database: Database, own: Hospital, arguments: argparse.Namespa
     user = accounts.named(database, arguments.name)
     with database.writing() as db:
         factors.disable(db, user.id)
+        accounts.by_command(db, {hospital for hospital, _ in user.roles}, "factor.reset", user.name, {})
     print(f"{user.name} has no second factor; open sessions have ended.")
 
 

@@ -1,6 +1,6 @@
 """The second factor of accounts: the secret of the one-time passwords, the last step used, and recovery codes.
 
-Recovery codes come here hashed (SHA-256). The secret cannot be: the server computes with it.
+Recovery codes come here hashed (SHA-256), the secret sealed: the server computes with it.
 """
 
 from collections.abc import Collection
@@ -17,8 +17,19 @@ _CODE = schema.recovery_code
 
 
 def secret(db: Connection, user_id: int) -> str:
-    """The shared secret in base 32; "" when the account has no second factor."""
+    """The shared secret as it is kept, sealed; "" when the account has no second factor."""
     return str(db.execute(sa.select(_USER.c.totp_secret).where(_USER.c.id == user_id)).scalar() or "")
+
+
+def secrets(db: Connection) -> dict[int, str]:
+    """What is kept for every account that has a second factor."""
+    rows = db.execute(sa.select(_USER.c.id, _USER.c.totp_secret).where(_USER.c.totp_secret != ""))
+    return {row.id: row.totp_secret for row in rows}
+
+
+def reseal(db: Connection, user_id: int, shared: str) -> None:
+    """Keep the same secret in another form."""
+    db.execute(_USER.update().where(_USER.c.id == user_id).values(totp_secret=shared))
 
 
 def enable(db: Connection, user_id: int, shared: str, step: int, codes: Collection[str]) -> None:

@@ -325,7 +325,7 @@ user = Table(
     text("password_hash"),
     Column("created_at", BIG, nullable=False),
     Column("last_sign_in_at", BIG),
-    text("totp_secret"),  # base 32; "" without a second factor
+    text("totp_secret"),  # sealed (pacs/sealing.py); "" without a second factor
     count("totp_step"),  # the step of the one-time password used last
     text("email"),
     Column("mail", BOOL, nullable=False, server_default=sa.true()),  # whether notices are sent there

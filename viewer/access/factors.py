@@ -13,10 +13,10 @@ import segno
 from flask import Blueprint, Response, jsonify, request
 
 from pacs.errors import NotSignedIn
+from pacs.keyfile import of_account
 from storage.errors import NotPermitted
 from storage.index import accounts
 from storage.index import factors as store
-from storage.index.database import Database
 from storage.model.people import Session, User
 from viewer import bodies
 from viewer.access import throttle
@@ -43,7 +43,7 @@ def blueprint(guard: Guard) -> Blueprint:
         _, user = _staged(guard, ("code",))
         given = bodies.fields(code=str)["code"]
         throttle.begin(guard.database, f"code {user.id}", guard.address())
-        if not passes(guard.database, user.id, given):
+        if not passes(guard, user.id, given):
             guard.sessions.failed(user, "code")
             raise NotPermitted("this code is wrong or was used")
         throttle.succeeded(guard.database, f"code {user.id}", guard.address())
@@ -58,7 +58,7 @@ def blueprint(guard: Guard) -> Blueprint:
         if request.method == "POST":
             if not session.stage:  # a browser left open must not be enough
                 guard.sessions.check_password(user, bodies.fields(current_password=str)["current_password"])
-            return _shown(guard.database, session, user)
+            return _shown(guard, session, user)
         codes = _enrolled(guard, session, user, bodies.fields(code=str)["code"])
         with guard.database.reading() as db:
             user = accounts.user(db, user.id)
@@ -69,11 +69,11 @@ def blueprint(guard: Guard) -> Blueprint:
     return routes
 
 
-def passes(database: Database, user_id: int, given: str) -> bool:
+def passes(guard: Guard, user_id: int, given: str) -> bool:
     """Whether this is the account's one-time password of now, or one of its recovery codes; it is used up."""
     given = "".join(given.split()).casefold()
-    with database.writing() as db:
-        step = step_of(store.secret(db, user_id), given)
+    with guard.database.writing() as db:
+        step = step_of(guard.sealing.open(store.secret(db, user_id), of_account(user_id)), given)
         if step is not None:
             return store.use_step(db, user_id, step)
         return store.use_code(db, user_id, kept(given.replace("-", "")))
@@ -95,11 +95,11 @@ def _staged(guard: Guard, stages: tuple[str, ...]) -> tuple[Session, User]:
     return found
 
 
-def _shown(database: Database, session: Session, user: User) -> Response:
+def _shown(guard: Guard, session: Session, user: User) -> Response:
     shared = pyotp.random_base32()
     address = pyotp.TOTP(shared).provisioning_uri(name=user.name, issuer_name=ISSUER)
-    with database.writing() as db:
-        store.put_pending(db, session.id, shared)
+    with guard.database.writing() as db:
+        store.put_pending(db, session.id, guard.sealing.seal(shared, of_account(user.id)))
     return jsonify(secret=shared, address=address, picture=_picture(address))
 
 
@@ -116,7 +116,7 @@ def _enrolled(guard: Guard, session: Session, user: User, given: str) -> list[st
     codes = ["".join(secrets.choice(_LETTERS) for _ in range(12)) for _ in range(CODES)]
     with guard.database.writing() as db:
         shared = store.pending(db, session.id)
-        step = step_of(shared, "".join(given.split()))
+        step = step_of(guard.sealing.open(shared, of_account(user.id)), "".join(given.split()))
         if step is None:
             raise InvalidRequest("this code is not one of the secret that was shown")
         guard.sessions.record(db, user, "factor.set", user.name)

@@ -17,9 +17,11 @@ from urllib.parse import urlsplit
 from flask import Flask, Request, Response, request
 from werkzeug.exceptions import MethodNotAllowed
 
+from pacs import keyfile
 from pacs.acts import Acts
 from pacs.config import Config
 from pacs.errors import NotSignedIn
+from pacs.sealing import Sealing
 from storage.errors import ArchiveError, NotPermitted
 from storage.index import audit, grants, hospitals
 from storage.index.database import Connection, Database
@@ -95,6 +97,7 @@ class Guard:
     def __init__(self, database: Database, config: Config, acts: Acts | None = None) -> None:
         self.database = database
         self.acts = acts or Acts(database)
+        self.sealing = Sealing(keyfile.derived(keyfile.load(config.data), keyfile.FACTORS))
         self.web = config.web
         self.sessions = Sessions(database, config)
         self.programs = Programs(database, self.sessions.needs_factor)
