@@ -4,13 +4,16 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from bench.corpus import ct_series
+from tests.support.browser import Watched, chromium
 from tests.support.rooms import Participant, enter, socket_to, ticket
 from tests.support.server import PASSWORD, Browserless, Running, serving
 
@@ -143,6 +146,87 @@ def test_a_hundred_sockets_leave_the_pages_alone(scene: Scene) -> None:
     member.event("chat")
     for one in sockets:
         one.close()
+
+
+@contextmanager
+def seen(scene: Scene, *who: tuple[str, int, int]) -> Iterator[list[Watched]]:
+    """Browsers of these people (name, width, height), signed in."""
+    with chromium() as browser:
+        pages = []
+        for name, width, height in who:
+            phone = width < 500
+            context = browser.new_context(
+                viewport={"width": width, "height": height}, locale="vi-VN", has_touch=phone, is_mobile=phone
+            )
+            base = scene.server.base_url
+            answer = context.request.post(
+                f"{base}/api/session", data={"name": name, "password": PASSWORD}, headers={"Origin": base}
+            )
+            assert answer.ok
+            pages.append(Watched(context.new_page()))
+        yield pages
+
+
+def _inside(page: Watched, url: str) -> None:
+    page.page.goto(url)
+    page.until("an image", lambda: page.active() and page.active()["quality"] == "original")
+    if page.find("live").count() == 0:
+        page.find("live-toggle").click()
+    page.until("the room", lambda: page.find("live").get_attribute("data-status") == "in")
+
+
+def _all(pages: tuple[Watched, ...], what: str, check: Callable[[Watched], object]) -> None:
+    for page in pages:
+        page.until(what, partial(check, page))
+
+
+def _sop(page: Watched) -> str:
+    return str(page.active()["SOPInstanceUID"])
+
+
+def test_two_browsers_and_a_phone_look_at_the_same_image(scene: Scene) -> None:
+    with seen(scene, ("minh", 1280, 800), ("lan", 1100, 700), ("hung", 390, 844)) as (minh, lan, hung):
+        minh.page.goto(f"{scene.server.base_url}/read/{scene.study}")
+        minh.until("an image", lambda: minh.active() and minh.active()["quality"] == "original")
+        minh.find("live-toggle").click()
+        minh.find("live-title").fill("Hội chẩn phổi")
+        minh.find("live-open").click()
+        minh.until("the room", lambda: minh.find("live").get_attribute("data-status") == "in")
+        for page in (lan, hung):
+            _inside(page, minh.page.url)
+        minh.page.keyboard.press("Home")
+        minh.page.keyboard.press("1")
+        both = (lan, hung)
+        _all(both, "the presenter's image", lambda page: _sop(page) == _sop(minh))
+        _all(both, "the presenter's window", lambda page: page.active()["voi"] == minh.active()["voi"])
+        box = minh.find("viewport-0").bounding_box()
+        minh.find("live-pointing").click()
+        minh.page.mouse.move(box["x"] + 300, box["y"] + 300)
+        _all(both, "a named pointer", lambda page: page.find("live-pointer").inner_text() == "minh")
+        lan.find("live-text").fill("Nốt này mới?")
+        lan.find("live-send").click()
+        hung.find("live-hand").click()
+        minh.until("the chat", lambda: "Nốt này mới?" in minh.find("live-chat").inner_text())
+        minh.until("a raised hand", lambda: "xin phát biểu" in minh.find("live-chat").inner_text())
+        lan.page.mouse.move(500, 300)
+        lan.page.mouse.wheel(0, 200)
+        lan.find("live-follow").wait_for()
+        lan.find("live-follow").click()
+        lan.until("following again", lambda: _sop(lan) == _sop(minh))
+        os.kill(_pid(scene, "live.sock"), signal.SIGKILL)
+        lan.find("live-text").fill("viết khi đứt")
+        lan.find("live-send").click()
+        minh.page.keyboard.press("End")
+        _all((minh, hung), "what was said", lambda page: "viết khi đứt" in page.find("live-chat").inner_text())
+        lan.until("the presenter's image again", lambda: _sop(lan) == _sop(minh))
+        code = minh.page.url.rpartition("=")[2]
+        kept = scene.minh.get(f"/api/rooms/{code}/events").json()["events"]
+        assert [one["body"]["text"] for one in kept if one["kind"] == "chat"] == ["Nốt này mới?", "viết khi đứt"]
+        minh.find("live-end").click()
+        minh.find("live-end-sure").click()
+        for page in (minh, lan, hung):
+            page.find("live-over").wait_for()
+            assert not [line for line in page.wrong if "WebSocket connection to" not in line]  # the process was killed
 
 
 def _pid(scene: Scene, what: str) -> int:

@@ -11,6 +11,7 @@ import { Help } from './panels/help';
 import { Icon } from './panels/icons';
 import { PaneView } from './panels/pane';
 import { Strip } from './panels/strip';
+import { live, liveOpen, loadLive, roomInAddress } from './slots';
 import { reading } from './strings';
 
 export function App() {
@@ -18,6 +19,10 @@ export function App() {
     void open();
     const deaf = listen(studyUid, more);
     window.addEventListener('keydown', onKey);
+    if (roomInAddress()) {
+      liveOpen.value = !matchMedia('(max-width: 760px)').matches;
+      void loadLive().catch(() => undefined);
+    }
     const titled = effect(() => {
       void language.value;
       document.title = [study.value?.PatientName, study.value?.StudyDescription, reading('title')].filter(Boolean).join(' · ');
@@ -30,8 +35,9 @@ export function App() {
   }, []);
   if (failure.value) return <Failure title={reading('studyNotFound')} detail={explain(failure.value)} />;
   if (viewerFailure.value) return <Failure title={reading('viewerFailed')} detail={viewerFailure.value instanceof Error ? viewerFailure.value.message : ''} />;
+  const Live = live.value;
   return (
-    <div class={`room${stripOpen.value ? '' : ' no-strip'}`} data-testid="room">
+    <div class={`room${stripOpen.value ? '' : ' no-strip'}${Live && liveOpen.value ? ' with-live' : ''}`} data-testid="room">
       <Header />
       <Strip />
       <button type="button" class="strip-toggle" aria-expanded={stripOpen.value} aria-label={reading(stripOpen.value ? 'hideStrip' : 'showStrip')}
@@ -39,6 +45,7 @@ export function App() {
         <Icon name="back" size={14} />
       </button>
       <Grid />
+      {Live && liveOpen.value && <Live.Panel />}
       <Help />
       <div class="visually-hidden" role="status">{arrived.value > 0 ? reading('arriving', { count: arrived.value }) : ''}</div>
     </div>
@@ -54,6 +61,7 @@ function Grid() {
     observer.observe(node);
     return () => observer.disconnect();
   }, []);
+  void liveOpen.value;
   useEffect(() => theViewer()?.resize());
   const count = PANES[layout.value];
   return (

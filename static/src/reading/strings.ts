@@ -4,6 +4,7 @@ import { strings } from '../common/i18n';
 export const reading = strings(
   {
     title: 'Phòng đọc',
+    live: 'Hội chẩn trực tuyến',
     back: 'Về danh sách ca',
     series: 'Chuỗi ảnh',
     seriesStrip: 'Các chuỗi ảnh của ca chụp',
@@ -165,6 +166,7 @@ export const reading = strings(
   },
   {
     title: 'Reading room',
+    live: 'Live consultation',
     back: 'Back to the worklist',
     series: 'Series',
     seriesStrip: 'Series of the study',

@@ -4,6 +4,7 @@ import { active, idOf, layout, loads, mount, oneUp, overlays, panes, perform, sc
 import { kindOf, titleOf, type Kind } from '../dicom/series';
 import { bytesOfElement, TransportError } from '../dicom/transport';
 import type { Instance } from '../dicom/instance';
+import { live } from '../slots';
 import { reading } from '../strings';
 import type { Cursor } from '../viewport';
 import { Icon } from './icons';
@@ -23,6 +24,7 @@ export function PaneView({ index, visible }: { index: number; visible: boolean }
     if (element.current) void mount(index, element.current);
     return () => unmount(index);
   }, [index]);
+  const Live = live.value;
   const alone = layout.value === '1x1';
   return (
     <section class={`pane${current && !alone && !oneUp.value ? ' active' : ''}${over ? ' over' : ''}`} hidden={!visible} tabIndex={0}
@@ -63,6 +65,7 @@ export function PaneView({ index, visible }: { index: number; visible: boolean }
           {pane.view?.error !== null && pane.view?.error !== undefined && <ImageError error={pane.view.error} retry={() => screen(index)?.retry()} />}
         </>
       )}
+      {Live && pane.state === 'stack' && <Live.Marks index={index} />}
       {pane.state === 'empty' && <p class="hint">{reading('emptyViewport')}</p>}
       {pane.state === 'reading' && <p class="hint busy">{reading('loadingSeries')}</p>}
       {pane.state === 'failed' && (

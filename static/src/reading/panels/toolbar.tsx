@@ -5,6 +5,7 @@ import { keyOf, type Command, type Tool } from '../control/keyboard';
 import { presetsFor } from '../control/presets';
 import { active, cine, chooseTool, layout, overlays, panes, perform, preset, setLayout, startCine, theViewer, tool, type Layout } from '../control/room';
 import { number } from '../../common/i18n';
+import { liveOpen, liveUnread, loadLive } from '../slots';
 import { reading } from '../strings';
 import { Icon, type IconName } from './icons';
 import { commandLabel, keyLabel, presetLabel, TOOL_LABELS } from './labels';
@@ -31,6 +32,7 @@ export function Toolbar() {
 export function PageTools() {
   return (
     <div class="page-tools">
+      <LiveButton />
       <Layouts />
       <CommandButton icon="overlays" command={{ do: 'overlays' }} pressed={overlays.value} />
       <CommandButton icon="fullScreen" command={{ do: 'fullScreen' }} />
@@ -44,6 +46,21 @@ export function PageTools() {
         {language.value === 'vi' ? 'EN' : 'VI'}
       </button>
     </div>
+  );
+}
+
+function LiveButton() {
+  const unread = liveUnread.value;
+  const open = (): void => {
+    liveOpen.value = !liveOpen.value;
+    void loadLive().catch(() => (liveOpen.value = false));
+  };
+  return (
+    <button type="button" class="tool live-toggle" aria-pressed={liveOpen.value} aria-label={reading('live')} title={reading('live')} data-testid="live-toggle"
+      onMouseDown={keepFocus} onClick={open}>
+      <Icon name="people" />
+      {unread !== null && <span class={`live-badge${unread ? ' unread' : ''}`}>{unread || ''}</span>}
+    </button>
   );
 }
 

@@ -245,6 +245,36 @@ export class Screen {
     return { flipHorizontal, flipVertical, rotation: Math.round(this.viewport.getViewPresentation().rotation ?? 0) % 360 };
   }
 
+  /** Where the camera looks, in the patient: focal point in mm, extent of the smaller side in mm, turns. */
+  get camera(): number[] | null {
+    if (!this.image) return null;
+    const { focalPoint, parallelScale } = this.viewport.getCamera();
+    const { flipHorizontal, flipVertical, rotation } = this.presentation;
+    if (!focalPoint || !parallelScale) return null;
+    const numbers = [...focalPoint, 2 * parallelScale * Math.min(1, this.aspect), rotation];
+    return [...numbers.map((one) => Math.round(one * 10) / 10), Number(flipHorizontal), Number(flipVertical)];
+  }
+
+  /** Looks from there; the smaller side of this viewport shows the same extent. */
+  setCamera(camera: readonly number[]): void {
+    const [x = 0, y = 0, z = 0, extent = 0, rotation = 0, horizontal = 0, vertical = 0] = camera;
+    if (!this.image || extent <= 0) return;
+    this.viewport.setViewPresentation({ rotation, flipHorizontal: horizontal === 1, flipVertical: vertical === 1 });
+    const { focalPoint, position, viewPlaneNormal } = this.viewport.getCamera();
+    if (!focalPoint || !position || !viewPlaneNormal) return;
+    // Within the plane of the image: the frame that is shown here may lie a slice beside.
+    const by = [x - focalPoint[0], y - focalPoint[1], z - focalPoint[2]];
+    const off = by.reduce((sum, one, axis) => sum + one * (viewPlaneNormal[axis] ?? 0), 0);
+    const moved = (from: Types.Point3): Types.Point3 =>
+      from.map((one, axis) => one + (by[axis] ?? 0) - off * (viewPlaneNormal[axis] ?? 0)) as Types.Point3;
+    this.viewport.setCamera({ focalPoint: moved(focalPoint), position: moved(position), parallelScale: extent / 2 / Math.min(1, this.aspect) });
+    this.viewport.render();
+  }
+
+  private get aspect(): number {
+    return this.element.clientWidth / (this.element.clientHeight || 1);
+  }
+
   /** Again with the present window; the image itself is not fetched or decoded again. */
   private repaint(): void {
     const { image, inside } = this;

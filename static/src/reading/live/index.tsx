@@ -1,0 +1,40 @@
+/** The live room of this page; loaded after the first image, or when it is asked for. */
+import './live.css';
+import { typing } from '../control/keyboard';
+import { active, panes } from '../control/room';
+import { roomInAddress, type Live } from '../slots';
+import { follow } from './follow';
+import { lastPoint, Marks } from './marks';
+import { Panel } from './panel';
+import { enter, following, looking, lookHere, myCase, pointing, status } from './room';
+
+export const live: Live = { Panel, Marks };
+
+let held = false;
+
+addEventListener('keydown', (event) => {
+  if (status.value !== 'in' || typing(event.target) || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (event.code === 'Backquote' && !event.repeat && !pointing.value) held = pointing.value = true;
+  else if (event.code === 'KeyF' && event.shiftKey) following.value = !following.value;
+  else if (event.code === 'KeyP' && !event.shiftKey) ping();
+  else return;
+  event.preventDefault();
+  event.stopPropagation();
+}, { capture: true });
+
+addEventListener('keyup', (event) => {
+  if (event.code !== 'Backquote' || !held) return;
+  held = pointing.value = false;
+});
+
+/** *Look here* where the mouse is; without one, where is clicked next. */
+function ping(): void {
+  const at = lastPoint();
+  const frame = panes[active.value]?.value.view?.frame;
+  if (!at || !frame) looking.value = !looking.value;
+  else lookHere({ case: myCase.value, SeriesInstanceUID: frame.instance.series, SOPInstanceUID: frame.instance.uid, frame: frame.number, point: at });
+}
+
+follow();
+const code = roomInAddress();
+if (code) enter(code);

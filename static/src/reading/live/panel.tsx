@@ -1,0 +1,248 @@
+/** Beside the images: before a room, the lobby; in one, people, cases and chat. */
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { explain } from '../../common/explain';
+import { dateTime, locale } from '../../common/i18n';
+import { study } from '../control/room';
+import { Icon } from '../panels/icons';
+import { liveOpen, liveUnread } from '../slots';
+import { colourOf } from './colours';
+import { toCase, toPlace } from './follow';
+import {
+  cases, chat, enter, events, finish, following, forget, handOver, hands, leads, leave, lobby, looking, mayLead, me, nameOf, openRoom, pending,
+  people, pointing, presenter, raise, room, screens, status, step, why, type Event, type Person, type Place, type RoomRow,
+} from './room';
+import { live } from './strings';
+
+export function Panel() {
+  const inside = status.value !== 'none';
+  return (
+    <aside class="live" aria-label={live('live')} data-testid="live" data-status={status.value}>
+      <header class="live-head">
+        <strong>{inside ? room.value?.title || live('untitled') : live('live')}</strong>
+        <button type="button" class="tool small" aria-label={live('panelClose')} title={live('panelClose')} onClick={() => (liveOpen.value = false)} data-testid="live-close">
+          <Icon name="close" size={16} />
+        </button>
+      </header>
+      {!inside && <Lobby />}
+      {status.value === 'joining' && <p class="live-note busy">{live('joining')}</p>}
+      {status.value === 'over' && <Over />}
+      {(status.value === 'in' || status.value === 'cut') && <Inside />}
+    </aside>
+  );
+}
+
+function Lobby() {
+  const [rooms, setRooms] = useState<RoomRow[] | null>(null);
+  const [title, setTitle] = useState('');
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState('');
+  useEffect(() => {
+    lobby(false).then(setRooms, (error: unknown) => setProblem(explain(error)));
+  }, []);
+  const open = (): void => {
+    setBusy(true);
+    openRoom(title.trim()).catch((error: unknown) => setProblem(explain(error))).finally(() => setBusy(false));
+  };
+  return (
+    <div class="live-lobby">
+      {rooms && rooms.length > 0 && (
+        <section>
+          <h2>{live('onStudy')}</h2>
+          <ul>
+            {rooms.map((one) => (
+              <li key={one.code}>
+                <span>{one.title || live('untitled')}<small>{dateTime(one.created_at)}</small></span>
+                <button type="button" class="button primary" onClick={() => enter(one.code)} data-testid="live-enter">{live('enter')}</button>
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
+      <p>{live('openHint')}</p>
+      <label>{live('nameOfRoom')}<input value={title} maxLength={200} onInput={(event) => setTitle(event.currentTarget.value)} data-testid="live-title" /></label>
+      <button type="button" class="button primary" disabled={busy} onClick={open} data-testid="live-open">{live(busy ? 'opening' : 'open')}</button>
+      {problem && <p class="live-note bad" role="alert">{problem}</p>}
+    </div>
+  );
+}
+
+function Over() {
+  const reason = { ended: 'over_ended', revoked: 'over_revoked', replaced: 'over_replaced' }[why.value] ?? 'over_left';
+  const code = room.value?.code;
+  return (
+    <div class="live-lobby">
+      <p class="live-note" role="alert" data-testid="live-over">{live(reason as 'over_left')}</p>
+      {code && ['left', 'replaced'].includes(why.value) && <button type="button" class="button" onClick={() => enter(code)}>{live('again')}</button>}
+      <button type="button" class="button" onClick={forget}>{live('live')}</button>
+    </div>
+  );
+}
+
+function Inside() {
+  return (
+    <>
+      <Tools />
+      <People />
+      {cases.value.length > 1 && <Agenda />}
+      <Chat />
+    </>
+  );
+}
+
+function Tools() {
+  const [copied, setCopied] = useState(false);
+  const [ending, setEnding] = useState(false);
+  const up = hands.value.has(me.value);
+  return (
+    <div class="live-tools">
+      <Tool icon="pointer" label={live('pointer')} pressed={pointing.value} act={() => (pointing.value = !pointing.value)} test="live-pointing" />
+      <Tool icon="target" label={live('look')} pressed={looking.value} act={() => (looking.value = !looking.value)} test="live-looking" />
+      <Tool icon="hand" label={live(up ? 'handDown' : 'handUp')} pressed={up} act={() => raise(!up)} test="live-hand" />
+      {!leads.value && <Tool icon="follow" label={live('follow')} pressed={following.value} act={() => (following.value = !following.value)} test="live-following" />}
+      {!leads.value && mayLead.value && <Tool icon="present" label={live('take')} act={() => handOver(me.value)} test="live-take" />}
+      <span class="live-space" />
+      <Tool icon={copied ? 'check' : 'link'} label={live(copied ? 'copied' : 'copyLink')} test="live-copy"
+        act={() => void navigator.clipboard.writeText(location.href).then(() => setCopied(true), () => undefined)} />
+      <Tool icon="leave" label={live('leave')} act={leave} test="live-leave" />
+      {mayLead.value && (ending
+        ? <span class="live-sure" role="alertdialog" aria-label={live('endSure')}>{live('endSure')}
+            <button type="button" class="button danger" onClick={finish} data-testid="live-end-sure">{live('end')}</button>
+            <button type="button" class="button" onClick={() => setEnding(false)}>{live('stay')}</button></span>
+        : <Tool icon="stop" label={live('end')} act={() => setEnding(true)} test="live-end" />)}
+    </div>
+  );
+}
+
+type IconName = Parameters<typeof Icon>[0]['name'];
+
+export function Tool({ icon, label, pressed, act, test }: { icon: IconName; label: string; pressed?: boolean; act: () => void; test: string }) {
+  return (
+    <button type="button" class="tool" aria-pressed={pressed} aria-label={label} title={label} data-testid={test} onClick={act}><Icon name={icon} /></button>
+  );
+}
+
+function People() {
+  const list = [...people.value].sort((a, b) => Number(b.here) - Number(a.here) || a.n - b.n);
+  return (
+    <section class="live-people" aria-label={live('people')}>
+      <ul>{list.map((one) => <PersonRow key={one.key} one={one} />)}</ul>
+      <p class="live-recorded">{live(room.value?.recording ? 'recorded' : 'notRecorded')}</p>
+    </section>
+  );
+}
+
+function PersonRow({ one }: { one: Person }) {
+  const mine = one.key === me.value;
+  const [have = 0, all = 0] = screens.value.get(one.n)?.r ?? [];
+  const share = all ? Math.round((100 * have) / all) : null;
+  const ready = share === null ? live('unready') : live('ready', { share });
+  return (
+    <li class={one.here ? '' : 'away'} style={{ '--who': colourOf(one.colour) }} data-testid="live-person" data-member={one.key} data-here={one.here}>
+      <i class="live-dot" />
+      <span class="live-name">
+        {one.name}{mine && <small> ({live('you')})</small>}
+        <small>{[one.guest ? live('guest') : one.hospital, presenter.value === one.key ? live('presents') : '', one.here ? '' : live('away'), hands.value.has(one.key) ? `✋ ${live('handRaised')}` : ''].filter(Boolean).join(' · ')}</small>
+      </span>
+      {!mine && one.here && <span class="live-ready" title={ready} aria-label={ready} role="img" data-testid="live-ready"><b style={{ width: `${share ?? 0}%` }} /><em>{share === null ? '–' : `${share} %`}</em></span>}
+      {!mine && one.here && mayLead.value && presenter.value !== one.key && (
+        <button type="button" class="tool small" aria-label={live('handOver', { name: one.name })} title={live('handOver', { name: one.name })} onClick={() => handOver(one.key)} data-testid="live-hand-over">
+          <Icon name="present" size={16} />
+        </button>
+      )}
+    </li>
+  );
+}
+
+function Agenda() {
+  const at = room.value?.step ?? 0;
+  return (
+    <section class="live-agenda" aria-label={live('agenda')}>
+      <h2>{live('agenda')}</h2>
+      <ol>
+        {cases.value.map((one) => (
+          <li key={one.position} aria-current={one.position === at ? 'step' : undefined}>
+            {one.StudyInstanceUID === null
+              ? <span>{live('caseHidden', { case: one.position + 1 })}</span>
+              : <button type="button" class="button" disabled={!mayLead.value && one.StudyInstanceUID === study.value?.StudyInstanceUID} title={mayLead.value ? live('goCase') : ''}
+                  onClick={() => (mayLead.value ? step(one.position) : one.StudyInstanceUID && toCase(one.StudyInstanceUID))} data-testid={`live-case-${one.position}`}>
+                  {one.label}{one.position === at && <small> · {live('caseHere')}</small>}
+                </button>}
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+const SHOWN = new Set(['chat', 'joined', 'left', 'presenter', 'hand', 'look', 'step', 'case', 'recording', 'consent', 'annotation', 'ended']);
+
+function Chat() {
+  const [text, setText] = useState('');
+  const list = useRef<HTMLOListElement>(null);
+  const shown = quiet(events.value);
+  useEffect(() => {
+    list.current?.scrollTo({ top: list.current.scrollHeight });
+    if (liveOpen.value) liveUnread.value = 0;
+  }, [shown.length, pending.value.length, liveUnread.value]);
+  const send = (): void => {
+    if (!text.trim()) return;
+    chat(text.trim());
+    setText('');
+  };
+  return (
+    <section class="live-chat" aria-label={live('chat')}>
+      <ol ref={list} data-testid="live-chat" aria-live="polite">
+        {!shown.some((one) => one.kind === 'chat') && !pending.value.length && <li class="live-note">{live('nothingSaid')}</li>}
+        {shown.map((one) => <Line key={one.n} event={one} />)}
+        {pending.value.map((one) => <li key={one.id} class="said mine waiting"><p>{one.text}<small>{live('sending')}</small></p></li>)}
+      </ol>
+      <form onSubmit={(event) => { event.preventDefault(); send(); }}>
+        <textarea rows={1} value={text} maxLength={4000} placeholder={live('write')} aria-label={live('write')} data-testid="live-text"
+          onInput={(event) => setText(event.currentTarget.value)}
+          onKeyDown={(event) => {
+            if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+            event.preventDefault();
+            send();
+          }} />
+        <button type="submit" class="tool" aria-label={live('send')} title={live('send')} data-testid="live-send"><Icon name="send" /></button>
+      </form>
+    </section>
+  );
+}
+
+/** What is worth a line: hands only when they go up, and who comes back after a cut did not come anew. */
+function quiet(list: readonly Event[]): Event[] {
+  const here = new Set<string>();
+  return list.filter((one) => {
+    if (one.kind === 'joined') {
+      if (here.has(one.by)) return false;
+      here.add(one.by);
+    }
+    if (one.kind === 'left') here.delete(one.by);
+    return SHOWN.has(one.kind) && !(one.kind === 'hand' && !one.body['up']);
+  });
+}
+
+function Line({ event }: { event: Event }) {
+  const time = new Intl.DateTimeFormat(locale(), { hour: '2-digit', minute: '2-digit' }).format(event.at);
+  const name = nameOf(event.kind === 'presenter' ? String(event.body['to']) : event.by);
+  if (event.kind === 'chat') {
+    const person = people.value.find((one) => one.key === event.by);
+    return (
+      <li class={`said${event.by === me.value ? ' mine' : ''}`} style={{ '--who': colourOf(person?.colour ?? 0) }}>
+        <p>{event.by !== me.value && <b>{name}</b>}{String(event.body['text'])}<small>{time}</small></p>
+      </li>
+    );
+  }
+  const key = event.kind === 'recording' ? (event.body['on'] ? 'event_recording_on' : 'event_recording_off')
+    : event.kind === 'consent' ? (event.body['audio'] ? 'event_consent_yes' : 'event_consent_no') : `event_${event.kind}`;
+  const text = live(key as 'event_step', { name, case: Number(event.body['case'] ?? 0) + 1 } as never);
+  return (
+    <li class="happened">
+      {event.kind === 'look' && event.by !== me.value
+        ? <button type="button" class="link" title={live('goThere')} onClick={() => void toPlace(event.body as unknown as Place)}>{text}</button>
+        : text} <small>{time}</small>
+    </li>
+  );
+}
+
