@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 ARGS ?=
 PYTEST_ARGS ?=
-HALF := tests/pacs tests/storage tests/clients tests/faults
+JOBS ?= 2
 WEB_SOURCES := $(shell find static -path static/node_modules -prune -o -path static/dist -prune -o -type f -print 2>/dev/null)
 
 .PHONY: run test setup web lint check-web unit faults bench lock clean help
@@ -41,16 +41,9 @@ lint: $(STAMPS)/python-dev
 check-web: $(STAMPS)/web
 	tools/node-run npm --prefix static run check
 
-# Two halves at the same time, one for each of two cores; PYTEST_ARGS runs what it names and nothing else.
+# Files of tests run on two cores at the same time (JOBS=1: one after the other); PYTEST_ARGS runs what it names.
 unit: $(STAMPS)/python-dev $(STAMPS)/web
-ifeq ($(PYTEST_ARGS),)
-	@echo "The tests run in two halves at the same time; what the first says is shown at the end."
-	@set +e; $(BIN)/pytest $(HALF) >$(STAMPS)/half.log 2>&1 & first=$$!; \
-	$(BIN)/pytest $(addprefix --ignore=,$(HALF)); second=$$?; \
-	wait $$first; first=$$?; cat $(STAMPS)/half.log; exit $$((first | second))
-else
-	$(BIN)/pytest $(PYTEST_ARGS)
-endif
+	$(BIN)/pytest $(if $(PYTEST_ARGS),$(PYTEST_ARGS),--numprocesses $(JOBS) --dist loadfile)
 
 faults: $(STAMPS)/python-dev $(STAMPS)/web
 	@tools/debian-packages
