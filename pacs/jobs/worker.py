@@ -72,7 +72,7 @@ class Worker:
         self._lease = lease
         self._stop = threading.Event()
         self._next_sweep = self._next_anchor = self._next_receipts = self._next_grants = 0.0
-        self._folded = self._swept = False
+        self._folded = self._swept = self._followed = False
         self._nothing_at: Stamp | None = None  # the state of the index in which there was nothing to do …
         self._nothing_until: float | None = None  # … before this instant, in UTC milliseconds
         self._commitments = Commitments(archive, own_ae, lambda: self._stop.is_set(), credentials)
@@ -105,8 +105,8 @@ class Worker:
                 if not troubled:
                     log.warning("waiting: %s", error)
                 troubled, busy = True, False
-            if not busy:
-                stop.wait(self._poll)
+            if not busy:  # while instances arrive, nothing can be due that was just put off
+                stop.wait(self._poll * (2 if self._followed else 1))
 
     def step(self) -> bool:
         """Plan what is new and do one task; whether there was anything to do. When nothing was committed since there
@@ -163,14 +163,15 @@ class Worker:
         """Ask for the tasks that follow from new lines of the change log; whether there may be more lines."""
         database = self._archive.database
         with database.reading() as db:
-            found = changes.after(db, changes.cursor(db, CURSOR), AT_ONCE)
+            found, end, more = changes.gathered(db, changes.cursor(db, CURSOR), AT_ONCE)
+        self._followed = bool(found)
         if not found:
             return False
         with database.writing() as db:
             for one in plan(found):
                 tasks.enqueue(db, one.kind, dict(one.arguments), one.key, one.delay, at_most=one.at_most)
-            changes.set_cursor(db, CURSOR, found[-1].sequence)
-        return len(found) == AT_ONCE
+            changes.set_cursor(db, CURSOR, end)
+        return more
 
     def _do(self, task: Task) -> None:
         """Do a task and finish it; what fails is tried again later."""

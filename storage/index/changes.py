@@ -70,6 +70,17 @@ def after(db: Connection, sequence: int, limit: int = 1000, scope: Scope | None 
     return [_change(row) for row in db.execute(statement)]
 
 
+def gathered(db: Connection, sequence: int, limit: int = 1000) -> tuple[list[Change], int, bool]:
+    """The next `limit` lines after `sequence`, those of one kind and series as one that names no instance; where they
+    end, and whether there are more."""
+    given = {"after": sequence, "most": limit}
+    end, count = db.execute(_END, given).one()
+    if not count:
+        return [], sequence, False
+    found = [_change(row) for row in db.execute(_GATHERED, {"after": sequence, "end": end})]
+    return found, int(end), count == limit
+
+
 def _visible(scope: Scope) -> "sa.ColumnElement[bool]":
     column = schema.change.c
     mine = column.hospital_id.in_(sorted(scope.hospital_ids))
@@ -80,7 +91,7 @@ def _visible(scope: Scope) -> "sa.ColumnElement[bool]":
 
 def last(db: Connection) -> int:
     """The newest sequence, 0 when nothing has happened yet."""
-    return int(db.execute(sa.select(sa.func.max(schema.change.c.sequence))).scalar() or 0)
+    return int(db.execute(_LAST).scalar() or 0)
 
 
 def since(db: Connection, at: int) -> int:
@@ -102,7 +113,7 @@ def trim(db: Connection, before: int, most: int | None = None) -> int:
 
 def cursor(db: Connection, name: str) -> int:
     """How far the follower `name` has read; 0 at first."""
-    return int(db.execute(sa.select(schema.cursor.c.sequence).where(schema.cursor.c.name == name)).scalar() or 0)
+    return int(db.execute(_CURSOR, {"name": name}).scalar() or 0)
 
 
 def set_cursor(db: Connection, name: str, sequence: int) -> None:
@@ -137,3 +148,32 @@ def _change(row: Any) -> Change:
         at=int(row.at),
         detail=row.detail,
     )
+
+
+# Made once: followers ask several times a second while instances arrive.
+_LINE = schema.change.c
+_LAST = sa.select(sa.func.max(_LINE.sequence))
+_CURSOR = sa.select(schema.cursor.c.sequence).where(schema.cursor.c.name == sa.bindparam("name"))
+_NEXT = (
+    sa.select(_LINE.sequence)
+    .where(_LINE.sequence > sa.bindparam("after"))
+    .order_by(_LINE.sequence)
+    .limit(sa.bindparam("most"))
+    .subquery()
+)
+_END = sa.select(sa.func.max(_NEXT.c.sequence), sa.func.count(_NEXT.c.sequence))
+_GATHERED = (
+    sa.select(
+        sa.func.max(_LINE.sequence).label("sequence"),
+        _LINE.hospital_id,
+        _LINE.kind,
+        _LINE.study_instance_uid,
+        _LINE.series_instance_uid,
+        sa.literal("").label("sop_instance_uid"),
+        sa.func.max(_LINE.at).label("at"),
+        sa.literal("{}").label("detail"),
+    )
+    .where(_LINE.sequence > sa.bindparam("after"), _LINE.sequence <= sa.bindparam("end"))
+    .group_by(_LINE.hospital_id, _LINE.kind, _LINE.study_instance_uid, _LINE.series_instance_uid)
+    .order_by(sa.func.max(_LINE.sequence))
+)

@@ -8,15 +8,17 @@ import json
 import random
 import uuid
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from storage.errors import NotFound
 from storage.index import changes, schema
 from storage.index.database import Database
-from storage.index.types import POSTGRESQL, clean, now_ms, upsert
+from storage.index.types import POSTGRESQL, among, clean, now_ms
 from storage.model.work import ChangeKind, Task, TaskState
 
 MAX_TRIES = 8
@@ -38,35 +40,29 @@ def enqueue(
     `delay` anew but never longer than `at_most` seconds in all; a running one runs once more; a dead one is revived.
     """
     now = now_ms()
-    run_at = now + int(delay * 1000)
     text = arguments if isinstance(arguments, str) else json.dumps(arguments, sort_keys=True)
-    statement = upsert(db, _TABLE).values(
-        kind=kind, arguments=clean(text), key=key, priority=priority, state="ready", run_at=run_at, created_at=now
-    )
-    if key is not None:
-        statement = statement.on_conflict_do_update(
-            index_elements=["key"], set_=_asked_again(statement.excluded, at_most)
-        )
-    return int(db.execute(statement.returning(_TABLE.c.id)).scalar_one())
+    row = {
+        "kind": kind,
+        "arguments": clean(text),
+        "key": key,
+        "priority": priority,
+        "state": "ready",
+        "run_at": now + int(delay * 1000),
+        "created_at": now,
+    }
+    return int(db.execute(_asking(db.dialect.name, key is not None, at_most), row).scalar_one())
 
 
 def claim(database: Database, kinds: Collection[str], lease_s: float, n: int = 1) -> list[Task]:
     """Up to `n` tasks of these kinds that are due, for `lease_s` seconds; after that others may claim them."""
     now = now_ms()
-    due = _TABLE.c.kind.in_(sorted(kinds)) & sa.or_(
-        (_TABLE.c.state == "ready") & (_TABLE.c.run_at <= now),
-        (_TABLE.c.state == "running") & (_TABLE.c.lease_until < now),
-    )
+    given = {"kinds": sorted(kinds), "now": now}
     with database.reading() as db:  # most of the time there is nothing, and looking takes no lock
-        if db.execute(sa.select(_TABLE.c.id).where(due).limit(1)).first() is None:
+        if db.execute(_ANY_DUE, given).first() is None:
             return []
     token = uuid.uuid4().hex
     with database.writing() as db:
-        pick = sa.select(_TABLE.c.id).where(due).order_by(_TABLE.c.priority.desc(), _TABLE.c.run_at, _TABLE.c.id)
-        pick = pick.limit(n)
-        if db.dialect.name == POSTGRESQL:
-            pick = pick.with_for_update(skip_locked=True)
-        ids = list(db.execute(pick).scalars())
+        ids = list(db.execute(_PICK, given | {"most": n}).scalars())
         if not ids:
             return []
         db.execute(
@@ -86,9 +82,7 @@ def claim(database: Database, kinds: Collection[str], lease_s: float, n: int = 1
 
 def next_due(db: Connection, kinds: Collection[str]) -> int | None:
     """When the first of the tasks of these kinds can be claimed, in UTC milliseconds; None when there are none."""
-    at = sa.case((_TABLE.c.state == "ready", _TABLE.c.run_at), else_=_TABLE.c.lease_until + 1)
-    alive = _TABLE.c.kind.in_(sorted(kinds)) & _TABLE.c.state.in_(("ready", "running"))
-    found = db.execute(sa.select(sa.func.min(at)).where(alive)).scalar()
+    found = db.execute(_NEXT_DUE, {"kinds": sorted(kinds)}).scalar()
     return None if found is None else int(found)
 
 
@@ -171,6 +165,16 @@ def sweep(db: Connection, before: int) -> int:
     return db.execute(gone).rowcount
 
 
+@lru_cache(maxsize=64)
+def _asking(engine: str, keyed: bool, at_most: float | None) -> Any:
+    """What asks for a task; made once for each way of asking, because making it costs more than running it."""
+    statement = (postgresql if engine == POSTGRESQL else sqlite).insert(_TABLE)
+    if keyed:
+        again = _asked_again(statement.excluded, at_most)
+        statement = statement.on_conflict_do_update(index_elements=["key"], set_=again)
+    return statement.returning(_TABLE.c.id)
+
+
 def _asked_again(asked: Any, at_most: float | None) -> dict[str, Any]:
     """What becomes of the task of this key that is already there."""
     state = _TABLE.c.state
@@ -207,3 +211,21 @@ def _hospital_id(arguments: str) -> int | None:
         return None
     hospital_id = found.get("hospital_id") if isinstance(found, dict) else None
     return hospital_id if isinstance(hospital_id, int) else None
+
+
+# Made once, like those of the receiving path: workers look several times a second while instances arrive.
+_DUE = among(_TABLE.c.kind, "kinds") & sa.or_(
+    (_TABLE.c.state == "ready") & (_TABLE.c.run_at <= sa.bindparam("now")),
+    (_TABLE.c.state == "running") & (_TABLE.c.lease_until < sa.bindparam("now")),
+)
+_ANY_DUE = sa.select(_TABLE.c.id).where(_DUE).limit(1)
+_PICK = (
+    sa.select(_TABLE.c.id)
+    .where(_DUE)
+    .order_by(_TABLE.c.priority.desc(), _TABLE.c.run_at, _TABLE.c.id)
+    .limit(sa.bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_NEXT_DUE = sa.select(
+    sa.func.min(sa.case((_TABLE.c.state == "ready", _TABLE.c.run_at), else_=_TABLE.c.lease_until + 1))
+).where(among(_TABLE.c.kind, "kinds"), _TABLE.c.state.in_(("ready", "running")))
