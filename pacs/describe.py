@@ -25,7 +25,7 @@ LONGEST_TEXT = 10_240
 LONGEST_ATTRIBUTES = 65_536
 _INFLATED_STEP = 1 << 20
 
-_KEPT: Mapping[Level, tuple[tuple[int, Attribute], ...]] = {
+KEPT: Mapping[Level, tuple[tuple[int, Attribute], ...]] = {
     level: tuple((int(attribute.tag, 16), attribute) for attribute in kept_at(level))
     for level in (Level.PATIENT, Level.STUDY, Level.SERIES, Level.IMAGE)
 }
@@ -35,9 +35,9 @@ _FACTS = (
     0x00180015, 0x0020000D, 0x0020000E, 0x00200010, 0x00200011, 0x00200013, 0x00280002, 0x00280004, 0x00280008,
     0x00280010, 0x00280011, 0x00280100, 0x00280103, 0x7FE00001, 0x7FE00002,
 )  # fmt: skip
-WANTED = frozenset(_FACTS) | {tag for pairs in _KEPT.values() for tag, _ in pairs}
+WANTED = frozenset(_FACTS) | {tag for pairs in KEPT.values() for tag, _ in pairs}
 _OF_INSTANCE = {0x00080016, 0x00080018, 0x00200013, *(tag for tag in _FACTS if tag >> 16 in (0x0028, 0x7FE0))}
-_SHARED = WANTED - _OF_INSTANCE - {tag for tag, _ in _KEPT[Level.IMAGE]}
+_SHARED = WANTED - _OF_INSTANCE - {tag for tag, _ in KEPT[Level.IMAGE]}
 _SERIES_REMEMBERED = 64
 _MEMBERS_REMEMBERED = 2048
 _SHORT_VALUE = 64
@@ -127,8 +127,8 @@ def _described(envelope: Envelope, scanner: Scanner, found: list[Element], limit
     reader = Reader(scanner, longest=LONGEST_TEXT)
     reader.see(found)
     get = elements.get
-    sop_class_uid = _uid(reader.text(get(0x00080016)) or envelope.sop_class_uid, "SOP Class UID")
-    sop_instance_uid = _uid(reader.text(get(0x00080018)) or envelope.sop_instance_uid, "SOP Instance UID")
+    sop_class_uid = said_uid(reader.text(get(0x00080016)) or envelope.sop_class_uid, "SOP Class UID")
+    sop_instance_uid = said_uid(reader.text(get(0x00080018)) or envelope.sop_instance_uid, "SOP Instance UID")
     return Description(
         *_shared(reader, found, elements),
         _instance(envelope, scanner, reader, elements, sop_class_uid, sop_instance_uid, limits),
@@ -171,7 +171,7 @@ def _study(reader: Reader, elements: Mapping[int, Element]) -> StudyFacts:
     description = reader.text(get(0x00081030))
     referring = reader.name(get(0x00080090))
     return StudyFacts(
-        study_instance_uid=_uid(reader.text(get(0x0020000D)), "Study Instance UID"),
+        study_instance_uid=said_uid(reader.text(get(0x0020000D)), "Study Instance UID"),
         study_id=reader.text(get(0x00200010)),
         study_date=date_number(reader.text(get(0x00080020))),
         study_time=reader.text(get(0x00080030)),
@@ -189,9 +189,9 @@ def _study(reader: Reader, elements: Mapping[int, Element]) -> StudyFacts:
 def _series(reader: Reader, elements: Mapping[int, Element]) -> SeriesFacts:
     get = elements.get
     return SeriesFacts(
-        series_instance_uid=_uid(reader.text(get(0x0020000E)), "Series Instance UID"),
+        series_instance_uid=said_uid(reader.text(get(0x0020000E)), "Series Instance UID"),
         modality=reader.text(get(0x00080060)),
-        number=_column_integer(reader.integer(get(0x00200011))),
+        number=column_integer(reader.integer(get(0x00200011))),
         description=reader.text(get(0x0008103E)),
         body_part=reader.text(get(0x00180015)),
         station=reader.text(get(0x00081010)),
@@ -222,7 +222,7 @@ def _instance(
         sop_instance_uid=sop_instance_uid,
         sop_class_uid=sop_class_uid,
         transfer_syntax_uid=place.transfer_syntax_uid or envelope.transfer_syntax_uid,
-        number=_column_integer(reader.integer(get(0x00200013))),
+        number=column_integer(reader.integer(get(0x00200013))),
         rows=rows,
         columns=columns,
         bits_allocated=bits,
@@ -289,12 +289,12 @@ def _encapsulated(
 
 
 def _attributes(reader: Reader, elements: Mapping[int, Element], level: Level) -> str:
-    present = ((elements[tag], attribute) for tag, attribute in _KEPT[level] if tag in elements)
-    text = f"{{{','.join([_attribute(reader, element, attribute) for element, attribute in present])}}}"
+    present = ((elements[tag], attribute) for tag, attribute in KEPT[level] if tag in elements)
+    text = f"{{{','.join([attribute_text(reader, element, attribute) for element, attribute in present])}}}"
     return text if len(text) <= LONGEST_ATTRIBUTES else _shortened(json.loads(text))
 
 
-def _attribute(reader: Reader, element: Element, attribute: Attribute) -> str:
+def attribute_text(reader: Reader, element: Element, attribute: Attribute) -> str:
     """One member of the object. Most short values come again with the next instance."""
     if attribute.items:
         return _member(attribute, _items(reader, element, attribute))
@@ -334,7 +334,7 @@ def _issuer(reader: Reader, element: Element | None) -> str:
     return reader.text(inside.get(0x00400031)) or reader.text(inside.get(0x00400032))
 
 
-def _uid(text: str, what: str) -> str:
+def said_uid(text: str, what: str) -> str:
     if not text:
         raise InvalidInstance(f"there is no {what}")
     if UID.fullmatch(text) is None:
@@ -342,7 +342,7 @@ def _uid(text: str, what: str) -> str:
     return text
 
 
-def _column_integer(number: int | None) -> int | None:
+def column_integer(number: int | None) -> int | None:
     return number if number is not None and -(2**31) <= number < 2**31 else None
 
 

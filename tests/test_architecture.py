@@ -18,7 +18,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("pacs.live",),
     ("pacs.pixels", "pacs.dataset"),
     ("pacs.describe", "pacs.query", "pacs.present", "pacs.status", "pacs.deidentify"),
-    ("pacs.instance_text",),
+    ("pacs.describing_again", "pacs.instance_text"),
     ("pacs.archive", "pacs.auditing", "pacs.deciding", "pacs.receipts", "pacs.verifying"),
     ("pacs.sharing",),
     ("pacs.annotating", "pacs.consult", "pacs.rebuilding", "pacs.reconciling", "pacs.rejecting"),

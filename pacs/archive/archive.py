@@ -23,7 +23,8 @@ from pacs.archive.known import KnownInstances
 from pacs.archive.metadata import Metadata
 from pacs.archive.pieces import Pieces
 from pacs.archive.spool import Incoming
-from pacs.describe import describe, describe_head
+from pacs.describe import describe
+from pacs.describing_again import describe_head
 from pacs.errors import SopClassMismatch, UndecodablePixels, UnsupportedTransferSyntax
 from pacs.pixels.options import RenderOptions
 from pacs.pixels.pool import Codecs

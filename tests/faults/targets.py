@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 import pydicom
 from pydicom.dataset import Dataset
 
+from pacs import describing_again
 from pacs.association import command as commands
 from pacs.association import pdu
 from pacs.association.contexts import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE
@@ -22,7 +23,7 @@ from pacs.association.endings import AssociationEnd
 from pacs.association.stream import PduStream
 from pacs.config import PEER_RIGHTS
 from pacs.dataset.envelope import looks_like_dicom, media_storage_class
-from pacs.describe import describe
+from pacs.describe import describe, describe_head
 from pacs.dimse import identifier as identifiers
 from pacs.dimse.libraries import quieten
 from pacs.dimse.lobby import Doors, Lobby, Visitor
@@ -131,9 +132,12 @@ def read_lobby(data: bytes) -> None:
 
 
 def read_header(data: bytes) -> None:
-    """A DICOM file, or a dataset alone: what import, C-STORE and STOW-RS do first."""
+    """A DICOM file, or a dataset alone: what import, C-STORE and STOW-RS do first. What resembles an instance that was
+    seen before must say what it says alone."""
     looks_like_dicom(data[:200])
     media_storage_class(data[:4096])
+    again, alone = describing_again.describe_head(data, len(data)), describe_head(data, len(data))
+    assert again == alone, "what resembles another instance was read differently"
     describe(data)
 
 
