@@ -15,7 +15,7 @@ from pacs.config import Config, ObjectsConfig
 from pacs.pixels.pool import Codecs
 from pacs.sealing import Sealing, is_sealed
 from storage.errors import StorageUnavailable
-from storage.index import factors, hospitals, peers
+from storage.index import factors, hospitals, notes, peers
 from storage.index.database import Database
 from storage.index.effort import Effort
 from storage.model.archive import Hospital
@@ -24,6 +24,8 @@ from storage.objects.base import ObjectStore
 from storage.objects.open import open_store
 from storage.objects.room import Room
 from storage.objects.settling import GB, Limits
+
+OWN_HOSPITAL = "own hospital"  # the note of what the configuration called it last
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,10 @@ def prepare(config: Config) -> Prepared:
     database.migrate()
     with database.writing() as db:
         fresh = not hospitals.all(db)
-        hospital = hospitals.ensure(db, config.hospital.code, config.hospital.name)
+        named = notes.get(db, OWN_HOSPITAL).get("name")
+        name = config.hospital.name if named != config.hospital.name else ""  # else it may have been renamed since
+        hospital = hospitals.ensure(db, config.hospital.code, name)
+        notes.put(db, OWN_HOSPITAL, {"name": config.hospital.name})
         if fresh:
             for peer in config.peers:
                 peers.add(

@@ -12,7 +12,7 @@ from viewer.access import devices, factors, setup
 from viewer.access import routes as session
 from viewer.access.guard import Guard
 from viewer.admin import access as admin_access
-from viewer.admin import audit, health, peers, reconcile, rejected
+from viewer.admin import audit, health, hospitals, peers, reconcile, rejected
 from viewer.consult import attachments
 from viewer.consult import routes as consult
 from viewer.dicomweb import blueprint as dicomweb
@@ -68,6 +68,7 @@ def create_app(
         entering.blueprint(archive, guard),
         peers.blueprint(archive, guard, config),
         admin_access.blueprint(archive, guard),
+        hospitals.blueprint(archive, guard),
         reconcile.blueprint(archive, guard),
         rejected.blueprint(archive, guard),
         audit.blueprint(archive, guard),

@@ -117,6 +117,8 @@ def _add_peer(database: Database, own: Hospital, arguments: argparse.Namespace) 
         known = next((other for other in peers.all(db) if other.ae_title == peer.ae_title), None)
         peer = _guarded(peer if known is None else _as_guarded_as(known, peer), arguments)
         (peers.update if known else peers.add)(db, peer)
+        act = "peer.change" if known else "peer.create"
+        accounts.by_command(db, {peer.hospital_id}, act, peer.ae_title, {"allow": sorted(allow), "host": peer.host})
     print(f"{peer.ae_title} at {peer.host} may {', '.join(sorted(allow)) or 'only echo'}{_guards(peer)}.")
 
 
@@ -182,13 +184,18 @@ def _list_refused(database: Database, own: Hospital, arguments: argparse.Namespa
 
 def _remove_peer(database: Database, own: Hospital, arguments: argparse.Namespace) -> None:
     with database.writing() as db:
+        at = {peers.get(db, arguments.ae_title).hospital_id}
         peers.remove(db, arguments.ae_title)
+        accounts.by_command(db, at, "peer.remove", arguments.ae_title, {})
     print(f"{arguments.ae_title} is no longer a peer.")
 
 
 def _add_hospital(database: Database, own: Hospital, arguments: argparse.Namespace) -> None:
     with database.writing() as db:
+        known = any(one.code == arguments.code for one in hospitals.all(db))
         hospital = hospitals.ensure(db, arguments.code, arguments.name)
+        act = "hospital.rename" if known else "hospital.create"
+        accounts.by_command(db, {hospital.id}, act, hospital.code, {"name": hospital.name})
     print(f"{hospital.code}: {hospital.name}")
 
 

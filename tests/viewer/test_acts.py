@@ -93,6 +93,9 @@ def accounts(web: Web) -> Person:
 
 def administration(web: Web, owner: Person) -> None:
     """Users, tokens, peers."""
+    made = {"code": "lao-cai", "name": "Bệnh viện tỉnh Lào Cai"}
+    assert owner.post("/api/admin/hospitals", json=made).status_code == 201
+    assert owner.patch("/api/admin/hospitals/lao-cai", json={"name": "BV Lào Cai"}).status_code == 200
     made = owner.post(
         "/api/admin/users", json={"name": "bs.chi", "password": PASSWORD, "roles": ["clinician"], "hospital": "main"}
     )

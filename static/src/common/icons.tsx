@@ -1,5 +1,6 @@
 /** Own line icons on a 16-unit grid. Decorative: whatever uses one also has a name. */
 const PATHS = {
+  home: 'M2.500 7.200 8 2.500l5.500 4.700M4 6.200v7.300h8V6.200M8 8v3.600M6.200 9.800h3.600',
   search: 'M7 2.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9ZM10.4 10.4 13.5 13.5',
   upload: 'M8 10.5v-8M4.8 5.5 8 2.3l3.2 3.2M2.5 10.5v2a1 1 0 0 0 1 1h9a1 1 0 0 0 1-1v-2',
   user: 'M8 2.3a2.7 2.7 0 1 0 0 5.4 2.7 2.7 0 0 0 0-5.4ZM2.8 13.7c.4-2.7 2.5-4.2 5.2-4.2s4.800 1.500 5.200 4.200',

@@ -22,6 +22,7 @@ import { words } from './worklist/strings';
 
 const unreachable = signal<string | null>(null);
 const wasIn = signal(false);
+const own = signal<FunctionComponent | null>(null);
 const admin = signal<FunctionComponent<{ page: string }> | null>(null);
 
 async function connect(): Promise<void> {
@@ -56,7 +57,7 @@ function Page() {
   return (
     <div class="app">
       <Header />
-      {first === '' || first === 'sign-in' ? <Home /> : first === 'admin' ? <Admin page={second} /> : <Missing />}
+      {first === '' || first === 'sign-in' ? <Home /> : first === 'admin' ? <Admin page={second} /> : first === 'account' ? <Account /> : <Missing />}
       <ImportDialog />
       <About />
       <OwnPassword />
@@ -80,6 +81,16 @@ function Admin({ page }: { page: string }) {
   if (!allowed) return <Message title={shell('denied.title')} />;
   const View = admin.value;
   return View ? <View page={page} /> : <main class="boot" aria-busy="true" />;
+}
+
+/** So is one's own account. */
+function Account() {
+  useEffect(() => {
+    if (own.value) return;
+    import('./account').then((module) => (own.value = module.AccountPage), (error: unknown) => (unreachable.value = explain(error)));
+  }, []);
+  const View = own.value;
+  return View ? <View /> : <main class="boot" aria-busy="true" />;
 }
 
 const Missing = () => <Message title={shell('notFound.title')} />;

@@ -11,6 +11,7 @@ import { setTheme, theme } from '../common/theme';
 import { Button, Dialog, toast } from '../common/ui';
 import { openImport, running, summary } from './import/queue';
 import { words as importWords } from './import/strings';
+import { account } from './account-strings';
 import { openOwnPassword } from './own-password';
 import { route } from './route';
 import { shell } from './strings';
@@ -24,13 +25,14 @@ export function Header() {
   const current = session.value;
   if (!current) return null;
   const inAdmin = route.value.parts[0] === 'admin';
+  const inAccount = route.value.parts[0] === 'account';
   const mayAdmin = mayAdminister();
   const name = current.user.display_name || current.user.name;
   return (
     <header class="header">
       <a class="header-home" href="#/" aria-label={common('product')}><Logo /></a>
       <nav class="header-nav">
-        {may('study.read') && <a href="#/" aria-current={inAdmin ? undefined : 'page'} data-testid="nav-worklist"><Icon name="list" /><span>{shell('nav.worklist')}</span></a>}
+        {may('study.read') && <a href="#/" aria-current={inAdmin || inAccount ? undefined : 'page'} data-testid="nav-worklist"><Icon name="list" /><span>{shell('nav.worklist')}</span></a>}
         {mayAdmin && (
           <a href="#/admin" aria-current={inAdmin ? 'page' : undefined} data-testid="nav-admin">
             <Icon name="gear" /><span>{shell('nav.admin')}</span>
@@ -81,7 +83,8 @@ function items(): MenuItem[] {
     { id: 'en', text: 'English', icon: 'globe', checked: language.value === 'en', onSelect: () => say(chooseLanguage('en')) },
     { id: 'dark', text: shell('menu.dark'), icon: 'moon', checked: theme.value === 'dark', separate: true, onSelect: () => setTheme('dark') },
     { id: 'light', text: shell('menu.light'), icon: 'sun', checked: theme.value === 'light', onSelect: () => setTheme('light') },
-    { id: 'password', text: shell('own.title'), icon: 'key', separate: true, onSelect: openOwnPassword },
+    { id: 'account', text: account('title'), icon: 'user', separate: true, onSelect: () => { location.hash = '#/account'; } },
+    { id: 'password', text: shell('own.title'), icon: 'key', onSelect: openOwnPassword },
     { id: 'help', text: shell('menu.help'), icon: 'help', onSelect: () => { location.hash = '#/'; helpShown.value = true; } },
     { id: 'about', text: shell('menu.about'), icon: 'info', onSelect: () => (aboutShown.value = true) },
     { id: 'sign-out', text: shell('menu.signOut'), icon: 'logout', separate: true, onSelect: () => say(signOut()) },

@@ -12,7 +12,7 @@ interface Steps {
   onDone: () => void;
 }
 
-interface Shown {
+export interface Shown {
   secret: string;
   address: string;
   picture: { size: number; path: string };
@@ -61,16 +61,7 @@ function Enrol({ owed, onBack, onDone }: Steps) {
       <h1 class="gate-title">{factor('enrol.title')}</h1>
       <p class="muted">{factor('enrol.text')}</p>
       {failure && <Notice kind="bad" testid="second-error">{failure}</Notice>}
-      {shown && (
-        <>
-          <svg class="qr" role="img" aria-label={factor('enrol.picture')} viewBox={`-4 -4 ${shown.picture.size + 8} ${shown.picture.size + 8}`} shape-rendering="crispEdges" data-testid="qr">
-            <rect class="qr-back" x="-4" y="-4" width={shown.picture.size + 8} height={shown.picture.size + 8} />
-            <path class="qr-front" d={shown.picture.path} />
-          </svg>
-          <p class="muted">{factor('enrol.byHand')}</p>
-          <CopyLine text={shown.secret} testid="enrol-secret" />
-        </>
-      )}
+      {shown && <Picture shown={shown} />}
       <Field label={factor('code')}>
         {(control) => <input {...control} class="input mono" inputMode="numeric" autocomplete="one-time-code" value={code} data-testid="enrol-code" onInput={(event) => setCode(event.currentTarget.value)} />}
       </Field>
@@ -80,7 +71,22 @@ function Enrol({ owed, onBack, onDone }: Steps) {
   );
 }
 
-function Codes({ codes, onDone }: { codes: string[]; onDone: () => void }) {
+/** The secret as a QR code, and by hand. */
+export function Picture({ shown }: { shown: Shown }) {
+  const size = shown.picture.size + 8;
+  return (
+    <>
+      <svg class="qr" role="img" aria-label={factor('enrol.picture')} viewBox={`-4 -4 ${size} ${size}`} shape-rendering="crispEdges" data-testid="qr">
+        <rect class="qr-back" x="-4" y="-4" width={size} height={size} />
+        <path class="qr-front" d={shown.picture.path} />
+      </svg>
+      <p class="muted">{factor('enrol.byHand')}</p>
+      <CopyLine text={shown.secret} testid="enrol-secret" />
+    </>
+  );
+}
+
+export function Codes({ codes, onDone }: { codes: string[]; onDone: () => void }) {
   return (
     <div class="gate-form" data-testid="recovery">
       <h1 class="gate-title">{factor('codes.title')}</h1>

@@ -58,6 +58,7 @@ NEEDS: dict[str, str] = {
     **{f"admin.{name}": "admin.users" for name in ("add_user", "change_user", "list_roles", "list_users")},
     **{f"admin.{name}": "admin.users" for name in ("reset_factor", "end_sessions")},
     **{f"devices.{name}": "signed in" for name in ("own", "end", "end_others")},
+    **{f"hospitals.{name}": "admin.hospitals" for name in ("every", "create", "rename")},
     **{f"audit.{name}": "admin.audit" for name in ("as_csv", "search")},
     **{f"links.{name}": "link.make" for name in ("make", "own", "one", "revoke", "confirm")},
     **{f"links.{name}": "admin.links" for name in ("administered", "revoke_any")},

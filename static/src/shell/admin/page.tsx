@@ -5,6 +5,7 @@ import { may, type Right } from '../../common/api';
 import { Icon, type IconName } from '../../common/icons';
 import { Audit } from './audit';
 import { Health } from './health';
+import { Hospitals } from './hospitals';
 import { Peers } from './peers';
 import { Conflicts, Quarantine } from './reconcile';
 import { access } from './access-strings';
@@ -19,6 +20,7 @@ import { Users } from './users';
 const PAGES = [
   { name: 'peers', icon: 'server', right: 'admin.peers', View: Peers },
   { name: 'users', icon: 'users', right: 'admin.users', View: Users },
+  { name: 'hospitals', icon: 'home', right: 'admin.hospitals', View: Hospitals },
   { name: 'roles', icon: 'shield', right: 'admin.users', View: Roles },
   { name: 'tokens', icon: 'key', right: 'admin.tokens', View: Tokens },
   { name: 'conflicts', icon: 'conflict', right: 'admin.conflicts', View: Conflicts },
@@ -39,7 +41,7 @@ export function AdminPage({ page }: { page: string }) {
       <nav class="admin-nav" aria-label={words('title')}>
         {allowed.map(({ name, icon }) => (
           <a key={name} href={`#/admin/${name}`} aria-current={name === current.name ? 'page' : undefined} data-testid={`admin-${name}`}>
-            <Icon name={icon} />{name === 'audit' ? odd('audit') : name === 'roles' ? access('roles.name') : name === 'rejected' ? rejection('rejected') : words(name)}
+            <Icon name={icon} />{name === 'audit' ? odd('audit') : name === 'hospitals' ? access('hospitals') : name === 'roles' ? access('roles.name') : name === 'rejected' ? rejection('rejected') : words(name)}
           </a>
         ))}
       </nav>

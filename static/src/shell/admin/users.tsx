@@ -1,8 +1,9 @@
 /** People and what they may do. */
 import { useState } from 'preact/hooks';
-import { patch, post, session, type Role } from '../../common/api';
+import { del, patch, post, session, type Role } from '../../common/api';
 import { common } from '../../common/strings';
-import { Button, CopyLine, Dialog, Field, Notice, toast } from '../../common/ui';
+import { openMenu, type MenuItem } from '../../common/menu';
+import { Button, CopyLine, Dialog, Field, IconButton, Notice, toast } from '../../common/ui';
 import { openOwnPassword } from '../own-password';
 import { good, rules } from '../password';
 import { RuleList } from '../password-rules';
@@ -17,6 +18,7 @@ interface User {
   name: string;
   display_name: string;
   disabled: boolean;
+  second_factor: boolean;
   roles: { hospital: string; role: Role }[];
   last_sign_in_at: number | null;
 }
@@ -27,6 +29,8 @@ export function Users() {
   const [resetting, setResetting] = useState<User | null>(null);
   const [disabling, setDisabling] = useState<User | null>(null);
   const [giving, setGiving] = useState<User | null>(null);
+  const [losing, setLosing] = useState<User | null>(null);
+  const [ending, setEnding] = useState<User | null>(null);
   const change = async (user: User, json: object): Promise<void> => {
     await patch(`/api/admin/users/${user.id}`, { hospital: user.roles[0]?.hospital, ...json });
     toast(words('users.saved', { name: user.display_name || user.name }));
@@ -36,6 +40,15 @@ export function Users() {
     toast(refusal(error), 'bad');
     list.reload();
   });
+  const act = async (user: User, what: 'factor' | 'sessions'): Promise<void> => {
+    await del(`/api/admin/users/${user.id}/${what}`);
+    toast(words('users.saved', { name: user.display_name || user.name }));
+    list.reload();
+  };
+  const more = (user: User): MenuItem[] => [
+    { id: 'sessions', text: access('users.sessions.end'), icon: 'logout', onSelect: () => setEnding(user) },
+    ...(user.second_factor ? [{ id: 'factor', text: access('users.factor.reset'), icon: 'shield' as const, onSelect: () => setLosing(user) }] : []),
+  ];
   return (
     <Section title={words('users')} text={words('users.text')} failure={list.failure} reload={list.reload}
       action={<Button kind="primary" icon="plus" onClick={() => setAdding(true)} data-testid="user-add">{words('users.add')}</Button>}>
@@ -51,12 +64,14 @@ export function Users() {
           return [
             <div><strong>{user.display_name || user.name}</strong>{me && <span class="tag">{words('users.you')}</span>}<div class="muted">{user.name}</div></div>,
             <RolesOf user={user} />,
-            user.disabled ? <span class="state state-off">{words('users.disabled')}</span> : <span class="state state-on">{words('users.active')}</span>,
+            <div>{user.disabled ? <span class="state state-off">{words('users.disabled')}</span> : <span class="state state-on">{words('users.active')}</span>}{user.second_factor && <div class="muted" data-testid="user-has-factor">{access('users.factor')}</div>}</div>,
             <When at={user.last_sign_in_at} />,
             <div class="row-actions">
               {!me && <Button icon="users" data-testid="user-roles" onClick={() => setGiving(user)}>{words('users.role')}</Button>}
               <Button icon="key" data-testid="user-reset" onClick={() => (me ? openOwnPassword() : setResetting(user))}>{me ? shell('own.title') : words('users.reset')}</Button>
               {!me && <Button onClick={() => (user.disabled ? attempt(change(user, { disabled: false })) : setDisabling(user))} data-testid="user-disable">{words(user.disabled ? 'users.enable' : 'users.disable')}</Button>}
+              {!me && <IconButton icon="more" label={access('users.more', { name: user.display_name || user.name })} data-testid="user-more" aria-haspopup="menu"
+                onClick={(event) => openMenu(event.currentTarget, access('users.more', { name: user.display_name || user.name }), () => more(user))} />}
             </div>,
           ];
         }}
@@ -64,6 +79,14 @@ export function Users() {
       {adding && <AddUser onClose={() => setAdding(false)} onSaved={list.reload} />}
       {resetting && <ResetPassword user={resetting} onClose={() => setResetting(null)} onSave={(password) => change(resetting, { password })} />}
       {giving && <GiveRoles user={giving} onClose={() => setGiving(null)} onSave={(json) => change(giving, json)} />}
+      {losing && (
+        <Confirm title={access('users.factor.reset.title', { name: losing.display_name || losing.name })} text={access('users.factor.reset.text')} action={access('users.factor.reset')}
+          onClose={() => setLosing(null)} onDo={() => act(losing, 'factor')} />
+      )}
+      {ending && (
+        <Confirm title={access('users.sessions.end.title', { name: ending.display_name || ending.name })} text={access('users.sessions.end.text')} action={access('users.sessions.end')}
+          onClose={() => setEnding(null)} onDo={() => act(ending, 'sessions')} />
+      )}
       {disabling && (
         <Confirm title={words('users.disable.title', { name: disabling.display_name || disabling.name })} text={words('users.disable.text')} action={words('users.disable')}
           onClose={() => setDisabling(null)} onDo={() => change(disabling, { disabled: true })} />
