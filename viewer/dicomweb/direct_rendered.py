@@ -21,7 +21,6 @@ from pacs.pixels.options import RenderOptions
 from storage.errors import ArchiveError
 from storage.model.archive import InstanceKey
 from viewer import journal
-from viewer.access import guests
 from viewer.access.guard import Guard
 from viewer.access.rights import STUDY_READ
 from viewer.dicomweb import rendered
@@ -70,7 +69,7 @@ class DirectRendered:
             return None
         choice, options = how
         try:
-            caller = self._guard.admitted(asked, STUDY_READ, guests.RENDERED)
+            caller = self._guard.admitted(asked, STUDY_READ)
             instance = self._archive.instance(caller.scope, key)
             if not 1 <= number <= instance.facts.frames:
                 return None
@@ -86,7 +85,7 @@ class DirectRendered:
             ("Content-Type", choice.offer.type),
             ("Content-Length", str(len(data))),
             ("ETag", f'"{etag}"'),
-            ("Cache-Control", guests.UNKEPT if caller.guest else rendered.KEPT),
+            ("Cache-Control", rendered.KEPT),
             ("Vary", "Accept"),
         ]
         return DataBody(data, headers)

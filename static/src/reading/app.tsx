@@ -1,10 +1,11 @@
 /** The reading room: header, series, viewports. */
 import { useEffect, useRef } from 'preact/hooks';
-import { effect } from '@preact/signals';
+import { effect, signal } from '@preact/signals';
+import type { FunctionComponent } from 'preact';
 import { explain } from '../common/explain';
 import { language } from '../common/i18n';
 import { commandOf, typing } from './control/keyboard';
-import { active, arrived, failure, help, layout, more, oneUp, open, PANES, perform, series, stripOpen, study, studyUid, theViewer, viewerFailure } from './control/room';
+import { active, arrived, failure, help, layout, loads, more, oneUp, open, PANES, perform, series, sideOpen, stripOpen, study, studyUid, theViewer, viewerFailure } from './control/room';
 import { listen } from './control/live';
 import { Header } from './panels/header';
 import { Help } from './panels/help';
@@ -14,10 +15,18 @@ import { Strip } from './panels/strip';
 import { live, liveOpen, loadLive, roomInAddress } from './slots';
 import { reading } from './strings';
 
+/** What is drawn and the panel beside the images: code that comes after the first image. */
+const side = signal<{ Side: FunctionComponent; refresh: () => Promise<void> } | null>(null);
+
 export function App() {
   useEffect(() => {
     void open();
-    const deaf = listen(studyUid, more);
+    const deaf = listen(studyUid, more, () => void side.value?.refresh());
+    const beside = effect(() => {
+      if ((loads.value || sideOpen.value) && !side.peek()) {
+        void import('./notes/side').then((module) => (side.value = module), () => undefined);
+      }
+    });
     window.addEventListener('keydown', onKey);
     if (roomInAddress()) {
       liveOpen.value = !matchMedia('(max-width: 760px)').matches;
@@ -29,15 +38,16 @@ export function App() {
     });
     return () => {
       deaf();
+      beside();
       window.removeEventListener('keydown', onKey);
       titled();
     };
   }, []);
   if (failure.value) return <Failure title={reading('studyNotFound')} detail={explain(failure.value)} />;
   if (viewerFailure.value) return <Failure title={reading('viewerFailed')} detail={viewerFailure.value instanceof Error ? viewerFailure.value.message : ''} />;
-  const Live = live.value;
+  const [Live, Side] = [live.value, side.value?.Side];
   return (
-    <div class={`room${stripOpen.value ? '' : ' no-strip'}${Live && liveOpen.value ? ' with-live' : ''}`} data-testid="room">
+    <div class={`room${stripOpen.value ? '' : ' no-strip'}${Live && liveOpen.value ? ' with-live' : ''}${Side && sideOpen.value ? ' with-side' : ''}`} data-testid="room">
       <Header />
       <Strip />
       <button type="button" class="strip-toggle" aria-expanded={stripOpen.value} aria-label={reading(stripOpen.value ? 'hideStrip' : 'showStrip')}
@@ -46,6 +56,7 @@ export function App() {
       </button>
       <Grid />
       {Live && liveOpen.value && <Live.Panel />}
+      {Side && <Side />}
       <Help />
       <div class="visually-hidden" role="status">{arrived.value > 0 ? reading('arriving', { count: arrived.value }) : ''}</div>
     </div>

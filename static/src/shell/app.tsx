@@ -12,6 +12,7 @@ import { Mark } from '../common/logo';
 import { About, Header } from './header';
 import { ImportDialog } from './import/dialog';
 import { DropAnywhere } from './import/drop';
+import { Leaving } from './leaving';
 import { OwnPassword } from './own-password';
 import { go, route } from './route';
 import { SetUp } from './set-up';
@@ -61,6 +62,7 @@ function Page() {
       <ImportDialog />
       <About />
       <OwnPassword />
+      <Leaving />
     </div>
   );
 }

@@ -1,6 +1,6 @@
 /** The bar on top: where one can go, what is being imported, who one is. */
 import { signal } from '@preact/signals';
-import { chooseLanguage, may, mayAdminister, session, signOut } from '../common/api';
+import { chooseLanguage, may, mayAdminister, session } from '../common/api';
 import { explain } from '../common/explain';
 import { language } from '../common/i18n';
 import { Icon } from '../common/icons';
@@ -12,6 +12,7 @@ import { Button, Dialog, toast } from '../common/ui';
 import { openImport, running, summary } from './import/queue';
 import { words as importWords } from './import/strings';
 import { account } from './account-strings';
+import { leave } from './leaving';
 import { openOwnPassword } from './own-password';
 import { route } from './route';
 import { shell } from './strings';
@@ -87,7 +88,7 @@ function items(): MenuItem[] {
     { id: 'password', text: shell('own.title'), icon: 'key', onSelect: openOwnPassword },
     { id: 'help', text: shell('menu.help'), icon: 'help', onSelect: () => { location.hash = '#/'; helpShown.value = true; } },
     { id: 'about', text: shell('menu.about'), icon: 'info', onSelect: () => (aboutShown.value = true) },
-    { id: 'sign-out', text: shell('menu.signOut'), icon: 'logout', separate: true, onSelect: () => say(signOut()) },
+    { id: 'sign-out', text: shell('menu.signOut'), icon: 'logout', separate: true, onSelect: () => say(leave()) },
   ];
 }
 

@@ -1,6 +1,6 @@
 /** Keys to commands. Navigation follows OHIF, tool letters follow Weasis; nothing is active while typing in a field. */
 
-export type Tool = 'window' | 'pan' | 'zoom' | 'scroll' | 'length' | 'angle' | 'ellipse' | 'rectangle' | 'probe';
+export type Tool = 'window' | 'pan' | 'zoom' | 'scroll' | 'length' | 'angle' | 'ellipse' | 'rectangle' | 'probe' | 'arrow';
 
 export type Command =
   | { do: 'image'; by: number }
@@ -8,7 +8,7 @@ export type Command =
   | { do: 'tool'; tool: Tool }
   | { do: 'preset'; key: number }
   | { do: 'invert' | 'rotateRight' | 'rotateLeft' | 'flipHorizontal' | 'flipVertical' | 'fit' | 'zoomIn' | 'zoomOut' }
-  | { do: 'reset' | 'cancel' | 'cine' | 'help' | 'overlays' | 'fullScreen' | 'undo' | 'redo' | 'delete' | 'oneUp' };
+  | { do: 'reset' | 'cancel' | 'cine' | 'help' | 'overlays' | 'fullScreen' | 'undo' | 'redo' | 'delete' | 'oneUp' | 'keyImage' | 'side' };
 
 export interface Binding {
   keys: readonly string[];
@@ -50,6 +50,8 @@ export const BINDINGS: readonly Binding[] = [
   bind('tools', { do: 'tool', tool: 'ellipse' }, 'E'),
   bind('tools', { do: 'tool', tool: 'rectangle' }, 'Shift+E'),
   bind('tools', { do: 'tool', tool: 'probe' }, 'Q'),
+  bind('tools', { do: 'tool', tool: 'arrow' }, 'N'),
+  bind('tools', { do: 'keyImage' }, 'K'),
   bind('tools', { do: 'delete' }, 'Backspace', 'Delete'),
   bind('tools', { do: 'undo' }, 'Ctrl+Z'),
   bind('tools', { do: 'redo' }, 'Ctrl+Y', 'Ctrl+Shift+Z'),
@@ -57,6 +59,7 @@ export const BINDINGS: readonly Binding[] = [
   bind('page', { do: 'oneUp' }, 'Enter'),
   bind('page', { do: 'overlays' }, 'F9'),
   bind('page', { do: 'fullScreen' }, 'F11'),
+  bind('page', { do: 'side' }, 'B'),
   bind('page', { do: 'help' }, 'F1'),
 ];
 

@@ -4,12 +4,14 @@ import { get } from '../../common/api';
 interface Changes {
   sequence: number;
   studies?: string[];
+  annotated?: string[];
+  reset?: boolean;
 }
 
 const POLL = 5000;
 const SETTLE = 800;
 
-export function listen(study: string, more: () => Promise<void>): () => void {
+export function listen(study: string, more: () => Promise<void>, annotated: () => void = () => undefined): () => void {
   let sequence: number | null = null;
   let stopped = false;
   let waiting: ReturnType<typeof setTimeout> | undefined;
@@ -17,6 +19,7 @@ export function listen(study: string, more: () => Promise<void>): () => void {
 
   const hear = (changes: Changes): void => {
     sequence = Math.max(sequence ?? 0, changes.sequence);
+    if (changes.reset || changes.annotated?.includes(study)) annotated();
     if (!changes.studies?.includes(study) || waiting) return;
     // One look for many changes: images arrive by the hundred.
     waiting = setTimeout(() => {

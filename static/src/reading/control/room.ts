@@ -8,6 +8,7 @@ import { ordered, PICTURELESS, stackOf, type Series, type Stack } from '../dicom
 import { opening, ROOT } from '../dicom/transport';
 import { givePreview } from '../pixels/picture';
 import type { Screen, Viewer, View } from '../viewport';
+import type { Drawn } from './drawing';
 import type { Command, Tool } from './keyboard';
 import { presetsFor } from './presets';
 import { Prefetch } from './prefetch';
@@ -70,6 +71,34 @@ export const arrived = signal(0);
 export const stripOpen = signal(true);
 /** Counts up when frames come or go, so that load bars are drawn again. */
 export const loads = signal(0);
+export const sideOpen = signal(false);
+/** How many changes of the reader are not with the server yet, when that lasts. */
+export const late = signal(0);
+
+/** Whoever keeps what is drawn; it comes after the first image, and then looks at what was drawn before it came. */
+interface Keeper {
+  drawn(id: string, what: Drawn): void;
+  undo(): void;
+  redo(): void;
+  /** The drawing that is selected, else the newest of one's own on this frame. */
+  remove(selected: string | undefined, frame: string): void;
+  mark(view: View): void;
+}
+let keeper: Keeper | null = null;
+/** What was asked before there was a keeper. */
+let asked: ((by: Keeper) => void)[] = [];
+
+export function keepWith(one: Keeper): void {
+  keeper = one;
+  asked.forEach((ask) => ask(one));
+  asked = [];
+}
+
+function kept(ask: (by: Keeper) => void): void {
+  if (keeper) ask(keeper);
+  else asked.push(ask);
+}
+
 /** Counts up when measurements change. */
 export const annotated = signal(0);
 
@@ -135,7 +164,7 @@ const begun = (): Promise<Viewer> => (ready ??= startViewer());
 
 async function startViewer(): Promise<Viewer> {
   const { start } = await import('../viewport');
-  viewer = start({ view: onView, frame: onFrame, annotated: () => (annotated.value += 1) });
+  viewer = start({ view: onView, frame: onFrame, annotated: () => (annotated.value += 1), drawn: (id, what) => keeper?.drawn(id, what) });
   viewer.choose(tool.value);
   prefetch = new Prefetch(viewer, wanted, (frame) => loaded.has(frame.id) || failed.has(frame.id), () => link.slow === true);
   return viewer;
@@ -156,6 +185,7 @@ function stacked({ series: uid, metadata, versions, first, preview }: Opening): 
   const frame = first && found.frames.find((one) => one.instance.uid === first.uid && one.number === first.frame);
   if (frame && preview && link.slow !== false) givePreview(frame.id, preview);
   const next = { ...found, first: frame?.id ?? null };
+  viewer?.register(next.frames);
   stacks.value = new Map(stacks.value).set(uid, next);
   return next;
 }
@@ -168,7 +198,7 @@ function startOf({ frames, first, order }: Stack): number {
 }
 
 /** Puts a series into a viewport, at its middle when it is a volume. */
-export async function show(index: number, uid: string): Promise<void> {
+export async function show(index: number, uid: string, at?: number): Promise<void> {
   const pane = panes[index];
   if (!pane) return;
   if (cine.value?.pane === index) stopCine();
@@ -192,7 +222,7 @@ export async function show(index: number, uid: string): Promise<void> {
   if (link.slow) viewer.warm(HTJ2K);
   pane.value = { series: uid, state: 'stack', view: null };
   await drawn();
-  await viewer.screens.get(idOf(index))?.show(found.frames, startOf(found));
+  await viewer.screens.get(idOf(index))?.show(found.frames, at ?? startOf(found));
   prefetch?.pump();
 }
 
@@ -260,9 +290,19 @@ export function perform(command: Command): boolean {
     case 'help': help.value = !help.value; break;
     case 'overlays': overlays.value = !overlays.value; break;
     case 'fullScreen': void fullScreen(); break;
-    case 'undo': viewer?.undo(); break;
-    case 'redo': viewer?.redo(); break;
-    case 'delete': viewer?.remove(idOf(active.value), panes[active.value]?.value.view?.frame ?? null); break;
+    case 'undo': kept((by) => by.undo()); break;
+    case 'redo': kept((by) => by.redo()); break;
+    case 'delete': {
+      const [selected, frame] = [viewer?.selected, panes[active.value]?.value.view?.frame?.id ?? ''];
+      kept((by) => by.remove(selected, frame));
+      break;
+    }
+    case 'keyImage': {
+      const view = panes[active.value]?.value.view;
+      if (view) kept((by) => by.mark(view));
+      break;
+    }
+    case 'side': sideOpen.value = !sideOpen.value; break;
     case 'oneUp': if (layout.value === '1x1') return false; oneUp.value = !oneUp.value; break;
   }
   return true;

@@ -5,7 +5,7 @@ import { reading } from '../strings';
 
 export const TOOL_LABELS = {
   window: 'toolWindow', pan: 'toolPan', zoom: 'toolZoom', scroll: 'toolScroll', length: 'toolLength', angle: 'toolAngle',
-  ellipse: 'toolEllipse', rectangle: 'toolRectangle', probe: 'toolProbe',
+  ellipse: 'toolEllipse', rectangle: 'toolRectangle', probe: 'toolProbe', arrow: 'toolArrow',
 } as const satisfies Record<Tool, string>;
 
 const PRESET_LABELS = {
@@ -31,7 +31,7 @@ export function commandLabel(command: Command): string {
     case 'help': return reading('shortcuts');
     case 'nextSeries': case 'previousSeries': case 'invert': case 'rotateRight': case 'rotateLeft': case 'flipHorizontal':
     case 'flipVertical': case 'fit': case 'zoomIn': case 'zoomOut': case 'reset': case 'cancel': case 'cine': case 'overlays':
-    case 'fullScreen': case 'undo': case 'redo': case 'delete': case 'oneUp':
+    case 'fullScreen': case 'undo': case 'redo': case 'delete': case 'oneUp': case 'keyImage': case 'side':
       return reading(command.do);
   }
 }

@@ -3,7 +3,7 @@ import { chooseLanguage } from '../../common/api';
 import { language } from '../../common/i18n';
 import { keyOf, type Command, type Tool } from '../control/keyboard';
 import { presetsFor } from '../control/presets';
-import { active, cine, chooseTool, layout, overlays, panes, perform, preset, setLayout, startCine, theViewer, tool, type Layout } from '../control/room';
+import { active, cine, chooseTool, late, layout, overlays, panes, perform, preset, setLayout, sideOpen, startCine, theViewer, tool, type Layout } from '../control/room';
 import { number } from '../../common/i18n';
 import { liveOpen, liveUnread, loadLive } from '../slots';
 import { reading } from '../strings';
@@ -12,7 +12,7 @@ import { commandLabel, keyLabel, presetLabel, TOOL_LABELS } from './labels';
 import { Menu, MenuItem } from './menu';
 
 const LOOK: Tool[] = ['window', 'scroll', 'pan', 'zoom'];
-const MEASURE: Tool[] = ['length', 'angle', 'ellipse', 'rectangle', 'probe'];
+const MEASURE: Tool[] = ['length', 'angle', 'ellipse', 'rectangle', 'probe', 'arrow'];
 
 export function Toolbar() {
   return (
@@ -34,6 +34,11 @@ export function PageTools() {
     <div class="page-tools">
       <LiveButton />
       <Layouts />
+      <span class="side-toggle">
+        <CommandButton icon="side" command={{ do: 'side' }} pressed={sideOpen.value} />
+        {late.value > 0 && <span class="side-late" role="status" title={reading('unsentMark', { count: late.value })} aria-label={reading('unsentMark', { count: late.value })}
+          data-testid="unsent-mark">{late.value}</span>}
+      </span>
       <CommandButton icon="overlays" command={{ do: 'overlays' }} pressed={overlays.value} />
       <CommandButton icon="fullScreen" command={{ do: 'fullScreen' }} />
       <CommandButton icon="help" command={{ do: 'help' }} />

@@ -1,11 +1,13 @@
 /** The only door to Cornerstone3D: this folder is loaded as one late chunk, and nothing else imports the library. */
-import { RenderingEngine, Enums, cache, eventTarget, imageLoadPoolManager, imageRetrievalPoolManager, init as initCore, setUseCPURendering, utilities, type StackViewport } from '@cornerstonejs/core';
+import { RenderingEngine, Enums, cache, eventTarget, imageLoadPoolManager, imageRetrievalPoolManager, init as initCore, setUseCPURendering, type StackViewport } from '@cornerstonejs/core';
 import { init as initLoader } from '@cornerstonejs/dicom-image-loader';
-import { AnnotationTool, Enums as ToolEnums, annotation as annotations, cancelActiveManipulations, init as initTools, utilities as toolUtilities } from '@cornerstonejs/tools';
+import { Enums as ToolEnums, annotation as annotations, cancelActiveManipulations, init as initTools, utilities as toolUtilities } from '@cornerstonejs/tools';
 import type { Frame } from '../dicom/instance';
+import type { Drawing, Drawn, Look } from '../control/drawing';
 import type { Tool } from '../control/keyboard';
 import type { Stats } from '../control/readings';
 import { watchLink } from '../dicom/link';
+import * as drawings from './drawings';
 import { ahead, finish, forget, installLoader, isCached, isPreview, type Progressed } from './loader';
 import { frameOf, imageIdOf, installProvider, register } from './provider';
 import { Screen, type View } from './screen';
@@ -30,6 +32,7 @@ export interface Told {
   view: (id: string, view: View) => void;
   frame: (frameId: string, state: Progressed | 'removed', error?: unknown) => void;
   annotated: () => void;
+  drawn: (id: string, what: Drawn) => void;
 }
 
 export class Viewer {
@@ -109,30 +112,36 @@ export class Viewer {
     return cache.getCacheSize();
   }
 
-  undo(): void {
-    utilities.HistoryMemo.DefaultHistoryMemo.undo();
+  /** A drawing as it is now; null while it is not finished. */
+  drawing(id: string): Drawing | null {
+    return drawings.read(id, this.corner);
+  }
+
+  drawingIds(): string[] {
+    return this.raw().flatMap((one) => one.annotationUID ?? []);
+  }
+
+  /** Shows a drawing; false while its frame is not known. `redraw` makes it seen. */
+  place(drawing: Drawing, look: Look): boolean {
+    return drawings.place(drawing, look, this.corner);
+  }
+
+  drop(id: string): void {
+    drawings.drop(id);
+  }
+
+  /** The drawing that is selected and may be changed. */
+  get selected(): string | undefined {
+    return drawings.selected();
+  }
+
+  select(id: string): void {
+    drawings.select(id);
     this.redraw();
   }
 
-  redo(): void {
-    utilities.HistoryMemo.DefaultHistoryMemo.redo();
-    this.redraw();
-  }
-
-  /** Removes the selected measurements, else the last one of the frame that is shown. */
-  remove(id: string, frame: Frame | null): void {
-    const element = this.screens.get(id)?.element;
-    if (!element) return;
-    const selected = annotations.selection.getAnnotationsSelected();
-    const last = frame ? this.raw().filter((one) => one.metadata?.referencedImageId === imageIdOf(frame)).at(-1)?.annotationUID : undefined;
-    for (const uid of selected.length ? [...selected] : last ? [last] : []) {
-      const found = annotations.state.getAnnotation(uid);
-      if (!found) continue;
-      AnnotationTool.createAnnotationMemo(element, found, { deleting: true });
-      annotations.selection.setAnnotationSelected(uid, false);
-      annotations.state.removeAnnotation(uid);
-    }
-    this.redraw();
+  private get corner(): number {
+    return this.software ? 0.5 : 0;
   }
 
   cancel(): void {
@@ -150,7 +159,7 @@ export class Viewer {
         tool: one.metadata?.toolName ?? '',
         frame: frameOf(imageId)?.id ?? '',
         lines: linesOf(data),
-        points: (one.data.handles?.points ?? []).map((point) => onFrame(point, frameOf(imageId))),
+        points: (one.data.handles?.points ?? []).map((point) => drawings.onFrame(point, frameOf(imageId))),
         stats: plain(Object.values(data.cachedStats ?? {})[0] ?? {}),
       };
     });
@@ -167,8 +176,8 @@ export class Viewer {
     warmCodec(transferSyntax);
   }
 
-  private raw(): ReturnType<typeof annotations.state.getAllAnnotations> {
-    return annotations.state.getAllAnnotations();
+  private raw(): ReturnType<typeof drawings.all> {
+    return drawings.all();
   }
 }
 
@@ -199,8 +208,13 @@ export function start(told: Told): Viewer {
     if (frame) told.frame(frame.id, 'removed');
   });
   const { Events } = ToolEnums;
-  for (const event of [Events.ANNOTATION_COMPLETED, Events.ANNOTATION_MODIFIED, Events.ANNOTATION_REMOVED]) {
-    eventTarget.addEventListener(event, () => told.annotated());
+  const happened = [[Events.ANNOTATION_COMPLETED, 'done'], [Events.ANNOTATION_MODIFIED, 'changed'], [Events.ANNOTATION_REMOVED, 'removed']] as const;
+  for (const [event, what] of happened) {
+    eventTarget.addEventListener(event, (seen: Event) => {
+      const id = (seen as CustomEvent<{ annotation?: { annotationUID?: string } }>).detail.annotation?.annotationUID;
+      if (id) told.drawn(id, what);
+      told.annotated();
+    });
   }
   viewer = new Viewer(told, software);
   return viewer;
@@ -214,14 +228,6 @@ function memory(): number {
 
 function hasWebGl(): boolean {
   return Boolean(document.createElement('canvas').getContext('webgl2'));
-}
-
-function onFrame(point: readonly number[], frame: Frame | undefined): [number, number] {
-  const orientation = frame?.orientation ?? [1, 0, 0, 0, 1, 0];
-  const from = frame?.position ?? [0, 0, 0];
-  const along = (start: number): number =>
-    [0, 1, 2].reduce((sum, i) => sum + ((point[i] ?? 0) - (from[i] ?? 0)) * (orientation[start + i] ?? 0), 0);
-  return [along(0) / (frame?.spacing[1] ?? 1), along(3) / (frame?.spacing[0] ?? 1)];
 }
 
 function plain(stats: Stats): Stats {

@@ -1,6 +1,6 @@
 /** The tools of the reading room on one Cornerstone tool group, and what is written beside a measurement. */
 import {
-  AngleTool, BaseTool, EllipticalROITool, Enums, LengthTool, PanTool, ProbeTool, RectangleROITool, StackScrollTool,
+  AngleTool, ArrowAnnotateTool, BaseTool, EllipticalROITool, Enums, LengthTool, PanTool, ProbeTool, RectangleROITool, StackScrollTool,
   ToolGroupManager, ZoomTool, addTool, annotation, type Types,
 } from '@cornerstonejs/tools';
 import type { Tool } from '../control/keyboard';
@@ -36,17 +36,20 @@ class WindowTool extends BaseTool {
 const NAMES: Record<Tool, string> = {
   window: nameOf(WindowTool), pan: nameOf(PanTool), zoom: nameOf(ZoomTool), scroll: nameOf(StackScrollTool), length: nameOf(LengthTool),
   angle: nameOf(AngleTool), ellipse: nameOf(EllipticalROITool), rectangle: nameOf(RectangleROITool), probe: nameOf(ProbeTool),
+  arrow: nameOf(ArrowAnnotateTool),
 };
 
 export function installTools(windowDrag: Drag): void {
   onWindowDrag = windowDrag;
-  const classes = [WindowTool, PanTool, ZoomTool, StackScrollTool, LengthTool, AngleTool, EllipticalROITool, RectangleROITool, ProbeTool];
+  const classes = [WindowTool, PanTool, ZoomTool, StackScrollTool, LengthTool, AngleTool, EllipticalROITool, RectangleROITool, ProbeTool, ArrowAnnotateTool];
   classes.forEach((one) => addTool(one));
   const group = ToolGroupManager.createToolGroup(GROUP);
   if (!group) return;
   const getTextLines = (data: { cachedStats?: Record<string, Stats> }, targetId: string | string[]): string[] =>
     linesOf(data, Array.isArray(targetId) ? targetId[0] : targetId);
-  for (const name of Object.values(NAMES)) group.addTool(name, { getTextLines, shadow: true });
+  // An arrow is kept as it is drawn; its words are written beside it, in the panel.
+  const getTextCallback = (done: (text: string) => void): void => done(' ');
+  for (const name of Object.values(NAMES)) group.addTool(name, { getTextLines, getTextCallback, changeTextCallback: () => undefined, shadow: true });
   annotation.config.style.setDefaultToolStyles({
     global: {
       ...annotation.config.style.getDefaultToolStyles().global,
@@ -87,10 +90,18 @@ export function choose(tool: Tool): void {
   }
 }
 
-export function linesOf(data: { cachedStats?: Record<string, Stats> }, targetId?: string): string[] {
+/** What is written beside a drawing: what it measures, what somebody wrote, and who, when it was another. */
+export function linesOf(data: { cachedStats?: Record<string, Stats>; label?: string; by?: string }, targetId?: string): string[] {
   const key = targetId ?? Object.keys(data.cachedStats ?? {})[0] ?? '';
   const stats = data.cachedStats?.[key];
   const frame = frameOf(key.replace(/^imageId:/, ''));
   if (!stats || !frame) return [];
-  return isPreview(imageIdOf(frame)) ? [...readings(stats, frame), reading('onPreview')] : readings(stats, frame);
+  const measured = isPreview(imageIdOf(frame)) ? [...readings(stats, frame), reading('onPreview')] : readings(stats, frame);
+  return [...measured, ...(data.label ? shortened(data.label) : []), ...(data.by ? [data.by] : [])];
+}
+
+/** The image is not the place for long texts: the panel has all of it. */
+function shortened(text: string): string[] {
+  const line = text.split('\n')[0] ?? '';
+  return line.length > 60 || line !== text ? [`${line.slice(0, 59)}…`] : [line];
 }

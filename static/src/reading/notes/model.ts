@@ -1,0 +1,91 @@
+/** Annotations as the server tells them, and as the page keeps them. */
+import type { DrawingTool, Point } from '../control/drawing';
+
+export type NoteTool = DrawingTool | 'key_image' | 'answer';
+
+export interface Body {
+  tool: NoteTool;
+  text: string;
+  series_instance_uid?: string;
+  sop_instance_uid?: string;
+  frame_of_reference_uid?: string;
+  frame?: number;
+  points?: Point[];
+  box?: Point;
+  /** Width and centre. */
+  window?: Point;
+  invert?: boolean;
+  /** Which annotation is answered. */
+  to?: string;
+}
+
+export interface Author {
+  id: number | string;
+  name: string;
+}
+
+/** One annotation; `version` is what the server acknowledged, 0 when nothing yet. */
+export interface Note {
+  id: string;
+  version: number;
+  sequence: number;
+  deleted: boolean;
+  author: Author;
+  mine: boolean;
+  createdAt: number;
+  at: number;
+  shared: boolean;
+  body: Body;
+}
+
+export type Kind = 'put' | 'delete' | 'restore';
+
+export interface Told {
+  annotation_id: string;
+  version: number;
+  sequence: number;
+  deleted: boolean;
+  author: Author;
+  mine: boolean;
+  created_at: number;
+  at: number;
+  shared: boolean;
+  body: Body;
+}
+
+export function noteOf(told: Told): Note {
+  const { annotation_id: id, created_at: createdAt, version, sequence, deleted, author, mine, at, shared, body } = told;
+  return { id, createdAt, version, sequence, deleted, author, mine, at, shared, body };
+}
+
+/** The same in one form, to see whether anything changed. */
+export function same(a: Body, b: Body): boolean {
+  return canonical(a) === canonical(b);
+}
+
+function canonical(body: Body): string {
+  return JSON.stringify(Object.entries(body).filter(([, value]) => value !== undefined).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+export function rounded([x, y]: Point): Point {
+  const three = (value: number): number => Math.round(value * 1000) / 1000 || 0;
+  return [three(x), three(y)];
+}
+
+/** Colours of others, told apart on black and from one's own yellow. */
+const COLOURS = [
+  'rgb(120, 220, 232)', 'rgb(255, 145, 190)', 'rgb(150, 225, 130)', 'rgb(205, 165, 255)', 'rgb(255, 165, 105)', 'rgb(130, 175, 255)',
+  'rgb(235, 235, 235)', 'rgb(240, 120, 110)',
+];
+export const OWN = 'rgb(255, 214, 92)';
+
+/** Everybody's colour: one's own, then the others' in the order in which they first drew here. */
+export function coloursOf(notes: Iterable<Note>): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  let others = 0;
+  for (const note of [...notes].sort((a, b) => a.createdAt - b.createdAt)) {
+    const id = String(note.author.id);
+    if (!found.has(id)) found.set(id, note.mine ? OWN : (COLOURS[others++ % COLOURS.length] ?? OWN));
+  }
+  return found;
+}

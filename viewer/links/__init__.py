@@ -1,1 +1,0 @@
-"""Links to studies: made by people with accounts, opened by guests."""
