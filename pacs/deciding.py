@@ -28,7 +28,7 @@ def obey(database: Database, objects: ObjectStore) -> int:
     only kept, linked or deleted is obeyed when the conflict or the quarantined object is noted."""
     with database.reading() as db:
         decisions = reconciling.decided(db, ("canonical", "assign"))
-        known = {hospital.id: hospital for hospital in hospitals.all(db)}
+        known = {hospital.id: hospital for hospital in hospitals.every(db)}
     obeyed = 0
     for hospital_id, decision in decisions:
         try:

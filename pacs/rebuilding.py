@@ -108,7 +108,7 @@ def _list(database: Database, objects: ObjectStore) -> None:
 def _know_origins(database: Database, objects: ObjectStore) -> None:
     codes = {key.split("/")[0] for key in _first_keys(objects)}
     with database.reading() as db:
-        codes |= {hospital.code for hospital in hospitals.all(db)}
+        codes |= {hospital.code for hospital in hospitals.every(db)}
     for code in sorted(codes):
         for some in receipts.read(objects, code):
             with database.writing() as db:
@@ -229,7 +229,7 @@ def _write(
 
 def _origin(db: Connection, known: dict[str, Hospital], code: str, one: ToRead) -> Origin:
     if code not in known:
-        listed = {hospital.code: hospital for hospital in hospitals.all(db)}
+        listed = {hospital.code: hospital for hospital in hospitals.every(db)}
         known[code] = listed.get(code) or hospitals.ensure(db, code, code)
     hospital_id = known[code].id
     if not one.door:

@@ -35,7 +35,7 @@ def write(database: Database, objects: ObjectStore) -> int:
     while True:
         with database.reading() as db:
             lines = changes.after(db, changes.cursor(db, CURSOR), AT_ONCE)
-            codes = {hospital.id: hospital.code for hospital in hospitals.all(db)}
+            codes = {hospital.id: hospital.code for hospital in hospitals.every(db)}
         if not lines:
             return written
         grouped: dict[tuple[str, str], list[str]] = {}

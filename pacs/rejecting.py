@@ -109,7 +109,7 @@ def purge(
     before = archive.clock() - GRACE_MS
     with archive.database.reading() as db:
         due = rejecting.due(db, scope, before, study)
-        codes = {hospital.id: hospital.code for hospital in hospitals.all(db)}
+        codes = {hospital.id: hospital.code for hospital in hospitals.every(db)}
     objects = size = left = 0
     for one in due:
         if stop():

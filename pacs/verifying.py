@@ -168,7 +168,7 @@ def stale(database: Database, objects: ObjectStore, now: int) -> Iterator[Stored
     """Manifests and thumbnails that no series points to any more, a day old at least."""
     with database.reading() as db:
         known = damage.derived_keys(db)
-        codes = [hospital.code for hospital in hospitals.all(db)]
+        codes = [hospital.code for hospital in hospitals.every(db)]
     for code in codes:
         for stored in objects.keys(f"{code}/d/"):
             if damage.packed(stored.key) not in known and stored.stored_at < now - 24 * YOUNG_MS:
@@ -178,7 +178,7 @@ def stale(database: Database, objects: ObjectStore, now: int) -> Iterator[Stored
 def _compared(database: Database, objects: ObjectStore, between: Between) -> Iterator[tuple[str, StoredObject | None]]:
     """Every key that is only stored, and every key that is only indexed (then without an object)."""
     with database.reading() as db:
-        codes = [hospital.code for hospital in hospitals.all(db)]
+        codes = [hospital.code for hospital in hospitals.every(db)]
         count = damage.instances_in_all(db)
     digits = 0 if count <= LARGE_GROUP else 1 if count <= 16 * LARGE_GROUP else 2
     for number in range(16**digits):

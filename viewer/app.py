@@ -19,6 +19,7 @@ from viewer.dicomweb import blueprint as dicomweb
 from viewer.dicomweb.direct import DirectFrames
 from viewer.dicomweb.direct_rendered import DirectRendered
 from viewer.dicomweb.direct_search import DirectSearches
+from viewer.links import entering, making
 from viewer.live import routes as live
 from viewer.live.door import SocketDoor
 from viewer.reading import annotations, pages
@@ -63,6 +64,8 @@ def create_app(
         uploads.blueprint(archive, guard, config),
         consult.blueprint(archive, guard),
         attachments.blueprint(archive, guard),
+        making.blueprint(archive, guard, config.web.public_url),
+        entering.blueprint(archive, guard),
         peers.blueprint(archive, guard, config),
         admin_access.blueprint(archive, guard),
         hospitals.blueprint(archive, guard),

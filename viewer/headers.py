@@ -9,6 +9,8 @@ PAGE_POLICY = (
     "base-uri 'none'; form-action 'self'"
 )
 READING_POLICY = PAGE_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+# The page of a link runs no WebAssembly and no worker.
+SHARED_POLICY = PAGE_POLICY.replace(" 'wasm-unsafe-eval'", "").replace("worker-src 'self' blob:", "worker-src 'none'")
 
 ALWAYS = {
     "X-Content-Type-Options": "nosniff",

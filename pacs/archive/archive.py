@@ -296,7 +296,7 @@ class Archive:
         scope = Scope(frozenset({hospital_id}))
         with self.database.reading() as db:
             series = instances.series(db, scope, study_instance_uid, series_instance_uid)
-            code = next(h.code for h in hospitals.all(db) if h.id == hospital_id)
+            code = next(h.code for h in hospitals.every(db) if h.id == hospital_id)
         found = self.instances(scope, study_instance_uid, series_instance_uid)
         known = self.arriving.known(hospital_id, study_instance_uid, series_instance_uid) if self.arriving else {}
         manifest = metadata.manifest_of(self.objects, found, metadata.KEPT_LEVEL, known)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from pacs import auditing, receipts, reconciling
+from pacs import auditing, receipts, reconciling, sharing
 from pacs.archive import Archive
 from pacs.archive.rejections import catch_up
 from pacs.association.tls import TlsCredentials
@@ -48,7 +48,8 @@ FORGOTTEN_AT_ONCE = 20_000  # lines of the change log in one transaction: who st
 KEPT_FAILURES_MS = 24 * 3600 * 1000
 KEPT_COMMITMENTS_MS = 90 * 24 * 3600 * 1000  # requests for storage commitment that are over
 # Tasks that wait for peers and disks have workers of their own, so that nobody waits for them.
-SLOW, SLOWEST = frozenset({commitments.TASK}), frozenset({scrubbing.TASK})
+SLOW = frozenset({commitments.TASK, sharing.PREPARE, sharing.END})
+SLOWEST = frozenset({scrubbing.TASK})
 QUICK = frozenset({SUMMARISE, SAMPLES, SWEEP})
 
 
@@ -82,6 +83,8 @@ class Worker:
             SWEEP: self._sweep,
             commitments.TASK: self._commitment,
             scrubbing.TASK: self._scrub_on,
+            sharing.PREPARE: self._prepare,
+            sharing.END: lambda _, given: sharing.finish(archive, int(given["link"])),
         }
         self._done_by_kind = {kind: do for kind, do in done_by_kind.items() if kinds is None or kind in kinds}
         self._plans = SWEEP in self._done_by_kind
@@ -230,6 +233,10 @@ class Worker:
         with self._archive.database.writing() as db:
             tasks.enqueue(db, scrubbing.TASK, {}, scrubbing.TASK, delay, scrubbing.PRIORITY)
 
+    def _prepare(self, task: Task, arguments: dict[str, Any]) -> None:
+        if not sharing.prepare(self._archive, int(arguments["link"]), self._stop.is_set):
+            raise Stopping("the worker is stopping")
+
     def _samples(self, task: Task, arguments: dict[str, Any]) -> None:
         origin = Origin(
             int(arguments["hospital_id"]), arguments["hospital"], "sample", arguments.get("source", "worker")
@@ -261,6 +268,7 @@ class Worker:
                 commitments.ask(db, number)
             tasks.enqueue(db, scrubbing.TASK, {}, scrubbing.TASK, 0.0, scrubbing.PRIORITY)
         mended = self._scrub.recheck()
+        sharing.catch_up(self._archive.database, self._archive.clock())
         folded = self._refold()
         if files or lines or old or folded or purged or mended:
             log.info("swept %d spool files, %d changes, %d tasks; folded %d again", files, lines, old, folded)

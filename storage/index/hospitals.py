@@ -9,6 +9,9 @@ from storage.index.types import clean, insert_new
 from storage.model.archive import Hospital, Scope
 
 _TABLE = schema.hospital
+# Where anonymised copies live: no hospital of people. It has no roles and no peers, and is never listed; what is in it
+# is reached by grants alone.
+SHARED = "shared"
 
 
 def ensure(db: Connection, code: str, name: str) -> Hospital:
@@ -26,8 +29,18 @@ def ensure(db: Connection, code: str, name: str) -> Hospital:
 
 
 def all(db: Connection) -> list[Hospital]:
-    """Every hospital, by code."""
+    """Every hospital of people, by code."""
+    return [hospital for hospital in every(db) if hospital.code != SHARED]
+
+
+def every(db: Connection) -> list[Hospital]:
+    """The same and where anonymised copies live: for the archive's own work."""
     return [Hospital(row.id, row.code, row.name) for row in db.execute(sa.select(_TABLE).order_by(_TABLE.c.code))]
+
+
+def shared(db: Connection) -> Hospital:
+    """Where anonymised copies live; made when it is first needed."""
+    return _by_code(db, SHARED) or ensure(db, SHARED, "")
 
 
 def by_code(db: Connection, code: str) -> Hospital:

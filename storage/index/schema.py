@@ -25,6 +25,11 @@ from storage.index.kept_tables import note as note
 from storage.index.kept_tables import rebuild_item as rebuild_item
 from storage.index.kept_tables import rejected as rejected
 from storage.index.kept_tables import rejection as rejection
+from storage.index.link_tables import guest_session as guest_session
+from storage.index.link_tables import share_copy as share_copy
+from storage.index.link_tables import share_link as share_link
+from storage.index.link_tables import share_series as share_series
+from storage.index.link_tables import share_study as share_study
 from storage.index.live_tables import room as room
 from storage.index.live_tables import room_case as room_case
 from storage.index.live_tables import room_event as room_event
@@ -33,7 +38,7 @@ from storage.index.live_tables import room_ticket as room_ticket
 from storage.index.live_tables import room_track as room_track
 from storage.index.types import BIG, BOOL, BYTES, INT, TEXT
 
-HEAD = "0016"  # the newest revision in migrations/versions
+HEAD = "0017"  # the newest revision in migrations/versions
 
 
 def _told() -> "tuple[Column[int], Column[bytes]]":

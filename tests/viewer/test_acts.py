@@ -9,6 +9,7 @@ import pytest
 
 from pacs.command.standalone import codecs_if_none
 from pacs.rejecting import GRACE_MS
+from pacs.sharing import prepare
 from storage.errors import StorageUnavailable
 from storage.index import audit, peers
 from storage.index.database import Database
@@ -20,6 +21,7 @@ from tests.viewer.access.test_factors import code_of, step_in
 from tests.viewer.access.test_sessions import sign_in
 from tests.viewer.access.test_setup import body, secret_of
 from tests.viewer.conftest import PASSWORD, Person, Web
+from tests.viewer.links.guests import Arrived, enter, look, make
 from tests.viewer.objects import instance
 from tests.viewer.reading.test_annotations import PATH as ANNOTATIONS
 from tests.viewer.reading.test_annotations import UIDS as ANNOTATED
@@ -141,6 +143,7 @@ def studies(web: Web) -> None:
     assert web.person("clinician").get("/api/admin/users").status_code == 403
     odd(web, person)
     drawn(web, person)
+    lent(web, person)
 
 
 def drawn(web: Web, person: Person) -> None:
@@ -177,6 +180,22 @@ def consulting(web: Web) -> None:
     for person, kind, more in acts:
         event = {"client_id": str(uuid.uuid4()), "kind": kind, "body": more}
         assert person.post(f"{path}/events", json=event).status_code == 201, kind
+
+
+def lent(web: Web, person: Person) -> None:
+    """A link: made, looked at, tried, opened, left, ended; and one that wrong PINs lock."""
+    web.store(StudyInstanceUID="1.6", SOPClassUID="1.2.840.10008.5.1.4.1.1.6.1", SeriesInstanceUID="1.6.1")
+    made = make(person, "1.6")
+    link = made["link"]["id"]
+    prepare(web.archive, link)
+    assert person.post(f"/api/links/{link}/series", json={"SeriesInstanceUID": "1.6.1"}).status_code == 204
+    assert look(web, made).status_code == 200
+    assert enter(web, made, pin="wrong").status_code == 403
+    assert Arrived(web, made).leave() == 204
+    assert person.delete(f"/api/links/{link}").status_code == 204
+    locked = make(person, "1.6", anonymise=False)
+    for _ in range(5):
+        enter(web, locked, pin="wrong", address="10.0.0.9")
 
 
 def odd(web: Web, person: Person) -> None:

@@ -9,7 +9,7 @@ import hmac
 import json
 import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
@@ -23,18 +23,20 @@ from pacs.config import Config
 from pacs.errors import NotSignedIn
 from pacs.sealing import Sealing
 from storage.errors import ArchiveError, NotPermitted
-from storage.index import audit, grants, hospitals
+from storage.index import audit, grants, hospitals, links
 from storage.index.database import Connection, Database
 from storage.index.remembered import Remembered
 from storage.index.types import now_ms
 from storage.model.archive import Instance, Origin, Scope
 from storage.model.audit import DONE, Actor
 from storage.model.grants import Granted
+from storage.model.links import Guest, ShareLink
 from storage.model.people import Token, User
-from viewer.access import cookies
+from viewer.access import cookies, guests
 from viewer.access import rights as table
 from viewer.access.programs import Programs
-from viewer.access.sessions import Sessions
+from viewer.access.secrets import kept
+from viewer.access.sessions import TOUCH_MS, Sessions
 from viewer.journal import safe_path
 
 P = ParamSpec("P")
@@ -49,6 +51,7 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # All that answers without a session. tests/viewer/access/test_guard.py knows them by heart too.
 OPEN = (
     "pages.page",  # GET / and /read/<study>: shells without data
+    "pages.shared",  # GET /s/<code>: the shell of the page for guests
     "pages.asset",  # GET /static/…
     "health.healthz",  # GET /healthz: one word
     "problems.problem",  # GET /problems/<name>: what an error means
@@ -56,6 +59,8 @@ OPEN = (
     "factor.code",  # POST /api/session/code: the second step, for a session that owes it
     "factor.enrol",  # POST and PUT /api/session/enrolment: the same, the first time
     "setup.setup",  # GET and POST /api/setup: whether the first account is missing; making it with the secret
+    "guests.look",  # POST /api/guest/look: whether a link is in force, for who has its secret
+    "guests.enter",  # POST /api/guest: becoming a guest with secret and PIN
 )
 
 
@@ -71,15 +76,21 @@ class Caller:
     csrf: str = ""
     session_id: str = ""
     granted: frozenset[tuple[int, str]] = frozenset()  # studies of other hospitals, see storage/index/grants.py
+    guest: Guest | None = None  # who came by a link …
+    link: ShareLink | None = None  # … and by which
 
     @property
     def label(self) -> str:
         """Who it was, for logs: an id, no name."""
+        if self.guest is not None:
+            return f"guest-{self.guest.link_id}"
         return f"user-{self.user.id}" if self.user else f"token-{self.token.id}" if self.token else "-"
 
     @property
     def name(self) -> str:
-        """The account or token that brings objects in."""
+        """The account or token that acts; of a guest the link, and what they say they are."""
+        if self.guest is not None:
+            return f"link-{self.guest.link_id} ({self.guest.name}, {self.guest.institution})"
         return self.user.name if self.user else self.token.name if self.token else ""
 
 
@@ -149,7 +160,7 @@ class Guard:
         """The same of a request that is not Flask's."""
         where = caller.scope.hospital_ids
         roles = {role for hospital, role in caller.roles if hospital in where or caller.scope.studies}
-        role = ",".join(sorted(roles)) or ("token" if caller.token else "")
+        role = ",".join(sorted(roles)) or ("token" if caller.token else "guest" if caller.guest else "")
         return Actor(caller.name, role, self.sessions.address(asked))
 
     def record(
@@ -173,13 +184,14 @@ class Guard:
     def viewed(self, study: str, hospital_id: Callable[[], int], how: str = "view") -> None:
         """Note that the caller opened a study (`view`) or saw what it is about (`details`)."""
         caller = self.caller()
-        self.acts.viewed(caller.session_id or caller.label, study, self.actor, hospital_id, how)
+        at = _of_link(caller, hospital_id)
+        self.acts.viewed(caller.session_id or caller.label, study, self.actor, at, how)
 
     def viewed_directly(self, caller: Caller, asked: Request, instance: Instance) -> None:
         """The same where Flask is not asked."""
         self.acts.viewed(
             caller.session_id or caller.label, instance.key.study_instance_uid,
-            lambda: self.actor_of(caller, asked), lambda: instance.hospital_id,
+            lambda: self.actor_of(caller, asked), _of_link(caller, lambda: instance.hospital_id),
         )  # fmt: skip
 
     def address(self) -> str:
@@ -206,6 +218,13 @@ class Guard:
             return response
 
         @app.after_request
+        def unkept(response: Response) -> Response:
+            caller = request.environ.get("hoichan.caller")
+            if isinstance(caller, Caller) and caller.guest is not None and response.status_code < 400:
+                response.headers["Cache-Control"] = guests.UNKEPT
+            return response
+
+        @app.after_request
         def refused(response: Response) -> Response:
             if response.status_code in REFUSALS and not request.environ.get("hoichan.recorded"):
                 self._note_refusal(REFUSALS[response.status_code])
@@ -220,11 +239,14 @@ class Guard:
             if (right == "open") != (endpoint in OPEN):
                 raise RuntimeError(f"route {endpoint} is {'' if right == 'open' else 'not '}open; see OPEN in guard.py")
 
-    def admitted(self, asked: Request, right: str) -> Caller:
-        """Who asks, with the hospitals where they have the right. Raises NotSignedIn or NotPermitted."""
+    def admitted(self, asked: Request, right: str, route: str = "") -> Caller:
+        """Who asks, with the hospitals where they have the right. `route` is the endpoint that answers; where it is not
+        named, guests are not admitted. Raises NotSignedIn or NotPermitted."""
         caller = self._identified(asked)
         if asked.method not in SAFE and caller.session_id:
             self.sessions.check_csrf(caller.csrf)
+        if caller.link is not None and not guests.may(route, download=caller.link.terms.download):
+            raise NotPermitted("a link shows its studies and nothing else")
         scope = self.scope(caller, right)
         if not (scope.hospital_ids or scope.studies):
             raise NotPermitted(f"this needs the right {right}")
@@ -232,6 +254,8 @@ class Guard:
 
     def scope(self, caller: Caller, right: str) -> Scope:
         """Where the caller has the right, and the single studies it counts for by a grant."""
+        if caller.guest is not None:
+            return Scope(frozenset(), caller.granted)
         where = table.hospitals_with(right, caller.roles)
         if caller.token is not None:
             where = caller.scope.hospital_ids if not right or right in caller.rights else frozenset()
@@ -245,7 +269,9 @@ class Guard:
         """The caller of a session, with the hospitals where they have the right, for what outlives a request: a socket
         in a room. None when the session is over or the right is gone; `use` says that somebody is at work in it."""
         found = self.sessions.of(session_id, use=use)
-        if found is None or found[0].stage:
+        if found is None:
+            return self._guest_of(session_id, use=use)
+        if found[0].stage:
             return None
         try:
             caller = self._of_user(found[1])
@@ -266,7 +292,7 @@ class Guard:
         self.acts.refused(actor, hospitals_of, f"{request.method} {safe_path()}", why)
 
     def _admit(self, right: str) -> None:
-        request.environ["hoichan.caller"] = self.admitted(request, right)
+        request.environ["hoichan.caller"] = self.admitted(request, right, request.endpoint or "")
 
     def _identify(self) -> None:
         request.environ["hoichan.caller"] = self._identified(request)
@@ -278,21 +304,53 @@ class Guard:
         if refused is not None:
             raise refused
         authorization = asked.headers.get("Authorization", "") if _for_programs(asked) else ""
-        secret = authorization or cookies.read(asked)
-        if not secret:
+        secrets = [authorization] if authorization else cookies.of(asked)
+        if not secrets:
             raise NotSignedIn("sign in first")
         stamp = self.database.stamp()
-        key = hmac.digest(self._key, f"{bool(authorization)} {secret}".encode(errors="surrogatepass"), hashlib.sha256)
+        said = f"{bool(authorization)} {' '.join(secrets)}".encode(errors="surrogatepass")
+        key = hmac.digest(self._key, said, hashlib.sha256)
         known = self._known.known(key, stamp)
         if known is not None and time.monotonic() < known.until:
             return known.caller
         try:
-            known = self._program(asked, authorization) if authorization else self._person(asked)
+            known = self._program(asked, authorization) if authorization else self._first_of(asked, secrets)
         except ArchiveError as error:
             asked.environ["hoichan.refused"] = error  # asked again for the same request, an attempt counts once
             raise
         self._known.keep(key, known, stamp)
         return known.caller
+
+    def _first_of(self, asked: Request, secrets: Sequence[str]) -> _Known:
+        """Whose session stands: the first of these that does."""
+        for secret in secrets:
+            if secret.startswith(cookies.GUEST):
+                caller = self._guest_of(kept(secret.removeprefix(cookies.GUEST)))
+                if caller is not None and caller.guest is not None and caller.link is not None:
+                    ends = min(caller.guest.seen_at + TOUCH_MS, caller.link.terms.expires_at)
+                    return _Known(caller, time.monotonic() + max(0, ends - now_ms()) / 1000)
+                continue
+            try:
+                return self._person(asked)
+            except NotSignedIn:
+                continue
+        raise NotSignedIn("sign in first")
+
+    def _guest_of(self, session_id: str, *, use: bool = True) -> Caller | None:
+        """The guest of this session while it and the link stand; counts as use of it."""
+        now = now_ms()
+        with self.database.reading() as db:
+            found = links.guest(db, session_id, now, self.sessions.idle_ms)
+            if found is None:
+                return None
+            granted = grants.of_link(db, found[1].id, now).studies
+        guest, link = found
+        if use and now - guest.seen_at > TOUCH_MS:
+            with self.database.writing() as db:
+                links.touch_guest(db, session_id, now)
+        rights = frozenset({table.STUDY_READ})
+        scope = Scope(frozenset(), granted)
+        return Caller(None, None, (), rights, scope, guest.csrf, session_id, granted, guest, link)
 
     def _program(self, asked: Request, authorization: str) -> _Known:
         user, token = self.programs.identify(authorization, self.sessions.address(asked))
@@ -317,6 +375,9 @@ class Guard:
 
     def _granted(self, caller: Caller, now: int) -> Granted:
         """What the person may see of other hospitals; programs never do."""
+        if caller.guest is not None:
+            with self.database.reading() as db:
+                return grants.of_link(db, caller.guest.link_id, now)
         if caller.user is None:
             return Granted()
         answers_for = table.answers_for(caller.user, caller.roles)
@@ -352,6 +413,12 @@ def acts(*names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return view
 
     return declare
+
+
+def _of_link(caller: Caller, hospital_id: Callable[[], int]) -> Callable[[], int]:
+    """Whose audit log a look belongs in: what guests see is their host's, also where it is a copy."""
+    link = caller.link
+    return hospital_id if link is None else lambda: link.terms.hospital_id
 
 
 def _for_programs(asked: Request) -> bool:

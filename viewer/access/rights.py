@@ -20,6 +20,7 @@ ADMIN_HEALTH = "admin.health"
 ADMIN_CONFLICTS = "admin.conflicts"
 ADMIN_DELETE = "admin.delete"
 ADMIN_AUDIT = "admin.audit"
+ADMIN_LINKS = "admin.links"
 DICOMWEB = "dicomweb"
 CONSULT_ASK = "consult.ask"
 CONSULT_ANSWER = "consult.answer"
@@ -30,7 +31,7 @@ LINK_MAKE = "link.make"
 ALL_RIGHTS = (
     STUDY_READ, STUDY_STORE, STUDY_STATUS, STUDY_REJECT, DICOMWEB, CONSULT_ASK, CONSULT_ANSWER, LINK_MAKE,
     CONSULT_STATISTICS, ADMIN_CONFLICTS, ADMIN_DELETE, ADMIN_PEERS, ADMIN_TOKENS, ADMIN_USERS, ADMIN_AUDIT,
-    ADMIN_HEALTH, ADMIN_HOSPITALS,
+    ADMIN_LINKS, ADMIN_HEALTH, ADMIN_HOSPITALS,
 )  # fmt: skip
 RIGHTS = frozenset(ALL_RIGHTS)
 
@@ -48,7 +49,16 @@ ADMIN = "admin"
 ROLES: dict[str, frozenset[str]] = {
     PLATFORM: frozenset({ADMIN_HOSPITALS, ADMIN_USERS, ADMIN_HEALTH}),
     ADMIN: frozenset(
-        {ADMIN_PEERS, ADMIN_TOKENS, ADMIN_USERS, ADMIN_AUDIT, ADMIN_HEALTH, ADMIN_DELETE, CONSULT_STATISTICS}
+        {
+            ADMIN_PEERS,
+            ADMIN_TOKENS,
+            ADMIN_USERS,
+            ADMIN_AUDIT,
+            ADMIN_HEALTH,
+            ADMIN_DELETE,
+            ADMIN_LINKS,
+            CONSULT_STATISTICS,
+        }
     ),
     "radiologist": frozenset(
         {

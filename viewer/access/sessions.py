@@ -11,15 +11,16 @@ from pacs.config import Config
 from pacs.errors import NotSignedIn
 from storage.errors import NotFound, NotPermitted
 from storage.index import accounts as store
-from storage.index import audit, hospitals
+from storage.index import audit, hospitals, links
 from storage.index.database import Connection, Database
 from storage.index.types import now_ms
 from storage.model.archive import Hospital, Scope
 from storage.model.audit import DONE, REFUSED, Actor
+from storage.model.links import Guest
 from storage.model.people import Session, User
 from viewer.access import cookies, throttle
 from viewer.access.passwords import check_password, hash_password, outdated, verify_password
-from viewer.access.rights import ADMIN, PLATFORM, hospitals_with, may_give, rights_of, spread
+from viewer.access.rights import ADMIN, PLATFORM, STUDY_READ, hospitals_with, may_give, rights_of, spread
 from viewer.access.secrets import kept, keyed, new_secret, same
 from viewer.version import VERSION
 
@@ -34,7 +35,7 @@ class Sessions:
     def __init__(self, database: Database, config: Config) -> None:
         self._database = database
         self._config = config
-        self._idle_ms = config.web.session_idle_minutes * 60_000
+        self.idle_ms = config.web.session_idle_minutes * 60_000
         self._absolute_ms = config.web.session_absolute_hours * 3_600_000
 
     def current(self, asked: Request = request) -> tuple[Session, User] | None:
@@ -49,7 +50,7 @@ class Sessions:
 
     def stands(self, session: Session) -> bool:
         """Whether it is neither idle nor old."""
-        return min(session.seen_at + self._idle_ms, session.created_at + self._absolute_ms) > now_ms()
+        return min(session.seen_at + self.idle_ms, session.created_at + self._absolute_ms) > now_ms()
 
     def needs_factor(self, user: User, address: str) -> bool:
         """Whether this account may sign in from there only with a second factor."""
@@ -62,7 +63,7 @@ class Sessions:
     def of(self, session_id: str, *, use: bool = True) -> tuple[Session, User] | None:
         """The session of this id and its user while it lasts; counts as use of it unless told otherwise."""
         with self._database.reading() as db:
-            found = store.session(db, session_id, idle_ms=self._idle_ms, absolute_ms=self._absolute_ms)
+            found = store.session(db, session_id, idle_ms=self.idle_ms, absolute_ms=self._absolute_ms)
         if use and found is not None and now_ms() - found[0].seen_at > TOUCH_MS:
             with self._database.writing() as db:
                 store.touch_session(db, session_id)
@@ -70,12 +71,14 @@ class Sessions:
 
     def unchanged_until(self, session: Session) -> int:
         """Until when (UTC milliseconds) the session neither ends nor has to be noted as used again."""
-        return min(session.seen_at + TOUCH_MS, session.seen_at + self._idle_ms, session.created_at + self._absolute_ms)
+        return min(session.seen_at + TOUCH_MS, session.seen_at + self.idle_ms, session.created_at + self._absolute_ms)
 
     def lasts(self, session_id: str) -> bool:
-        """Whether the session still stands, without using it."""
+        """Whether the session, of an account or of a guest, still stands, without using it."""
         with self._database.reading() as db:
-            return store.session(db, session_id, idle_ms=self._idle_ms, absolute_ms=self._absolute_ms) is not None
+            if links.guest(db, session_id, now_ms(), self.idle_ms) is not None:
+                return True
+            return store.session(db, session_id, idle_ms=self.idle_ms, absolute_ms=self._absolute_ms) is not None
 
     def sign_in(self, name: str, password: str) -> User:
         """The user of this name and password, or one generic error after the same time."""
@@ -123,7 +126,7 @@ class Sessions:
         with self._database.writing() as db:
             if old:
                 store.end_session(db, kept(old))
-            store.sweep_sessions(db, idle_ms=self._idle_ms, absolute_ms=self._absolute_ms)
+            store.sweep_sessions(db, idle_ms=self.idle_ms, absolute_ms=self._absolute_ms)
             session = store.add_session(
                 db, kept(secret), user.id, csrf, address=self.address(), agent=agent, stage=owes
             )
@@ -197,6 +200,20 @@ class Sessions:
                 "host": self._config.dicom.host,
                 "port": self._config.dicom.port,
             },
+        }
+
+    def described_guest(self, guest: Guest) -> dict[str, Any]:
+        """The same of who came by a link."""
+        person = {"id": "guest", "name": guest.name, "display_name": guest.name, "language": "", "second_factor": False}
+        return {
+            "user": {**person, "roles": []},
+            "guest": {"name": guest.name, "institution": guest.institution},
+            "rights": [STUDY_READ],
+            "csrf": guest.csrf,
+            "hospitals": [],
+            "administers": [],
+            "version": VERSION,
+            "dicom": {"ae_title": "", "host": "", "port": 0},
         }
 
     def check_csrf(self, csrf: str) -> None:

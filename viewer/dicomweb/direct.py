@@ -22,6 +22,7 @@ from pacs.errors import NotAcceptable
 from storage.errors import ArchiveError
 from storage.model.archive import Instance, InstanceKey
 from viewer import journal
+from viewer.access import guests
 from viewer.access.guard import Guard
 from viewer.access.rights import STUDY_READ
 from viewer.dicomweb import frames
@@ -70,7 +71,7 @@ class DirectFrames:
         if any(name in asked.environ for name in LEFT_TO_FLASK):
             return None
         try:
-            caller = self._guard.admitted(asked, STUDY_READ)
+            caller = self._guard.admitted(asked, STUDY_READ, guests.FRAMES)
             instance = self._archive.instance(caller.scope, key)
             place = self._archive.frame_place(instance, number)
             syntax = instance.facts.transfer_syntax_uid
@@ -85,11 +86,11 @@ class DirectFrames:
             return None
         asked.environ["hoichan.caller"] = caller
         body = FileBody(descriptor, place.offset, place.length)
-        body.headers = self._headers(asked, instance, number, choice, body)
+        body.headers = self._headers(asked, instance, number, choice, body, guest=caller.guest is not None)
         return body
 
     def _headers(
-        self, asked: Request, instance: Instance, number: int, choice: Choice, body: FileBody
+        self, asked: Request, instance: Instance, number: int, choice: Choice, body: FileBody, *, guest: bool
     ) -> list[tuple[str, str]]:
         """What the application would say; for multipart the body gets what stands around the frame."""
         offer = choice.offer
@@ -106,7 +107,7 @@ class DirectFrames:
         headers += (
             ("Content-Length", str(body.size)),
             ("ETag", f'"{etag}"'),
-            ("Cache-Control", keeping(instance, asked.environ.get("QUERY_STRING", "")[2:])),
+            ("Cache-Control", guests.UNKEPT if guest else keeping(instance, asked.environ.get("QUERY_STRING", "")[2:])),
             ("Vary", "Accept"),
         )
         return headers

@@ -21,6 +21,7 @@ from pacs.pixels.options import RenderOptions
 from storage.errors import ArchiveError
 from storage.model.archive import InstanceKey
 from viewer import journal
+from viewer.access import guests
 from viewer.access.guard import Guard
 from viewer.access.rights import STUDY_READ
 from viewer.dicomweb import rendered
@@ -69,7 +70,7 @@ class DirectRendered:
             return None
         choice, options = how
         try:
-            caller = self._guard.admitted(asked, STUDY_READ)
+            caller = self._guard.admitted(asked, STUDY_READ, guests.RENDERED)
             instance = self._archive.instance(caller.scope, key)
             if not 1 <= number <= instance.facts.frames:
                 return None
@@ -85,7 +86,7 @@ class DirectRendered:
             ("Content-Type", choice.offer.type),
             ("Content-Length", str(len(data))),
             ("ETag", f'"{etag}"'),
-            ("Cache-Control", rendered.KEPT),
+            ("Cache-Control", guests.UNKEPT if caller.guest else rendered.KEPT),
             ("Vary", "Accept"),
         ]
         return DataBody(data, headers)

@@ -1,4 +1,4 @@
-"""The built pages and their assets: / (worklist), /read/<uid> (reading room), /static/…"""
+"""The built pages and their assets: / (worklist), /read/<uid> (reading room), /s/<link> (for guests), /static/…"""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from werkzeug.security import safe_join
 from storage.errors import NotFound
 from viewer.access.guard import Guard
 from viewer.errors import NotBuilt
-from viewer.headers import PAGE_POLICY, READING_POLICY
+from viewer.headers import PAGE_POLICY, READING_POLICY, SHARED_POLICY
 
 DIST = Path(__file__).resolve().parent.parent.parent / "static" / "dist"
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -63,6 +63,16 @@ def blueprint(guard: Guard, dist: Path = DIST) -> Blueprint:
         if study is not None and _UID.fullmatch(study):
             # The browser asks for the first image while the programs are still being read.
             response.headers["Link"] = f"</dicom-web/studies/{study}/opening>; rel=preload; as=fetch; crossorigin"
+        return response
+
+    @routes.get("/s/<code>")
+    @guard.open
+    def shared(code: str) -> Response:
+        """The page of a link, the same for every code: the secret is in the fragment, which stays in the browser."""
+        path = dist / "shared-link.html"
+        response = _file(path) if path.is_file() else Response(_NOT_BUILT, 503, content_type=MEDIA_TYPES[".html"])
+        response.headers["Content-Security-Policy"] = SHARED_POLICY
+        response.headers["Cache-Control"] = "no-cache"
         return response
 
     @routes.get("/static/<path:name>")

@@ -81,6 +81,7 @@ def _listener(guard: Guard, caller: Caller) -> Listener:
         caller.user.id if caller.user else 0,
         answers_for(caller.user, caller.roles),
         hospitals_with(CONSULT_ASK, caller.roles),
+        caller.guest.link_id if caller.guest else None,
     )
 
 

@@ -27,14 +27,15 @@ STUDY_KINDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who listens: whose changes they may see, and whether refused associations are among them; the account, and the
-    hospitals it answers for, since grants to these are theirs."""
+    """Who listens: whose changes they may see, and whether refused associations are among them; the account and the
+    hospitals it answers for, or the link a guest came by, since grants to these are theirs."""
 
     scope: Scope
     sees_refusals: bool
     user_id: int = 0
     answers_for: frozenset[int] = frozenset()
     asks_for: frozenset[int] = frozenset()
+    link_id: int | None = None
 
     def takes_part(self, detail: dict[str, Any]) -> bool:
         """Whether a line about a consultation is about one of theirs; as storage/model/consult.py has it."""
@@ -44,6 +45,8 @@ class Listener:
 
     def is_granted(self, detail: dict[str, Any]) -> bool:
         """Whether a line about a grant is about one of theirs."""
+        if self.link_id is not None:
+            return detail.get("link") == self.link_id
         return detail.get("user") == self.user_id or detail.get("hospital") in self.answers_for
 
 

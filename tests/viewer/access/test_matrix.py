@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from pacs import sharing
 from storage.index import accounts as store
-from storage.index import grants, peers, tasks
+from storage.index import grants, links, peers, tasks
 from storage.index.types import now_ms
-from storage.model.archive import Origin
+from storage.model.archive import Hospital, Origin, Scope
 from storage.model.grants import Grantee
+from storage.model.links import Guest, LinkTerms
 from storage.model.people import Peer
 from tests.viewer.conftest import PASSWORD, Person, Web
 from viewer.access import accounts, rights
@@ -58,6 +60,9 @@ NEEDS: dict[str, str] = {
     **{f"devices.{name}": "signed in" for name in ("own", "end", "end_others")},
     **{f"hospitals.{name}": "admin.hospitals" for name in ("every", "create", "rename")},
     **{f"audit.{name}": "admin.audit" for name in ("as_csv", "search")},
+    **{f"links.{name}": "link.make" for name in ("make", "own", "one", "revoke", "confirm")},
+    **{f"links.{name}": "admin.links" for name in ("administered", "revoke_any")},
+    **{f"guests.{name}": "signed in" for name in ("here", "leave", "download")},
     **{f"health.{name}": "admin.health" for name in ("damaged_and_asked_for", "health")},
     **{f"session.{name}": "signed in" for name in ("change", "session", "sign_out")},
 }
@@ -87,6 +92,8 @@ BODIES: dict[str, Any] = {
     "reconcile.decide_quarantined": {"action": "link", "study": "1.2"},
     "reconcile.delete": {"reason": "rác"},
     "admin.change_user": {"disabled": True},
+    "links.make": {"studies": ["1.2.840.97.1"], "purpose": "ý kiến thứ hai"},
+    "links.confirm": {"SeriesInstanceUID": "1.2.840.99.2"},
     "peers.change_peer": {"description": "x"},
 }
 _WRITES = ("POST", "PATCH", "PUT")
@@ -98,7 +105,7 @@ NOTHING = {
     **BASE, "study": "1.2.840.98.1", "series": "1.2.840.98.2", "sop": "1.2.840.98.3", "uid": "1.2.840.98.1",
     "conflict_id": "987001", "entry_id": "987002", "rejected_id": "987003", "user_id": "987004", "token_id": "987005",
     "task": "987006", "session": "0000000000000000", "code": "AAAAAAAAAAAAAAAA", "ae_title": "NOBODY",
-    "room": "nosuchroom",
+    "room": "nosuchroom", "link_id": "987007",
 }  # fmt: skip
 
 
@@ -132,6 +139,7 @@ def filled(web: Web) -> dict[str, str]:
         **BASE, **series, "uid": series["study"], "conflict_id": str(conflict), "entry_id": str(entry),
         "rejected_id": "1", "user_id": str(person.user.id), "token_id": str(token), "task": str(task),
         "session": "f" * 16, "code": code, "ae_title": f"{CANARY}_CT", "room": room,
+        "link_id": str(_linked(web, theirs)),
         "odd_room": odd_room,
     }  # fmt: skip
 
@@ -145,6 +153,18 @@ def consulting(web: Web, person: Person) -> str:
         "language": "vi", "informed_how": "oral",
     }  # fmt: skip
     return str(person.post("/api/consults", json=given).json["code"])
+
+
+def _linked(web: Web, theirs: Hospital) -> int:
+    """A link of the other hospital, and a guest who came by it."""
+    maker = web.user("clinician", "other", f"{CANARY}.maker".lower())
+    now = now_ms()
+    terms = LinkTerms(theirs.id, maker.id, CANARY, CANARY, now + 60_000)
+    with web.archive.database.writing() as db:
+        scope = Scope(frozenset({theirs.id}))
+        link = sharing.make(db, terms, scope, [UIDS["StudyInstanceUID"]], now, code=CANARY)
+        links.opened(db, link.id, Guest("g" * 64, link.id, "c", CANARY, CANARY, now, now, "10.0.0.1", CANARY))
+        return link.id
 
 
 def asked(web: Web) -> Iterator[tuple[str, str, str]]:

@@ -1,0 +1,1 @@
+"""Links to studies: made by people with accounts, opened by guests."""
