@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from bench.corpus import ct_series
 from tests.support.browser import Watched, chromium
-from tests.support.rooms import Participant, enter, socket_to, ticket
+from tests.support.rooms import Participant, enter, pid_of_rooms, socket_to, ticket
 from tests.support.server import PASSWORD, Browserless, Running, serving
 
 
@@ -213,7 +213,7 @@ def test_two_browsers_and_a_phone_look_at_the_same_image(scene: Scene) -> None:
         lan.find("live-follow").wait_for()
         lan.find("live-follow").click()
         lan.until("following again", lambda: _sop(lan) == _sop(minh))
-        os.kill(_pid(scene, "live.sock"), signal.SIGKILL)
+        os.kill(pid_of_rooms(scene.server), signal.SIGKILL)
         lan.find("live-text").fill("viết khi đứt")
         lan.find("live-send").click()
         minh.page.keyboard.press("End")
@@ -229,30 +229,12 @@ def test_two_browsers_and_a_phone_look_at_the_same_image(scene: Scene) -> None:
             assert not [line for line in page.wrong if "WebSocket connection to" not in line]  # the process was killed
 
 
-def _pid(scene: Scene, what: str) -> int:
-    """A child process of the supervisor that listens on this socket of the data folder."""
-    assert scene.server.process is not None
-    inode = next(
-        line.split()[6]
-        for line in Path("/proc/net/unix").read_text().splitlines()
-        if line.endswith(f"{scene.server.folder}/data/run/{what}")
-    )
-    for proc in Path("/proc").iterdir():
-        if proc.name.isdigit():
-            try:
-                if any(os.readlink(fd) == f"socket:[{inode}]" for fd in (proc / "fd").iterdir()):
-                    return int(proc.name)
-            except OSError:
-                continue
-    raise AssertionError(f"nobody listens on {what}")
-
-
 def test_a_room_outlives_its_process_and_loses_nothing(scene: Scene) -> None:
     code = scene.room()
     one, two = enter(scene.minh, code), enter(scene.lan, code)
     one.say("chat", text="trước")
     two.event("chat")
-    os.kill(_pid(scene, "live.sock"), signal.SIGKILL)
+    os.kill(pid_of_rooms(scene.server), signal.SIGKILL)
     for member in (one, two):
         with pytest.raises(ConnectionClosed):
             member.hear(lambda message: message == "never")

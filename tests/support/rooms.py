@@ -1,15 +1,17 @@
 """People in live rooms without browsers: the same tickets, sockets and messages as the pages have."""
 
 import json
+import os
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
-from tests.support.server import Browserless
+from tests.support.server import Browserless, Running
 
 
 def cookie_of(client: Browserless) -> str:
@@ -86,3 +88,20 @@ def enter(client: Browserless, code: str, after: int = 0, url: str = "", secret:
     first = json.loads(connection.recv(timeout=10))
     assert first["t"] == "welcome", first
     return Participant(connection, first)
+
+
+def pid_of_rooms(server: Running) -> int:
+    """The process of the rooms: who holds their socket in the data folder."""
+    path = f"{server.folder}/data/run/live.sock"
+    inode = next(
+        line.split()[6] for line in Path("/proc/net/unix").read_text().splitlines() if line.endswith(f" {path}")
+    )
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            if any(os.readlink(descriptor) == f"socket:[{inode}]" for descriptor in (entry / "fd").iterdir()):
+                return int(entry.name)
+        except OSError:
+            continue
+    raise AssertionError("no process of rooms")

@@ -3,14 +3,17 @@
 Each direction has one clock that says when the wire is free: a block is sent when it is its turn and arrives half a
 round trip later. Blocks are small and taken in turn from the connections, so they share the wire as packets do. What
 TCP itself does on such a link (its slow start, losses) is not played: the sender meets a full buffer, as behind a modem
-with a short queue.
+with a short queue. A `loss` delays what is lost, and all that comes after it on the same connection, by the time TCP
+takes to notice and send it again: one and a half round trips. The link can be cut: then nothing passes, and connections
+of before stay dead when it is mended, as behind a router that forgot them.
 
-    python -m tests.support.shaping LISTEN_PORT TARGET_PORT [--mbit 2] [--rtt 0.1]
+    python -m tests.support.shaping LISTEN_PORT TARGET_PORT [--mbit 2] [--rtt 0.1] [--loss 0.03]
 """
 
 import argparse
 import asyncio
 import contextlib
+import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +30,8 @@ class Wire:
 
     bits_per_second: float
     delay: float
+    loss: float = 0.0
+    chance: random.Random = field(default_factory=lambda: random.Random(7))
     free_at: float = 0.0
     bytes: int = 0
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -41,16 +46,21 @@ class Wire:
             begin = max(self.free_at, now - _BURST)
             self.free_at = begin + size * _HEADERS * 8 / self.bits_per_second
             self.bytes += size
-            return self.free_at + self.delay
+            lost = self.loss > 0 and self.chance.random() < self.loss
+            return self.free_at + self.delay + (3 * self.delay if lost else 0.0)
 
 
 class Shaper:
     """The proxy while it runs; `url` is what browsers ask."""
 
-    def __init__(self, target_port: int, bits_per_second: float, round_trip: float) -> None:
+    def __init__(self, target_port: int, bits_per_second: float, round_trip: float, loss: float = 0.0) -> None:
         self._target = target_port
         self._rate = bits_per_second
         self._delay = round_trip / 2
+        self._loss = loss
+        self._loop: asyncio.AbstractEventLoop
+        self._whole = asyncio.Event()
+        self._cuts = 0
         self.port = 0
         self._up: Wire
         self._down: Wire
@@ -64,9 +74,24 @@ class Shaper:
         """Bytes that went towards the browser so far."""
         return self._down.bytes
 
+    def cut(self) -> None:
+        """Nothing passes from now on; what is connected will stay dead."""
+
+        def now() -> None:
+            self._cuts += 1
+            self._whole.clear()
+
+        self._loop.call_soon_threadsafe(now)
+
+    def mend(self) -> None:
+        """New connections pass again."""
+        self._loop.call_soon_threadsafe(self._whole.set)
+
     async def serve(self, ready: threading.Event, stop: asyncio.Event, port: int = 0) -> None:
         """Forward until `stop`."""
-        self._up, self._down = Wire(self._rate, self._delay), Wire(self._rate, self._delay)
+        self._loop = asyncio.get_running_loop()
+        self._whole.set()
+        self._up, self._down = (Wire(self._rate, self._delay, self._loss) for _ in range(2))
         tasks: set[asyncio.Task[None]] = set()
 
         async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -87,6 +112,12 @@ class Shaper:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tried, again = self._loop.time(), 1.0
+        while not self._whole.is_set():
+            await self._whole.wait()
+            while tried + again < self._loop.time():
+                again = 2 * again + 1  # a SYN that was lost is sent again after 1, 3, 7 … seconds
+            await asyncio.sleep(tried + again - self._loop.time())
         await asyncio.sleep(2 * self._delay)  # the handshake
         try:
             there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._target, limit=_BLOCK * 4)
@@ -104,9 +135,12 @@ class Shaper:
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, wire: Wire) -> None:
         """Blocks from one side to the other, each when it is its turn, in order."""
         under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(64)
+        cuts = self._cuts
         arriving = asyncio.create_task(_arrive(under_way, writer))
         try:
             while data := await reader.read(_BLOCK):
+                if self._cuts != cuts:
+                    continue  # into the void
                 await under_way.put((await wire.take(len(data)), data))
             await under_way.put((asyncio.get_running_loop().time() + wire.delay, b""))
             await arriving
@@ -132,9 +166,11 @@ async def _arrive(under_way: "asyncio.Queue[tuple[float, bytes]]", writer: async
 
 
 @contextmanager
-def shaped(target_port: int, mbit: float = 2.0, round_trip: float = 0.1, port: int = 0) -> Iterator[Shaper]:
+def shaped(
+    target_port: int, mbit: float = 2.0, round_trip: float = 0.1, port: int = 0, loss: float = 0.0
+) -> Iterator[Shaper]:
     """A link to a port of this machine, until the end of the block."""
-    shaper = Shaper(target_port, mbit * 1e6, round_trip)
+    shaper = Shaper(target_port, mbit * 1e6, round_trip, loss)
     ready = threading.Event()
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
@@ -161,8 +197,9 @@ def main() -> None:
     parser.add_argument("target", type=int)
     parser.add_argument("--mbit", type=float, default=2.0)
     parser.add_argument("--rtt", type=float, default=0.1)
+    parser.add_argument("--loss", type=float, default=0.0)
     arguments = parser.parse_args()
-    with shaped(arguments.target, arguments.mbit, arguments.rtt, arguments.listen) as shaper:
+    with shaped(arguments.target, arguments.mbit, arguments.rtt, arguments.listen, arguments.loss) as shaper:
         print(f"{shaper.url} → {arguments.target}, {arguments.mbit} Mbit/s, {arguments.rtt} s")
         threading.Event().wait()
 

@@ -93,7 +93,7 @@ describe('the way to a room', () => {
     again.leave();
   });
 
-  it('takes silence for a cut, and tries several ways back at once', async () => {
+  it('takes silence for a cut, and begins anew again and again', async () => {
     const { states, link } = await begun();
     newest().open();
     newest().say(WELCOME);
@@ -101,8 +101,7 @@ describe('the way to a room', () => {
     expect(states.at(-1)).toBe('cut');
     const before = FakeSocket.all.length;
     await vi.advanceTimersByTimeAsync(3500);
-    expect(FakeSocket.all.length).toBeGreaterThan(before + 1);
-    expect(FakeSocket.all.filter((one) => one.readyState === 0).length).toBeGreaterThan(1);
+    expect(FakeSocket.all.length).toBeGreaterThanOrEqual(before + 3);
     newest().open();
     expect(FakeSocket.all.filter((one) => one.readyState < 3)).toHaveLength(1);
     link.leave();

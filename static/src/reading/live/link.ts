@@ -24,14 +24,15 @@ export type Tickets = () => Promise<string>;
 
 const PERIOD = 1000 / 15;
 const SILENT = 5000;
-const FIRST_TRIES = 1000;
-const PATIENCE = 4000;
+/** How long a try may take to open, one after the other; the longer ones are for slow links. */
+const PATIENCE = [800, 800, 1600, 800, 800, 3500];
+const WELCOME = 3500;
 const FULL = 2048;
 const FINAL = new Set(['revoked', 'ended', 'replaced']);
 
 export class Link {
   private socket: WebSocket | null = null;
-  private trying = new Set<WebSocket>();
+  private trying: WebSocket | null = null;
   private ticket = '';
   private joined = false;
   private over = false;
@@ -105,7 +106,7 @@ export class Link {
     clearTimeout(this.receipt);
     removeEventListener('online', this.now);
     document.removeEventListener('visibilitychange', this.now);
-    for (const one of [...this.trying, this.socket]) one?.close();
+    for (const one of [this.trying, this.socket]) one?.close();
     this.heard.status('over', why);
   }
 
@@ -119,43 +120,51 @@ export class Link {
     if (this.joined && performance.now() - this.heardAt > SILENT) this.cut(this.socket);
   }
 
-  /** Another try every second at first: one that was begun while nothing passed would be slow to notice that it does. */
-  private schedule(): void {
+  /** The next try: at once after one that nothing answered, a little later after one that was refused. */
+  private schedule(refused: boolean): void {
     clearTimeout(this.next);
-    if (this.over || this.joined) return;
+    if (this.over || this.joined || this.trying) return;
     const away = performance.now() - this.cutAt;
-    const pause = this.tries === 0 ? 0 : away < 30_000 ? FIRST_TRIES : away < 120_000 ? 2000 : 5000;
-    this.next = setTimeout(() => void this.attempt(), pause * (0.9 + 0.2 * Math.random()));
+    const pause = this.tries === 0 ? 0 : away > 120_000 ? 3000 : away > 30_000 || (refused && this.tries > 8) ? 1000 : refused ? 250 : 0;
+    this.next = setTimeout(() => void this.attempt(), pause * (0.8 + 0.4 * Math.random()));
   }
 
+  /** One try at a time, since browsers open one socket to a server at a time; most are short, since one that was begun
+   * while nothing passed is slow to notice that something does again. */
   private async attempt(): Promise<void> {
-    if (this.over || this.joined) return;
+    if (this.over || this.joined || this.trying || this.socket) return;
+    if (!this.ticket && !(await this.asked())) {
+      this.tries += 1;
+      this.schedule(true);
+      return;
+    }
+    if (this.trying || this.socket) return;
+    const socket = (this.trying = new WebSocket(this.url));
+    let late = setTimeout(() => socket.close(), PATIENCE[this.tries % PATIENCE.length]);
     this.tries += 1;
-    this.schedule();
-    if (!this.ticket && !(await this.asked())) return;
-    const socket = new WebSocket(this.url);
-    this.trying.add(socket);
-    const late = setTimeout(() => socket.close(), PATIENCE);
+    const begun = performance.now();
     socket.addEventListener('open', () => {
       clearTimeout(late);
-      if (this.socket || this.over || !this.ticket) {
+      this.trying = null;
+      if (this.socket || this.over) {
         socket.close();
         return;
       }
       this.socket = socket;
-      for (const other of this.trying) if (other !== socket) other.close();
+      this.heardAt = performance.now();
       socket.send(JSON.stringify({ t: 'join', ticket: this.ticket, after: this.after }));
       this.ticket = '';
-      this.heardAt = performance.now();
-      setTimeout(() => {
-        if (this.socket === socket && !this.joined) this.cut(socket);
-      }, PATIENCE);
+      late = setTimeout(() => {
+        if (!this.joined) this.cut(socket);
+      }, WELCOME);
     });
     socket.addEventListener('message', (event) => this.hear(socket, String(event.data)));
     socket.addEventListener('close', () => {
       clearTimeout(late);
-      this.trying.delete(socket);
-      this.cut(socket);
+      if (this.trying === socket) {
+        this.trying = null;
+        this.schedule(performance.now() - begun < 500);
+      } else this.cut(socket);
     });
   }
 
@@ -184,7 +193,7 @@ export class Link {
     this.tries = 0;
     socket.close();
     this.heard.status('cut', '');
-    this.schedule();
+    this.schedule(false);
   }
 
   private hear(socket: WebSocket, text: string): void {

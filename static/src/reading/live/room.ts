@@ -1,6 +1,6 @@
 /** The room this window is in: who is here, what was said, what their screens show, and everything one can do in it. */
 import { batch, computed, signal } from '@preact/signals';
-import { get, post, session } from '../../common/api';
+import { get, loadSession, post, session } from '../../common/api';
 import { studyUid } from '../control/room';
 import { liveUnread } from '../slots';
 import { Link, type Message, type Moves } from './link';
@@ -121,6 +121,7 @@ export function enter(code: string): void {
   });
   history.replaceState(null, '', `#room=${code}`);
   const tickets = async (): Promise<string> => {
+    if (!session.value) await loadSession(); // the page may ask to enter before it knows who we are
     const answer = await post<{ ticket: string; ice: RTCIceServer[] }>(`/api/rooms/${code}/ticket`, {}, { signal: AbortSignal.timeout(8000) });
     ice.value = answer.ice;
     return answer.ticket;
