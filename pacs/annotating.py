@@ -1,22 +1,27 @@
 """What people draw on images and write beside them: what may be kept, whose it is and who sees it.
 
 An annotation belongs to the hospital whose study it is on, and only its author changes it. Readers of that hospital see
-all of its annotations; the parties of a consultation from elsewhere see those that are shared with it.
+all of its annotations; the parties of a consultation from elsewhere see those that are shared with it. Who is shown an
+anonymised copy draws on the copy: it is kept with the original, and told to each side in the UIDs it knows.
 """
 
 import json
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pacs.errors import AnnotationLimit, InvalidAnnotation
 from storage.errors import Conflict, NotFound, NotPermitted
-from storage.index import annotations, instances
+from storage.index import annotations, consults, instances, links
 from storage.index.database import Connection, Database
+from storage.index.types import now_ms
 from storage.model.annotation import Act, ActKind, Annotation, Author
 from storage.model.archive import Scope
+from storage.model.consult import Party, Side
+from storage.model.links import Exchange
 
 MOST_ACTS = 20_000  # of one study
 MOST_BODY = 16 * 1024  # bytes of a body as JSON
@@ -41,7 +46,61 @@ _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _UID = re.compile(r"[0-9.]{1,64}", re.ASCII)
 
 
-def act_of(given: Mapping[str, Any], consult_id: int | None = None) -> Act:
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Where somebody sits before a study: the study that holds its annotations, whether it is their own hospital's, the
+    consultations about it they take part in (ids by code), and what its UIDs are to them when they see a copy."""
+
+    hospital_id: int
+    study_instance_uid: str
+    own: bool
+    consults: Mapping[str, int] = field(default_factory=dict)
+    exchange: Exchange | None = None
+
+    @property
+    def sees(self) -> frozenset[int] | None:
+        """The consultations whose annotations they see; None when they see all."""
+        return None if self.own else frozenset(self.consults.values())
+
+    def told(self, one: Annotation) -> Annotation | None:
+        """The annotation in the UIDs this side knows; None when it is on an image this side was not given."""
+        if self.exchange is None:
+            return one
+        body = _exchanged(json.loads(one.body), self.exchange.copies)
+        return None if body is None else replace(one, body=_canonical(body))
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What an act has made, and whether it is news: the same act again is not."""
+
+    seat: Seat
+    annotation: Annotation
+    new: bool
+
+
+def seat(db: Connection, scope: Scope, study_instance_uid: str, party: Party | None) -> Seat:
+    """Where the caller sits before this study; raises NotFound for a study they do not see."""
+    study = instances.study(db, scope, study_instance_uid)
+    uid, now = study.facts.study_instance_uid, now_ms()
+    about = [] if party is None else consults.about(db, party, uid)
+    if study.hospital_id in scope.hospital_ids:
+        return Seat(study.hospital_id, uid, own=True, consults={one.code: one.id for one in about})
+    shown = [one for one in about if party and Side.TO in one.sides(party) and one.shows(now)]
+    named = consults.studies(db, [one.id for one in shown])
+    for one in shown:
+        for row in named[one.id]:
+            copy = (row.shown_hospital_id, row.shown_study_instance_uid) == (study.hospital_id, uid)
+            if copy and (row.hospital_id, row.study_instance_uid) != (study.hospital_id, uid):
+                link = links.of_consult(db, one.id)
+                known = Exchange() if link is None else links.exchange(db, link.id)
+                return Seat(
+                    row.hospital_id, row.study_instance_uid, own=False, consults={one.code: one.id}, exchange=known
+                )
+    return Seat(study.hospital_id, uid, own=False, consults={one.code: one.id for one in shown})
+
+
+def act_of(given: Mapping[str, Any]) -> Act:
     """The act that this JSON object says: client_id, annotation_id, version, kind, body. Raises InvalidAnnotation."""
     kinds = {kind.value for kind in ActKind}
     if given.get("kind") not in kinds:
@@ -53,7 +112,7 @@ def act_of(given: Mapping[str, Any], consult_id: int | None = None) -> Act:
     body = body_of(given.get("body")) if kind is ActKind.PUT else "{}"
     return Act(
         _matching(given, "client_id", _ID), _matching(given, "annotation_id", _ID), int(given["version"]), kind,
-        consult_id, body,
+        None, body,
     )  # fmt: skip
 
 
@@ -82,74 +141,114 @@ def body_of(given: object) -> str:
             kept["box"] = _point(given["box"])
     if tool == "key_image":
         kept |= _look(given)
-    text = json.dumps(kept, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    text = _canonical(kept)
     if len(text.encode()) > MOST_BODY:
         raise InvalidAnnotation(f"more than {MOST_BODY} bytes")
     return text
 
 
 def write(
-    database: Database, scope: Scope, study_instance_uid: str, author: Author, act: Act, consults: frozenset[int]
-) -> tuple[Annotation, bool]:
-    """Keep an act of somebody who sees the study by `scope` and is a party of these consultations about it.
+    database: Database, scope: Scope, study_instance_uid: str, party: Party | None, author: Author, act: Act,
+    consult: str = "",
+) -> Written:  # fmt: skip
+    """Keep an act of somebody who sees the study by `scope`, shared with the consultation of this code, if any.
 
-    The annotation, and whether this is news. Raises NotFound, NotPermitted, Conflict, InvalidAnnotation.
+    Raises NotFound, NotPermitted, Conflict, InvalidAnnotation.
     """
     with database.writing() as db:
-        study = instances.study(db, scope, study_instance_uid)
-        own = study.hospital_id in scope.hospital_ids
-        where = study.hospital_id, study.facts.study_instance_uid
+        sits = seat(db, scope, study_instance_uid, party)
+        where = sits.hospital_id, sits.study_instance_uid
         before = annotations.get(db, *where, act.annotation_id)
-        act = _shared(act, before, consults, own=own)
+        act = replace(act, consult_id=_shared(sits, before, consult), body=_original(sits, act))
         if act.kind is ActKind.PUT:
-            _check_place(db, study.hospital_id, where[1], json.loads(act.body), _seer(consults, own=own))
+            _check_place(db, sits, json.loads(act.body))
         if annotations.last(db, *where) >= MOST_ACTS:
             raise AnnotationLimit(f"no more than {MOST_ACTS} acts are kept of one study")
-        return annotations.add(db, *where, author, act)
+        done, new = annotations.add(db, *where, author, act)
+        if new and done.consult_id is not None:
+            _tell_copies(db, sits, done.consult_id)
+        return Written(sits, sits.told(done) or done, new)
 
 
 def read(
-    database: Database, scope: Scope, study_instance_uid: str, after: int, consults: frozenset[int]
-) -> tuple[int, list[Annotation]]:
-    """The newest sequence of the study, and the annotations that changed after `after` as the caller may see them."""
+    database: Database, scope: Scope, study_instance_uid: str, party: Party | None, after: int
+) -> tuple[Seat, int, list[Annotation]]:
+    """Where the caller sits, the newest sequence of the study, and the annotations that changed after `after` as the
+    caller may see them."""
     with database.reading() as db:
-        study = instances.study(db, scope, study_instance_uid)
-        where = study.hospital_id, study.facts.study_instance_uid
+        sits = seat(db, scope, study_instance_uid, party)
+        where = sits.hospital_id, sits.study_instance_uid
         newest = annotations.last(db, *where)  # before the page: what comes between is then told again, not missed
-        seen = None if study.hospital_id in scope.hospital_ids else consults
-        return newest, annotations.after(db, *where, after, seen)
+        found = annotations.after(db, *where, after, sits.sees)
+        return sits, newest, [one for one in map(sits.told, found) if one is not None]
 
 
-def _shared(act: Act, before: Annotation | None, consults: frozenset[int], *, own: bool) -> Act:
-    """The act with the consultation its annotation is shared with: once shared, it stays so."""
-    consult_id = act.consult_id if act.consult_id is not None else before.consult_id if before else None
-    if act.consult_id is not None and act.consult_id not in consults:
+def _shared(sits: Seat, before: Annotation | None, code: str) -> int | None:
+    """The consultation the annotation is shared with: once shared, it stays so."""
+    asked = sits.consults.get(code) if code else None
+    if code and asked is None:
         raise NotFound("there is no such consultation about this study")
-    if before is not None and before.consult_id is not None and consult_id != before.consult_id:
+    known = before.consult_id if before else None
+    if known is not None and asked not in (None, known):
         raise Conflict("this annotation is shared with another consultation")
-    if not own and (consult_id is None or consult_id not in consults):
+    shared = known if known is not None else asked
+    if sits.own:
+        return shared
+    if shared is None and len(sits.consults) == 1:  # there is only one it can be meant for
+        return next(iter(sits.consults.values()))
+    if shared is None or shared not in sits.consults.values():
         raise NotPermitted("on this study you draw within a consultation")
-    return Act(act.client_id, act.annotation_id, act.version, act.kind, consult_id, act.body)
+    return shared
 
 
-def _seer(consults: frozenset[int], *, own: bool) -> Callable[[Annotation], bool]:
-    return lambda one: own or one.consult_id in consults
+def _original(sits: Seat, act: Act) -> str:
+    """The body in the UIDs of the study itself."""
+    if sits.exchange is None or act.kind is not ActKind.PUT:
+        return act.body
+    body = _exchanged(json.loads(act.body), sits.exchange.originals)
+    if body is None:
+        raise NotFound("there is no such instance in this study")
+    return _canonical(body)
 
 
-def _check_place(
-    db: Connection, hospital_id: int, study: str, body: Mapping[str, Any], seen: Callable[[Annotation], bool]
-) -> None:
+def _exchanged(body: dict[str, Any], uids: Mapping[str, str]) -> dict[str, Any] | None:
+    """The body with its UIDs exchanged; a frame of reference is nobody's business on the other side."""
+    if body["tool"] == "answer":
+        return body
+    series, sop = uids.get(body["series_instance_uid"]), uids.get(body["sop_instance_uid"])
+    if series is None or sop is None:
+        return None
+    return {**body, "series_instance_uid": series, "sop_instance_uid": sop, "frame_of_reference_uid": ""}
+
+
+def _tell_copies(db: Connection, sits: Seat, consult_id: int) -> None:
+    """Who has a copy of the study open hears of it too."""
+    for row in consults.studies(db, [consult_id])[consult_id]:
+        shown = row.shown_hospital_id, row.shown_study_instance_uid
+        own = row.hospital_id, row.study_instance_uid
+        if own != (sits.hospital_id, sits.study_instance_uid) or shown == own:
+            continue
+        if row.shown_hospital_id is not None and row.shown_study_instance_uid is not None:
+            annotations.tell(db, row.shown_hospital_id, row.shown_study_instance_uid)
+
+
+def _check_place(db: Connection, sits: Seat, body: Mapping[str, Any]) -> None:
     """Only what is in this very study is drawn on, and only what one sees is answered."""
     if body["tool"] == "answer":
-        to = annotations.get(db, hospital_id, study, body["to"])
-        if to is None or not seen(to):
+        to = annotations.get(db, sits.hospital_id, sits.study_instance_uid, body["to"])
+        if to is None or (sits.sees is not None and to.consult_id not in sits.sees):
             raise NotFound("there is no annotation to answer")
         return
-    found = instances.find_by_uid(db, Scope(frozenset({hospital_id})), body["sop_instance_uid"])
-    if found.key.study_instance_uid != study or found.key.series_instance_uid != body["series_instance_uid"]:
+    found = instances.find_by_uid(db, Scope(frozenset({sits.hospital_id})), body["sop_instance_uid"])
+    there = found.key.study_instance_uid, found.key.series_instance_uid
+    if there != (sits.study_instance_uid, body["series_instance_uid"]):
         raise NotFound("there is no such instance in this study")
     if body["frame"] > max(1, found.facts.frames):
         raise InvalidAnnotation(f"the instance has {max(1, found.facts.frames)} frames")
+
+
+def _canonical(body: Mapping[str, Any]) -> str:
+    return json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def _place(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -66,7 +66,8 @@ def language(given: Mapping[str, Any]) -> str:
 
 
 def images(given: Mapping[str, Any], name: str = "images") -> list[dict[str, Any]]:
-    """References to frames: the UIDs of study, series and instance, the frame's number from 1, and a note."""
+    """References to frames: the UIDs of study, series and instance, the frame's number from 1, a note, and the window
+    (width, centre) they are meant to be seen with, inverted or not."""
     listed = given.get(name, [])
     if not isinstance(listed, list) or len(listed) > MOST_IMAGES:
         raise InvalidConsult(f"{name} must be a list of at most {MOST_IMAGES}")
@@ -97,7 +98,18 @@ def _image(given: object) -> dict[str, Any]:
     frame = given.get("frame", 1)
     if not isinstance(frame, int) or isinstance(frame, bool) or not 1 <= frame <= 10**9:
         raise InvalidConsult("frame of an image must be a number from 1 on")
-    return {**kept, "frame": frame, "note": text(given, "note", MOST_NOTE)}
+    look: dict[str, Any] = {"invert": True} if given.get("invert") is True else {}
+    if given.get("window") is not None:
+        look["window"] = _window(given["window"])
+    return {**kept, "frame": frame, "note": text(given, "note", MOST_NOTE), **look}
+
+
+def _window(given: object) -> list[float]:
+    if isinstance(given, list) and len(given) == 2 and all(type(one) in (int, float) for one in given):
+        width, center = (round(float(one), 3) for one in given)
+        if 0 < width <= 1e6 and abs(center) <= 1e6:
+            return [width, center]
+    raise InvalidConsult("the window of an image is its width and its centre")
 
 
 def _message(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -57,10 +57,15 @@ def add(db: Connection, hospital_id: int, study_instance_uid: str, author: Autho
         # Somebody else may have taken the sequence meanwhile: then look again.
         if db.execute(insert_new(db, _EVENT).values(row).returning(_EVENT.c.sequence)).first() is not None:
             break
-    changes.append(db, hospital_id, ChangeKind.ANNOTATED, study_instance_uid=study_instance_uid, at=at)
+    tell(db, hospital_id, study_instance_uid)
     now = get(db, hospital_id, study_instance_uid, act.annotation_id)
     assert now is not None
     return now, True
+
+
+def tell(db: Connection, hospital_id: int, study_instance_uid: str) -> None:
+    """Let those who look at this study hear that there is something new on it."""
+    changes.append(db, hospital_id, ChangeKind.ANNOTATED, study_instance_uid=study_instance_uid)
 
 
 def last(db: Connection, hospital_id: int, study_instance_uid: str) -> int:

@@ -7,11 +7,13 @@ from flask import Blueprint, Response, jsonify, request
 
 from pacs import annotating
 from pacs.acts import Act
+from pacs.annotating import Seat
 from pacs.archive import Archive
 from storage.model.annotation import ActKind, Annotation, Author
+from storage.model.consult import Party
 from viewer import bodies
 from viewer.access.guard import Caller, Guard, acts
-from viewer.access.rights import STUDY_READ
+from viewer.access.rights import CONSULT_ASK, STUDY_READ, answers_for, hospitals_with
 from viewer.errors import InvalidRequest
 
 
@@ -23,23 +25,24 @@ def blueprint(archive: Archive, guard: Guard) -> Blueprint:
     @guard.needs(STUDY_READ)
     def annotations(uid: str) -> Response:
         caller = guard.caller()
-        newest, found = annotating.read(archive.database, caller.scope, uid, _after(), frozenset())
         author = author_of(caller)
-        return jsonify(sequence=newest, annotations=[as_json(one, author) for one in found])
+        seat, newest, found = annotating.read(archive.database, caller.scope, uid, _party(caller), _after())
+        return jsonify(sequence=newest, annotations=[as_json(one, author, seat) for one in found])
 
     @routes.post("/api/studies/<uid>/annotations")
     @guard.needs(STUDY_READ)
     @acts("annotation.put", "annotation.delete", "annotation.restore")
     def annotate(uid: str) -> tuple[Response, int]:
-        given = bodies.optional(client_id=str, annotation_id=str, version=int, kind=str, body=dict)
+        given = bodies.optional(client_id=str, annotation_id=str, version=int, kind=str, body=dict, consult=str)
         caller = guard.caller()
         archive.acts.must_write()
         act, author = annotating.act_of(given), author_of(caller)
-        done, new = annotating.write(archive.database, caller.scope, uid, author, act, frozenset())
-        if new:
-            at = frozenset({archive.series(caller.scope, uid)[0].hospital_id})
-            archive.acts.note(Act(guard.actor(), at, f"annotation.{act.kind}", uid), times=1)
-        return jsonify(as_json(done, author)), 201 if new else 200
+        code = given.get("consult", "")
+        done = annotating.write(archive.database, caller.scope, uid, _party(caller), author, act, code)
+        if done.new:
+            at, study = frozenset({done.seat.hospital_id}), done.seat.study_instance_uid
+            archive.acts.note(Act(guard.actor(), at, f"annotation.{act.kind}", study), times=1)
+        return jsonify(as_json(done.annotation, author, done.seat)), 201 if done.new else 200
 
     return routes
 
@@ -51,7 +54,15 @@ def author_of(caller: Caller) -> Author:
     return Author(caller.user.id, "", caller.user.display_name or caller.user.name)
 
 
-def as_json(one: Annotation, reader: Author) -> dict[str, Any]:
+def _party(caller: Caller) -> Party | None:
+    """The party the caller is in consultations."""
+    if caller.user is None:
+        return None
+    asks_at = hospitals_with(CONSULT_ASK, caller.roles)
+    return Party(caller.user.id, asks_at, answers_for(caller.user, caller.roles))
+
+
+def as_json(one: Annotation, reader: Author, seat: Seat) -> dict[str, Any]:
     """An annotation as the pages get it."""
     return {
         "sequence": one.sequence,
@@ -63,6 +74,7 @@ def as_json(one: Annotation, reader: Author) -> dict[str, Any]:
         "created_at": one.created_at,
         "at": one.at,
         "shared": one.consult_id is not None,
+        "consult": next((code for code, id in seat.consults.items() if id == one.consult_id), ""),
         "client_id": one.client_id,
         "body": json.loads(one.body),
     }

@@ -13,6 +13,7 @@ FINDING = {"entity": "infarct", "site": "mca", "side": "right", "certainty": "pr
 IMAGE = {
     "study_instance_uid": UID, "series_instance_uid": STUDY["SeriesInstanceUID"],
     "sop_instance_uid": STUDY["SOPInstanceUID"], "frame": 1, "note": "vùng giảm tỷ trọng",
+    "window": [80, 40.0],
 }  # fmt: skip
 
 
