@@ -42,6 +42,16 @@ export default tseslint.config(
     },
   },
   {
+    // The page of a link stands on its own: of the reading room only what knows nothing of the viewer.
+    files: ['src/shared-link/**'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ group: ['@cornerstonejs/*', 'dicom-parser', '**/shell/**', '**/reading/viewport/**', '**/reading/panels/**', '**/reading/control/room*'], message: 'The page of a link never loads the viewer.' }] },
+      ],
+    },
+  },
+  {
     files: ['src/common/**'],
     rules: {
       'no-restricted-imports': [

@@ -16,7 +16,7 @@ export default defineConfig({
     assetsInlineLimit: 0, // the page's policy allows no data: fonts
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 5000,
-    rolldownOptions: { input: { index: here('index.html'), reading: here('reading.html') } },
+    rolldownOptions: { input: { index: here('index.html'), reading: here('reading.html'), 'shared-link': here('shared-link.html') } },
   },
   worker: { format: 'es' },
   optimizeDeps: {

@@ -125,7 +125,7 @@ def _enter(archive: Archive, guard: Guard, given: dict[str, Any], name: str, ins
     throttle.succeeded(guard.database, _count(code), address)
     with archive.database.reading() as db:
         scope = Scope(frozenset(), grants.of_link(db, link.id, now).studies)
-        response = jsonify({**_described(db, guest, links.by_id(db, link.id), scope), "csrf": csrf})
+        response = jsonify(_described(db, guest, links.by_id(db, link.id), scope))
     cookies.write_guest(response, secret, max(60, (link.terms.expires_at - now) // 1000))
     return response
 
@@ -171,6 +171,8 @@ def _described(db: Connection, guest: Guest, link: ShareLink, scope: Scope) -> d
     """What the landing page and the lite viewer show."""
     terms = link.terms
     return {
+        "code": link.code,
+        "csrf": guest.csrf,
         "guest": {"name": guest.name, "institution": guest.institution},
         "hospital": hospitals.by_id(db, terms.hospital_id).name,
         "purpose": terms.purpose,
