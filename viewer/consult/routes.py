@@ -9,7 +9,7 @@ from pacs.consult import acting, addressing, bodies
 from pacs.consult.rules import RULES
 from pacs.consult.vocabulary import ALL, URGENCY_MINUTES
 from pacs.errors import InvalidConsult
-from storage.index import consults, instances
+from storage.index import changes, consults, instances
 from storage.index.types import now_ms
 from storage.model.archive import Scope
 from storage.model.consult import Kind
@@ -43,6 +43,14 @@ def _asking(routes: Blueprint, archive: Archive, guard: Guard) -> None:
     def vocabulary() -> Response:
         terms = {name: [asdict(term) for term in table] for name, table in ALL.items()}
         return jsonify(**terms, urgency_minutes=dict(URGENCY_MINUTES))
+
+    @routes.get("/api/consult/forgotten")
+    @guard.signed_in
+    def forgotten() -> Response:
+        """Lets the browser forget what it keeps of us, when a study may not be seen any more."""
+        response = Response(status=204)
+        response.headers["Clear-Site-Data"] = '"cache"'
+        return response
 
     @routes.get("/api/consult/addressees")
     @guard.needs(CONSULT_ASK)
@@ -88,9 +96,10 @@ def _reading(routes: Blueprint, archive: Archive, guard: Guard) -> None:
         if name not in consults.BOXES:
             raise InvalidRequest(f"box must be one of {', '.join(consults.BOXES)}")
         with database.reading() as db:
+            sequence = changes.last(db)  # before the page: what comes between is then told again, not missed
             counts, found = consults.counts(db, party), consults.box(db, party, name)
             told, studies = telling(db, party, found), consults.studies(db, [one.id for one in found])
-        return jsonify(counts=counts, consults=[told.card(one, studies[one.id]) for one in found])
+        return jsonify(sequence=sequence, counts=counts, consults=[told.card(one, studies[one.id]) for one in found])
 
     @routes.get("/api/studies/<uid>/consults")
     @guard.signed_in

@@ -6,7 +6,8 @@ export type Role = 'platform' | 'admin' | 'radiologist' | 'technologist' | 'clin
 export type Right =
   | 'study.read' | 'study.store' | 'study.status' | 'dicomweb'
   | 'admin.peers' | 'admin.users' | 'admin.health' | 'admin.conflicts' | 'admin.delete' | 'admin.audit'
-  | 'admin.tokens' | 'admin.hospitals' | 'admin.links' | 'study.reject' | 'link.make';
+  | 'admin.tokens' | 'admin.hospitals' | 'admin.links' | 'study.reject'
+  | 'consult.ask' | 'consult.answer' | 'consult.statistics' | 'link.make';
 
 export interface Session {
   user: { id: number | string; name: string; display_name: string; language: Language; second_factor: boolean; roles: { hospital: string | null; role: Role }[] };

@@ -7,6 +7,7 @@ import { language } from '../common/i18n';
 import { commandOf, typing } from './control/keyboard';
 import { active, arrived, failure, help, layout, loads, more, oneUp, open, PANES, perform, series, sideOpen, stripOpen, study, studyUid, theViewer, viewerFailure } from './control/room';
 import { listen } from './control/live';
+import { AskLayer } from './panels/ask';
 import { Header } from './panels/header';
 import { Help } from './panels/help';
 import { Icon } from './panels/icons';
@@ -17,11 +18,12 @@ import { reading } from './strings';
 
 /** What is drawn and the panel beside the images: code that comes after the first image. */
 const side = signal<{ Side: FunctionComponent; refresh: () => Promise<void> } | null>(null);
+const LEAVE_MS = 1500;
 
 export function App() {
   useEffect(() => {
     void open();
-    const deaf = listen(studyUid, more, () => void side.value?.refresh());
+    const deaf = listen(studyUid, more, leave, () => void side.value?.refresh());
     const beside = effect(() => {
       if ((loads.value || sideOpen.value) && !side.peek()) {
         void import('./notes/side').then((module) => (side.value = module), () => undefined);
@@ -58,6 +60,7 @@ export function App() {
       {Live && liveOpen.value && <Live.Panel />}
       {Side && <Side />}
       <Help />
+      <AskLayer />
       <div class="visually-hidden" role="status">{arrived.value > 0 ? reading('arriving', { count: arrived.value }) : ''}</div>
     </div>
   );
@@ -81,6 +84,14 @@ function Grid() {
       {Array.from({ length: count }, (_, index) => <PaneView key={index} index={index} visible={!oneUp.value || active.value === index} />)}
     </main>
   );
+}
+
+/** The study may not be seen any more: a page without it takes this one's place, and with it all that is in memory; the
+ * server lets the browser forget what it has kept. */
+function leave(): void {
+  const away = (): void => location.replace('/#/gone');
+  setTimeout(away, LEAVE_MS);
+  fetch('/api/consult/forgotten', { credentials: 'same-origin', cache: 'no-store' }).then(away, away);
 }
 
 function Failure({ title, detail }: { title: string; detail: string }) {

@@ -14,6 +14,7 @@ import { ImportDialog } from './import/dialog';
 import { DropAnywhere } from './import/drop';
 import { Leaving } from './leaving';
 import { OwnPassword } from './own-password';
+import { AskLayer, Consulting, followConsults } from './consult/entry';
 import { go, route } from './route';
 import { SetUp } from './set-up';
 import { SignIn } from './sign-in';
@@ -49,7 +50,8 @@ export function App() {
 
 function Page() {
   const current = session.value;
-  const [first = '', second = ''] = route.value.parts;
+  const [first = '', second = '', third = ''] = route.value.parts;
+  useEffect(() => (current ? followConsults() : undefined), [Boolean(current)]);
   if (current) wasIn.value = true;
   if (first === 'setup' && second) return <SetUp secret={second} />;
   if (unreachable.value !== null) return <Unreachable text={unreachable.value} />;
@@ -58,7 +60,13 @@ function Page() {
   return (
     <div class="app">
       <Header />
-      {first === '' || first === 'sign-in' ? <Home /> : first === 'admin' ? <Admin page={second} /> : first === 'account' ? <Account /> : <Missing />}
+      {first === '' || first === 'sign-in' ? <Home />
+        : first === 'admin' ? <Admin page={second} />
+        : first === 'account' ? <Account />
+        : first === 'consult' ? <Consulting box={second} code={third} />
+        : first === 'gone' ? <Gone />
+        : <Missing />}
+      <AskLayer />
       <ImportDialog />
       <About />
       <OwnPassword />
@@ -70,6 +78,7 @@ function Page() {
 /** What somebody comes for: the worklist, or administration when they see no images, or nothing yet. */
 function Home() {
   if (may('study.read')) return <><Worklist />{may('study.store') && <DropAnywhere />}</>;
+  if (may('consult.answer')) return <Consulting box="" code="" />;
   return mayAdminister() ? <Admin page="" /> : <Message title={shell('nothing.title')} />;
 }
 
@@ -94,6 +103,15 @@ function Account() {
   const View = own.value;
   return View ? <View /> : <main class="boot" aria-busy="true" />;
 }
+
+/** Where a reading room leads whose study may not be seen any more. */
+const Gone = () => (
+  <main class="message" data-testid="gone">
+    <h1>{shell('gone.title')}</h1>
+    <p class="muted">{shell('gone.text')}</p>
+    <Button kind="primary" icon="consult" onClick={() => go('#/consult')}>{shell('gone.back')}</Button>
+  </main>
+);
 
 const Missing = () => <Message title={shell('notFound.title')} />;
 
@@ -120,7 +138,7 @@ function Unreachable({ text }: { text: string }) {
 /** The title of the tab never names a patient. */
 function useTitle(): void {
   const first = route.value.parts[0] ?? '';
-  const page = session.value ? (first === 'admin' ? shell('nav.admin') : words('title')) : shell('signIn.title');
+  const page = !session.value ? shell('signIn.title') : first === 'admin' ? shell('nav.admin') : first === 'consult' ? shell('nav.consult') : words('title');
   useEffect(() => {
     document.title = `${page} · ${common('product')}`;
   }, [page, language.value]);

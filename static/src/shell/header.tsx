@@ -14,6 +14,7 @@ import { words as importWords } from './import/strings';
 import { account } from './account-strings';
 import { leave } from './leaving';
 import { openOwnPassword } from './own-password';
+import { mayConsult, waitingCount } from './consult/entry';
 import { route } from './route';
 import { shell } from './strings';
 import { refusedNews } from './worklist/store';
@@ -27,13 +28,20 @@ export function Header() {
   if (!current) return null;
   const inAdmin = route.value.parts[0] === 'admin';
   const inAccount = route.value.parts[0] === 'account';
+  const inConsult = route.value.parts[0] === 'consult' || (route.value.parts.length === 0 && !may('study.read') && mayConsult());
   const mayAdmin = mayAdminister();
   const name = current.user.display_name || current.user.name;
   return (
     <header class="header">
       <a class="header-home" href="#/" aria-label={common('product')}><Logo /></a>
       <nav class="header-nav">
-        {may('study.read') && <a href="#/" aria-current={inAdmin || inAccount ? undefined : 'page'} data-testid="nav-worklist"><Icon name="list" /><span>{shell('nav.worklist')}</span></a>}
+        {may('study.read') && <a href="#/" aria-current={inAdmin || inAccount || inConsult ? undefined : 'page'} data-testid="nav-worklist"><Icon name="list" /><span>{shell('nav.worklist')}</span></a>}
+        {mayConsult() && (
+          <a href="#/consult" aria-current={inConsult ? 'page' : undefined} data-testid="nav-consult">
+            <Icon name="consult" /><span>{shell('nav.consult')}</span>
+            {waitingCount.value > 0 && <span class="nav-count" aria-label={shell('nav.consult.waiting', { count: waitingCount.value })} data-testid="nav-waiting">{waitingCount.value}</span>}
+          </a>
+        )}
         {mayAdmin && (
           <a href="#/admin" aria-current={inAdmin ? 'page' : undefined} data-testid="nav-admin">
             <Icon name="gear" /><span>{shell('nav.admin')}</span>
@@ -42,7 +50,7 @@ export function Header() {
         )}
       </nav>
       <div class="header-end">
-        {may('study.store') && !inAdmin && <ImportButton />}
+        {may('study.store') && !inAdmin && !inConsult && <ImportButton />}
         <button type="button" class="account" aria-haspopup="menu" aria-label={shell('nav.menu', { name })} data-testid="user-menu"
           onClick={(event) => openMenu(event.currentTarget, shell('nav.menu', { name }), items, <Who />)}>
           <span class="avatar" aria-hidden="true">{initials(name)}</span>

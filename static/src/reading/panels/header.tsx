@@ -2,6 +2,7 @@
 import { age, dicomDate, dicomTime } from '../../common/dicom-text';
 import { study } from '../control/room';
 import { reading } from '../strings';
+import { AskButton } from './ask';
 import { Icon } from './icons';
 import { PageTools, Toolbar } from './toolbar';
 
@@ -18,6 +19,7 @@ export function Header() {
         <div class="what">{what.filter(Boolean).join(' · ') || ' '}</div>
       </div>
       <Toolbar />
+      <AskButton />
       <PageTools />
     </header>
   );

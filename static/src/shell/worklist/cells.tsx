@@ -4,14 +4,15 @@ import { dateTime, number, relative } from '../../common/i18n';
 import { Icon } from '../../common/icons';
 import { openMenu } from '../../common/menu';
 import { explain } from '../../common/explain';
-import { may } from '../../common/api';
-import { toast } from '../../common/ui';
+import { may, session } from '../../common/api';
+import { IconButton, toast } from '../../common/ui';
 import { STATUSES, type Study } from './model';
 import { StatusMark, statusName } from './status';
 import { receiving, setStatus } from './store';
 import { keyOf } from './model';
 import { words } from './strings';
 import { rejection } from '../rejection';
+import { ask } from '../consult/entry';
 import { toReject } from './reject';
 
 /** What is stored beside images and has none of its own to show. */
@@ -78,7 +79,7 @@ export function StatusButton({ study }: { study: Study }) {
       <span>{name}</span>
     </>
   );
-  if (!may('study.status')) return <span class="status-button status-plain">{face}</span>;
+  if (!may('study.status') || !isOwn(study)) return <span class="status-button status-plain">{face}</span>;
   return (
     <button
       type="button"
@@ -92,6 +93,17 @@ export function StatusButton({ study }: { study: Study }) {
       {face}
     </button>
   );
+}
+
+/** Whether the study is of a hospital of one's own; others are shown by a consultation. */
+export const isOwn = (study: Study): boolean => session.value?.hospitals.some(({ code }) => code === study.hospital) ?? false;
+
+export const mayAsk = (study: Study): boolean => may('consult.ask') && isOwn(study);
+
+/** Asking about the study, from its row. */
+export function AskButton({ study }: { study: Study }) {
+  if (!mayAsk(study)) return null;
+  return <IconButton icon="consult" class="row-ask" label={words('consult')} tabIndex={-1} data-testid="row-consult" onClick={() => ask(study)} />;
 }
 
 export function Modalities({ study }: { study: Study }) {

@@ -10,6 +10,7 @@ export function Help({ onClose }: { onClose: () => void }) {
     [['Enter'], words('help.open')],
     [['Ctrl', 'Enter'], words('help.newTab')],
     [['S'], words('help.status')],
+    [['Shift', 'C'], words('help.consult')],
     [['I'], words('help.import')],
     [['R'], words('help.refresh')],
     [['Esc'], words('help.escape')],

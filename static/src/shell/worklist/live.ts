@@ -15,6 +15,10 @@ export interface News {
   studies: string[];
   tasks: TaskState[];
   refused: unknown[];
+  /** Consultations in which something happened, with the number of the newest event. */
+  consults?: Record<string, number>;
+  /** Studies that may not be seen any more. */
+  revoked?: string[];
   reset?: boolean;
 }
 
@@ -29,11 +33,26 @@ const HIDDEN_CLOSE_MS = 10_000;
 
 type Listener = (news: News) => void;
 
-/** Follows the change log from `sequence` until the returned function is called. */
+let shared: Follower | null = null;
+
+/** Follows the change log from `sequence` until the returned function is called. All who follow share one stream. */
 export function follow(sequence: number, listener: Listener): () => void {
-  const follower = new Follower(sequence, listener);
-  follower.start();
-  return () => follower.stop();
+  if (shared === null) {
+    shared = new Follower(sequence);
+    shared.listeners.add(listener);
+    shared.start();
+  } else {
+    shared.listeners.add(listener);
+    // What came between is told again rather than missed.
+    if (sequence < shared.sequence) get<News>('/api/changes', { after: sequence }).then(listener, () => undefined);
+  }
+  const follower = shared;
+  return () => {
+    follower.listeners.delete(listener);
+    if (follower.listeners.size > 0) return;
+    follower.stop();
+    if (shared === follower) shared = null;
+  };
 }
 
 class Follower {
@@ -42,8 +61,9 @@ class Follower {
   private hiding: ReturnType<typeof setTimeout> | undefined;
   private streamAgainAt = 0;
   private stopped = false;
+  readonly listeners = new Set<Listener>();
 
-  constructor(private sequence: number, private readonly listener: Listener) {}
+  constructor(public sequence: number) {}
 
   start(): void {
     document.addEventListener('visibilitychange', this.visible);
@@ -91,6 +111,14 @@ class Follower {
       const refused = read<unknown>(event);
       if (refused) this.tell({ sequence: this.sequence, studies: [], tasks: [], refused: [refused] });
     });
+    source.addEventListener('consult', (event) => {
+      const told = read<{ code: string; sequence: number }>(event);
+      if (told) this.tell({ ...this.nothing(), consults: { [told.code]: told.sequence } });
+    });
+    source.addEventListener('revoked', (event) => {
+      const told = read<{ study: string }>(event);
+      if (told) this.tell({ ...this.nothing(), revoked: [told.study] });
+    });
     source.onerror = () => {
       // A cut stream is opened again by the browser; one that was refused (503, 401, a proxy) is not.
       if (source.readyState !== EventSource.CLOSED) {
@@ -113,7 +141,8 @@ class Follower {
       const news = await get<News>('/api/changes', { after: this.sequence });
       if (this.stopped) return;
       liveState.value = 'polling';
-      if (news.studies.length || news.tasks.length || news.refused.length || news.reset) this.tell(news);
+      const some = news.studies.length || news.tasks.length || news.refused.length || news.revoked?.length || Object.keys(news.consults ?? {}).length;
+      if (some || news.reset) this.tell(news);
       else this.sequence = Math.max(this.sequence, news.sequence);
     } catch (error) {
       if (error instanceof Problem && error.status === 401) return;
@@ -127,9 +156,14 @@ class Follower {
     if (!this.stopped) this.timer = setTimeout(() => void this.poll(), ms);
   }
 
+  private nothing(): News {
+    return { sequence: this.sequence, studies: [], tasks: [], refused: [] };
+  }
+
   private tell(news: News): void {
     this.sequence = news.reset ? news.sequence : Math.max(this.sequence, news.sequence);
-    if (!this.stopped) this.listener(news);
+    if (this.stopped) return;
+    for (const listener of [...this.listeners]) listener(news);
   }
 }
 

@@ -5,6 +5,8 @@ import { common } from '../../common/strings';
 import { Button } from '../../common/ui';
 import { Icon } from '../../common/icons';
 import { closeImport, importShown, openImport } from '../import/queue';
+import { ask } from '../consult/entry';
+import { mayAsk } from './cells';
 import { Empty } from './empty';
 import { Help } from './help';
 import { withPreview } from './layout';
@@ -102,6 +104,11 @@ function onKey(event: KeyboardEvent): void {
     return;
   }
   if (event.ctrlKey) return;
+  if (event.key === 'C' && event.shiftKey) {
+    const study = store.rows.value.find((row) => keyOf(row) === store.active.value);
+    if (study && mayAsk(study)) ask(study);
+    return;
+  }
   const done = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (!done) return;
   event.preventDefault();

@@ -5,9 +5,11 @@ import { get, may } from '../../common/api';
 import { dicomDate } from '../../common/dicom-text';
 import { bytes, dateTime } from '../../common/i18n';
 import { Icon } from '../../common/icons';
+import { Button } from '../../common/ui';
 import { rejection } from '../rejection';
-import { countText, documentKind, Modalities, sexAge, studyDate } from './cells';
+import { countText, documentKind, isOwn, mayAsk, Modalities, sexAge, studyDate } from './cells';
 import { keyOf, type Series, type Study, type StudyDetail } from './model';
+import { ask } from '../consult/entry';
 import { toReject } from './reject';
 import * as store from './store';
 import { words } from './strings';
@@ -56,7 +58,8 @@ function Sheet({ study }: { study: Study }) {
         <h2>{study.PatientName || words('noName')}</h2>
         <p><Modalities study={study} /> <span>{study.StudyDescription || words('noDescription')}</span></p>
         <a class="btn btn-primary btn-wide" href={`/read/${study.StudyInstanceUID}`} data-testid="preview-open">{words('preview.open')}</a>
-        {may('study.reject') && <button type="button" class="link preview-reject" data-testid="preview-reject" onClick={() => (toReject.value = study)}>{rejection('reject')}</button>}
+        {mayAsk(study) && <Button icon="consult" class="btn-wide" data-testid="preview-consult" onClick={() => ask(study)}>{words('consult')}</Button>}
+        {may('study.reject') && isOwn(study) && <button type="button" class="link preview-reject" data-testid="preview-reject" onClick={() => (toReject.value = study)}>{rejection('reject')}</button>}
       </header>
       <dl class="facts">
         {facts.map(([name, value]) => (

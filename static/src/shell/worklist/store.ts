@@ -149,6 +149,7 @@ export async function setStatus(study: Study, status: Status): Promise<void> {
 function heard(news: News): void {
   if (news.tasks.length) tasks.value = { ...tasks.value, ...Object.fromEntries(news.tasks.map((task) => [task.id, task])) };
   if (news.refused.length) refusedNews.value += news.refused.length;
+  if (news.revoked?.length) void load(true);
   for (const uid of news.studies) pendingUids.add(uid);
   if (news.reset || pendingUids.size) schedule();
 }

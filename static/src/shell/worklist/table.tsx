@@ -6,7 +6,7 @@ import { Icon } from '../../common/icons';
 import { session } from '../../common/api';
 import { Button } from '../../common/ui';
 import { common } from '../../common/strings';
-import { chooseStatus, Conflict, ImageCount, Modalities, Received, sexAge, StatusButton, studyDate } from './cells';
+import { AskButton, chooseStatus, Conflict, ImageCount, Modalities, Received, sexAge, StatusButton, studyDate } from './cells';
 import { keyOf, type Sort, type Study } from './model';
 import * as store from './store';
 import { words } from './strings';
@@ -187,7 +187,7 @@ function Cells({ study, first }: { study: Study; first: boolean }) {
   return (
     <div class={several() ? 'row-grid with-hospital' : 'row-grid'}>
       <div class="col" role="gridcell"><StatusButton study={study} /></div>
-      <div class="col col-name" role="gridcell"><Open study={study} first={first} /><Conflict study={study} /></div>
+      <div class="col col-name" role="gridcell"><Open study={study} first={first} /><Conflict study={study} /><AskButton study={study} /></div>
       <Cell text={study.PatientID} />
       <Cell text={sexAge(study)} name="age" />
       <div class="col" role="gridcell"><Modalities study={study} /></div>
@@ -230,6 +230,7 @@ function Card({ study, first }: { study: Study; first: boolean }) {
       <div class="card-line">
         <Open study={study} first={first} />
         <Conflict study={study} />
+        <AskButton study={study} />
         <StatusButton study={study} />
       </div>
       <div class="card-line card-text"><Modalities study={study} /><span class="cut">{study.StudyDescription || words('noDescription')}</span></div>

@@ -1,0 +1,30 @@
+/** Photos and PDFs on their way: photos are made small enough for a thin link, and lose what the camera wrote into them. */
+export interface Chosen {
+  id: string;
+  name: string;
+  body: Blob;
+}
+
+export const MOST_BYTES = 20 * 1024 * 1024;
+const LONGEST = 2200; // pixels: an ECG on paper can still be read
+const QUALITY = 0.86;
+export const ACCEPT = 'image/jpeg,image/png,image/webp,application/pdf';
+
+/** The file as it is sent, or null when it cannot be. Drawing a photo anew drops its place and device, and turns it upright. */
+export async function prepared(file: File): Promise<Blob | null> {
+  if (file.type === 'application/pdf') return file.size <= MOST_BYTES ? file : null;
+  if (!ACCEPT.includes(file.type) || file.type === '') return null;
+  try {
+    const picture = await createImageBitmap(file, { imageOrientation: 'from-image' });
+    const scale = Math.min(1, LONGEST / Math.max(picture.width, picture.height));
+    const canvas = document.createElement('canvas');
+    canvas.width = Math.max(1, Math.round(picture.width * scale));
+    canvas.height = Math.max(1, Math.round(picture.height * scale));
+    canvas.getContext('2d')?.drawImage(picture, 0, 0, canvas.width, canvas.height);
+    picture.close();
+    const made = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/jpeg', QUALITY));
+    return made !== null && made.size <= MOST_BYTES ? made : null;
+  } catch {
+    return null;
+  }
+}

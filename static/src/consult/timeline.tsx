@@ -1,0 +1,129 @@
+/** What was said and done in a consultation, in order. */
+import { useState } from 'preact/hooks';
+import { bytes, dateTime, language, type Language } from '../common/i18n';
+import { Icon, type IconName } from '../common/icons';
+import { explain } from '../common/explain';
+import { Button, toast } from '../common/ui';
+import { act, attachmentPath, clientId, picturePath, words, type Happening, type ImageReference, type Whole } from './api';
+import { say } from './strings';
+import { moment } from './time';
+
+const ICONS: Partial<Record<Happening['kind'], IconName>> = {
+  asked: 'help', accepted: 'check', opinion: 'eye', attachment: 'clip', key_images: 'star', concluded: 'check', closed: 'check',
+  withdrawn: 'back', revoked: 'shield', reopened: 'refresh', signed: 'edit',
+};
+/** What people say in their own words stands in a box; the rest is one line. */
+const SAID = new Set<Happening['kind']>(['asked', 'opinion', 'message', 'concluded', 'addendum', 'key_images', 'attachment']);
+
+export function Timeline({ consult }: { consult: Whole }) {
+  const translations = consult.events.filter((one) => one.kind === 'translation');
+  return (
+    <ol class="timeline" data-testid="timeline">
+      {consult.events.filter((one) => one.kind !== 'translation').map((one) => (
+        <li key={one.sequence} class={`event event-${one.kind}${one.mine ? ' event-mine' : ''}`} data-testid={`event-${one.kind}`}>
+          <header>
+            <Icon name={ICONS[one.kind] ?? 'consult'} size={14} />
+            <strong>{one.actor.name}</strong>
+            {one.hospital && <span class="event-place">{one.hospital.name}</span>}
+            <span>{say(`event.${one.kind}`)}</span>
+            <time title={dateTime(one.at)}>{moment(one.at)}</time>
+          </header>
+          {SAID.has(one.kind) ? <Said consult={consult} event={one} translations={translations.filter((other) => other.body.of === one.sequence)} /> : <Note event={one} />}
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function Note({ event }: { event: Happening }) {
+  const text = [event.body.outcome ? words('outcomes', event.body.outcome) : '', event.body.text ?? ''].filter(Boolean).join('. ');
+  return text ? <p class="event-note">{text}</p> : null;
+}
+
+function Said({ consult, event, translations }: { consult: Whole; event: Happening; translations: Happening[] }) {
+  const { body } = event;
+  const text = body.text || body.conclusion || '';
+  const sentences = event.sentences?.[language.value] ?? [];
+  const chips = body.chips ?? [];
+  const foreign = Boolean(text) && body.language !== undefined && body.language !== language.value && !translations.some((one) => one.body.language === language.value);
+  return (
+    <div class="said">
+      {body.verdict && <span class={`verdict verdict-${body.verdict}`} data-testid="verdict">{words('verdicts', body.verdict)}</span>}
+      {chips.length > 0 && <ul class="said-chips">{chips.map((chip) => <li key={chip}>{words('chips', chip)}</li>)}</ul>}
+      {sentences.length > 0 && <ul class="said-findings">{sentences.map((sentence) => <li key={sentence}>{sentence}</li>)}</ul>}
+      {text && <Text text={text} language={body.language} />}
+      {body.recommendation && <><h4>{say('recommendation')}</h4><Text text={body.recommendation} language={body.language} /></>}
+      {body.images && body.images.length > 0 && consult.shows && <Pictures images={body.images} />}
+      {event.kind === 'attachment' && body.id && consult.shows && <Attached code={consult.code} event={event} />}
+      {translations.map((one) => (
+        <div key={one.sequence} class="translation">
+          <p class="muted">{one.body.by === 'machine' ? say('translation.machine') : say('translation.person', { name: one.actor.name })}</p>
+          <Text text={one.body.text ?? ''} language={one.body.language} />
+        </div>
+      ))}
+      {foreign && consult.may.includes('translation') && <Translate consult={consult} of={event.sequence} />}
+    </div>
+  );
+}
+
+/** Free text in the language it was written in, which it says. */
+export function Text({ text, language: written }: { text: string; language?: Language }) {
+  const foreign = written !== undefined && written !== language.value;
+  return (
+    <p class="said-text" lang={written}>
+      {foreign && <abbr class="lang" title={say(`lang.${written}`)}>{written.toUpperCase()}</abbr>}
+      {text}
+    </p>
+  );
+}
+
+export function Pictures({ images }: { images: ImageReference[] }) {
+  return (
+    <ul class="said-pictures">
+      {images.map((image) => (
+        <li key={`${image.sop_instance_uid}/${image.frame}`}>
+          <a href={`/read/${image.study_instance_uid}?series=${image.series_instance_uid}`} title={image.note || say('open')}>
+            <img src={picturePath(image)} alt={image.note} loading="lazy" decoding="async" />
+          </a>
+          {image.note && <span class="muted">{image.note}</span>}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Attached({ code, event }: { code: string; event: Happening }) {
+  const { id = '', name = '', type = '', size = 0 } = event.body;
+  const address = attachmentPath(code, id);
+  return (
+    <a class="attached" href={address} download={name} data-testid="attachment">
+      {type.startsWith('image/') ? <img src={address} alt={name} loading="lazy" /> : <Icon name="file" size={24} />}
+      <span><span class="cut">{name}</span><span class="muted">{bytes(size)}</span></span>
+    </a>
+  );
+}
+
+function Translate({ consult, of }: { consult: Whole; of: number }) {
+  const [open, setOpen] = useState(false);
+  const [text, setText] = useState('');
+  const [busy, setBusy] = useState(false);
+  const [id] = useState(clientId);
+  if (!open) return <button type="button" class="link said-translate" onClick={() => setOpen(true)} data-testid="translate">{say('translate')}</button>;
+  const send = async (): Promise<void> => {
+    setBusy(true);
+    try {
+      await act(consult.code, 'translation', { of, text, language: language.value }, id);
+      setOpen(false);
+    } catch (error) {
+      toast(explain(error), 'bad');
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <form class="translate" onSubmit={(event) => { event.preventDefault(); void send(); }}>
+      <textarea class="input ask-text" rows={2} value={text} aria-label={say('translate.text', { language: say(`lang.${language.value}`) })} placeholder={say('translate.text', { language: say(`lang.${language.value}`) })} onInput={(event) => setText(event.currentTarget.value)} />
+      <Button type="submit" busy={busy} disabled={text.trim() === ''}>{say('translate.send')}</Button>
+    </form>
+  );
+}

@@ -1,0 +1,217 @@
+"""Two hospitals, two browsers: a province asks, an expert sees it live, answers, and the province sees the answer; what
+is taken back leaves the expert's screen within seconds."""
+
+import base64
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.support.browser import Watched, chromium
+from tests.support.server import PASSWORD, Running, serving
+
+ASKER, EXPERT, READER = "bs.laocai", "bs.bachmai", "bs.khac"
+# One white pixel.
+PHOTO = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4//8/AwAI/AL+p5qgoAAAAABJRU5ErkJggg=="
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with serving(tmp_path_factory.mktemp("consult")) as server:
+        for code, name in (("lao-cai", "Bệnh viện Lào Cai"), ("bach-mai", "Bệnh viện Bạch Mai")):
+            server.cli("hospital", "add", code, name)
+        for name, shown, roles, hospital in (
+            (ASKER, "BS. Giàng Thị Mỷ", "clinician,technologist", "lao-cai"),
+            (EXPERT, "PGS. Nguyễn Văn Đức", "radiologist", "bach-mai"),
+            (READER, "BS. Lê Khác", "radiologist", "main"),
+        ):
+            arguments = ("--display-name", shown, "--role", roles, "--hospital", hospital, "--password-stdin")
+            server.cli("user", "add", name, *arguments, stdin=PASSWORD + "\n")
+        client = server.client(ASKER)
+        assert client.ask("POST", "/api/samples?hospital=lao-cai").status == 202
+        deadline = time.monotonic() + 60
+        while client.get("/api/worklist").json()["total"] < 3 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        yield server
+
+
+def entered(browser: Browser, running: Running, name: str, **context: Any) -> Watched:
+    size = {"viewport": {"width": 1440, "height": 900}, "locale": "vi-VN", **context}
+    watched = Watched(browser.new_context(**size).new_page())
+    watched.page.goto(running.base_url)
+    watched.find("sign-in-name").fill(name)
+    watched.find("sign-in-password").fill(PASSWORD)
+    watched.find("sign-in-submit").click()
+    watched.find("user-menu").wait_for()
+    return watched
+
+
+def language(watched: Watched, code: str) -> None:
+    def chosen() -> bool:
+        if watched.find(f"menu-{code}").count() == 0:
+            watched.find("user-menu").click()
+        watched.find(f"menu-{code}").click(timeout=2000)
+        return bool(watched.page.evaluate("document.documentElement.lang") == code)
+
+    watched.until(f"the language {code}", chosen)
+
+
+@pytest.fixture
+def shot(tmp_path: Path) -> Any:
+    """Takes a picture of the screen; HOICHAN_SHOTS names a folder to look at them later."""
+    folder = Path(os.environ.get("HOICHAN_SHOTS", str(tmp_path)))
+
+    def take(watched: Watched, name: str) -> None:
+        watched.page.wait_for_timeout(350)
+        watched.page.screenshot(path=str(folder / f"{name}.png"))
+
+    return take
+
+
+def test_a_province_asks_and_an_expert_answers(browser: Browser, running: Running, shot: Any) -> None:
+    asker, expert = entered(browser, running, ASKER), entered(browser, running, EXPERT)
+    expert.find("nav-consult").click()
+    expert.find("inbox-none").wait_for()
+    shot(expert, "inbox-empty-vi")
+
+    asked = asking(asker, shot)
+    card = expert.find("consult-card").first
+    card.wait_for(timeout=10_000)  # nobody loaded the page again
+    expert.until("the number in the header", lambda: expert.find("nav-waiting").inner_text() == "1")
+    assert "Bệnh viện Lào Cai" in card.inner_text()
+    card.click()
+    expert.find("timeline").wait_for()
+    expert.find("attachment").wait_for()
+    shot(expert, "asked-vi")
+    expert.find("do-accept").click()
+    expert.find("event-accepted").wait_for()
+    asker.until("it to be accepted", lambda: "Đã nhận" in asker.find("consultation").inner_text())
+    assert asked in asker.page.url
+    language(expert, "en")
+    shot(expert, "asked-en")
+    answering(expert, shot)
+
+    asker.until("the answer", lambda: asker.find("event-opinion").count() == 1)
+    told = asker.find("event-opinion").inner_text()
+    assert "Nhiều khả năng nhồi máu, động mạch não giữa phải, 31 × 20 mm" in told
+    assert "PGS. Nguyễn Văn Đức" in told
+    assert "Ý kiến khác" in told
+    shot(asker, "answered-vi")
+    asker.find("translate").click()
+    asker.page.locator(".translate textarea").fill("Nhồi máu động mạch não giữa phải, nên lấy huyết khối.")
+    asker.page.locator(".translate button").click()
+    asker.until("the translation", lambda: "Bản dịch của BS. Giàng Thị Mỷ" in asker.find("event-opinion").inner_text())
+    asker.find("close-yes").click()
+    asker.until("it to be closed", lambda: "Đã đóng" in asker.find("consultation").inner_text())
+    shot(asker, "closed-vi")
+    expert.until("the other side to hear of it", lambda: "Closed" in expert.find("consultation").inner_text())
+    assert not asker.wrong, asker.wrong
+    assert not expert.wrong, expert.wrong
+
+
+def asking(asker: Watched, shot: Any) -> str:
+    """From the worklist: the row's button, what is missing, send; the code of the consultation."""
+    row = asker.find("study-row").filter(has_text="MAU-0001").first
+    row.wait_for()
+    row.hover()
+    shot(asker, "worklist-vi")
+    row.locator('[data-testid="row-consult"]').click()
+    asker.find("ask-dialog").wait_for()
+    asker.find("ask-send").click()
+    assert asker.page.locator(".ask-wrong").inner_text()
+    asker.find("chip-transfer_needed").click()
+    asker.page.get_by_role("button", name="Thần kinh", exact=True).click()
+    asker.find("chip-thrombectomy").click()
+    asker.find("ask-question").fill("Nam, yếu nửa người trái từ 2 giờ trước, NIHSS 14. Chưa dùng thuốc chống đông.")
+    asker.find("ask-hospital").select_option("bach-mai")
+    asker.find("ask-specialty").select_option("stroke")
+    asker.find("urgency-emergency").click()
+    asker.find("ask-file").set_input_files({"name": "điện tâm đồ.png", "mimeType": "image/png", "buffer": PHOTO})
+    asker.page.locator(".ask-file").wait_for()
+    asker.find("ask-informed").select_option("relative")
+    shot(asker, "ask-vi")
+    asker.page.locator('[data-testid="ask-dialog"] .dialog-body').evaluate(
+        "box => { box.scrollTop = box.scrollHeight; }"
+    )
+    shot(asker, "ask-end-vi")
+    asker.find("ask-send").click()
+    asker.find("consultation").wait_for()
+    shot(asker, "sent-vi")
+    return str(asker.page.url.rsplit("/", 1)[1])
+
+
+def answering(expert: Watched, shot: Any) -> None:
+    """An opinion with a coded finding, written in English."""
+    expert.find("verdict-differ").click()
+    for part, code in (("certainty", "probable"), ("entity", "infarct"), ("site", "mca"), ("side", "right")):
+        expert.find(f"finding-{part}").select_option(code)
+    expert.find("finding-size").fill("31 x 20")
+    expert.find("finding-add").click()
+    expert.find("answer-text").fill("Right MCA infarct with a dense vessel sign. Consider thrombectomy.")
+    shot(expert, "answer-en")
+    expert.page.reload()
+    expert.until("the draft", lambda: "dense vessel" in expert.find("answer-text").input_value())
+    expert.find("answer-send").click()
+    expert.find("event-opinion").wait_for()
+    shot(expert, "answered-en")
+
+
+def test_what_is_revoked_leaves_an_open_reading_room(browser: Browser, running: Running, shot: Any) -> None:
+    """Asked from the reading room, opened by the expert there, and taken back: gone within five seconds."""
+    asker, expert = entered(browser, running, ASKER), entered(browser, running, EXPERT)
+    study = running.client(ASKER).get("/api/worklist").json()["studies"][0]["StudyInstanceUID"]
+    asker.page.goto(f"{running.base_url}/read/{study}")
+    asker.find("reading-consult").click()
+    asker.find("ask-dialog").wait_for()
+    asker.find("chip-second_opinion").click()
+    asker.find("ask-hospital").select_option("bach-mai")
+    asker.find("ask-informed").select_option("oral")
+    shot(asker, "ask-reading-vi")
+    asker.find("ask-send").click()
+    asker.find("ask-dialog").wait_for(state="detached")
+
+    expert.find("nav-consult").click()
+    expert.find("consult-card").first.click()
+    expert.find("consult-images").click()
+    expert.page.wait_for_url("**/read/**")
+    expert.until("an image", lambda: (expert.active() or {}).get("quality"))
+    assert expert.find("reading-consult").count() == 0  # it is not theirs to ask about
+    shot(expert, "reading-granted-vi")
+
+    asker.page.goto(f"{running.base_url}/#/consult/from_me")
+    asker.find("consult-card").first.click()
+    asker.find("consult-more").click()
+    asker.find("menu-withdrawn").click()
+    began = time.monotonic()
+    asker.find("ending-sure").click()
+    expert.find("gone").wait_for(timeout=5_000)
+    assert time.monotonic() - began < 5
+    shot(expert, "gone-vi")
+    client = running.client(EXPERT)
+    assert client.get(f"/api/studies/{study}").status == 404
+    assert client.get(f"/dicom-web/studies/{study}/metadata").status == 404
+    assert not asker.wrong, asker.wrong
+
+
+def test_the_inbox_on_a_phone(browser: Browser, running: Running, shot: Any) -> None:
+    phone = entered(browser, running, EXPERT, viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
+    phone.page.goto(f"{running.base_url}/#/consult/concluded")
+    phone.find("consult-card").first.wait_for()
+    shot(phone, "inbox-phone-vi")
+    phone.find("consult-card").last.click()
+    phone.find("consultation").wait_for()
+    shot(phone, "consultation-phone-vi")
+    assert phone.page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert not phone.wrong, phone.wrong
