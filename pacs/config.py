@@ -123,6 +123,16 @@ class LiveConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsultConfig:
+    """Consultations."""
+
+    translator: str = setting(
+        "", "Python function, module:name, that translates (text, its language, the wanted one); empty: none does.",
+        pattern=r"([A-Za-z_][\w.]*:[A-Za-z_]\w*)?",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
 class IndexConfig:
     """The database of what is stored; it can be rebuilt from the objects."""
 
@@ -216,6 +226,7 @@ class Config:
     dicom: DicomConfig = field(default_factory=DicomConfig)
     web: WebConfig = field(default_factory=WebConfig)
     live: LiveConfig = field(default_factory=LiveConfig)
+    consult: ConsultConfig = field(default_factory=ConsultConfig)
     index: IndexConfig = field(default_factory=IndexConfig)
     objects: ObjectsConfig = field(default_factory=ObjectsConfig)
     codecs: CodecsConfig = field(default_factory=CodecsConfig)

@@ -164,8 +164,9 @@ def _worker(config: Config) -> Run:
         def work(kinds: frozenset[str]) -> None:
             try:
                 Worker(
-                    archive, own_ae=config.dicom.ae_title, credentials=credentials, scrub=config.scrub, kinds=kinds
-                ).run(stop)
+                    archive, own_ae=config.dicom.ae_title, credentials=credentials, scrub=config.scrub, kinds=kinds,
+                    translator=config.consult.translator,
+                ).run(stop)  # fmt: skip
             finally:
                 stop.set()  # one falls, all end; the supervisor starts them again
 

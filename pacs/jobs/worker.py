@@ -17,6 +17,7 @@ from pacs.archive import Archive
 from pacs.archive.rejections import catch_up
 from pacs.association.tls import TlsCredentials
 from pacs.config import ScrubConfig
+from pacs.consult import translating
 from pacs.jobs import scrub as scrubbing
 from pacs.jobs.commitment import Commitments
 from pacs.jobs.endings import Stopping
@@ -48,7 +49,7 @@ FORGOTTEN_AT_ONCE = 20_000  # lines of the change log in one transaction: who st
 KEPT_FAILURES_MS = 24 * 3600 * 1000
 KEPT_COMMITMENTS_MS = 90 * 24 * 3600 * 1000  # requests for storage commitment that are over
 # Tasks that wait for peers and disks have workers of their own, so that nobody waits for them.
-SLOW = frozenset({commitments.TASK, sharing.PREPARE, sharing.END})
+SLOW = frozenset({commitments.TASK, sharing.PREPARE, sharing.END, translating.TASK})
 SLOWEST = frozenset({scrubbing.TASK})
 QUICK = frozenset({SUMMARISE, SAMPLES, SWEEP})
 
@@ -66,8 +67,10 @@ class Worker:
         credentials: TlsCredentials | None = None,
         scrub: ScrubConfig | None = None,
         kinds: frozenset[str] | None = None,
+        translator: str = "",
     ) -> None:
         self._archive = archive
+        self._translator = translator
         self._poll = poll
         self._lease = lease
         self._stop = threading.Event()
@@ -85,6 +88,7 @@ class Worker:
             scrubbing.TASK: self._scrub_on,
             sharing.PREPARE: self._prepare,
             sharing.END: lambda _, given: sharing.finish(archive, int(given["link"])),
+            translating.TASK: self._translate,
         }
         self._done_by_kind = {kind: do for kind, do in done_by_kind.items() if kinds is None or kind in kinds}
         self._plans = SWEEP in self._done_by_kind
@@ -236,6 +240,11 @@ class Worker:
     def _prepare(self, task: Task, arguments: dict[str, Any]) -> None:
         if not sharing.prepare(self._archive, int(arguments["link"]), self._stop.is_set):
             raise Stopping("the worker is stopping")
+
+    def _translate(self, task: Task, arguments: dict[str, Any]) -> None:
+        by = translating.translator(self._translator)
+        if by is not None:
+            translating.translate(self._archive.database, by, arguments)
 
     def _samples(self, task: Task, arguments: dict[str, Any]) -> None:
         origin = Origin(

@@ -35,6 +35,7 @@ NEEDS: dict[str, str] = {
     **{f"dicomweb.{name}": "study.read" for name in _WADO.split()},
     "dicomweb.store_instances": "study.store",
     **{f"worklist.{name}": "study.read" for name in ("study", "worklist")},
+    **{f"translating.{name}": "signed in" for name in ("translate", "translation")},
     **{f"annotations.{name}": "study.read" for name in ("annotate", "annotations")},
     **dict.fromkeys(("changing.changes", "changing.events"), "signed in"),
     "changing.progress": "study.read",
@@ -76,6 +77,7 @@ _ANNOTATION = {"series_instance_uid": "1.2.840.99.2", "sop_instance_uid": "1.2.8
 BODIES: dict[str, Any] = {
     "consult.act": {"client_id": "5f0c3f0e-0000-4000-8000-000000000001", "kind": "message", "body": {"text": "x"}},
     "consult.seen": {"sequence": 1},
+    "translating.translate": {"of": 1, "language": "en"},
     "annotations.annotate": {
         "client_id": "00000000-0000-4000-8000-000000000001",
         "annotation_id": "00000000-0000-4000-8000-000000000002",
