@@ -79,17 +79,7 @@ class LiveRoom:
         ]  # fmt: skip
 
     def agenda(self, seat: Seat) -> list[dict[str, Any]]:
-        """The cases as this member may know them; of one they may not see, only that there is one."""
-        return [
-            {
-                "position": case.position,
-                "label": case.label if case.position in seat.cases else "",
-                "StudyInstanceUID": seat.standing.outward(case.study_instance_uid)
-                if case.position in seat.cases
-                else None,
-            }
-            for case in self.cases
-        ]
+        return agenda(self.cases, seat.cases, seat.standing)
 
     def visible(self, standing: Standing) -> frozenset[int]:
         """The positions of the cases somebody may see."""
@@ -140,16 +130,34 @@ class LiveRoom:
 
 
 def for_seat(event: RoomEvent, seat: Seat) -> dict[str, Any] | None:
-    """An event as this member may know it; None when it is about a case they may not see."""
-    body = dict(event.body)
-    if event.kind in (ANNOTATION, LOOK, CASE) and body.get("case") not in seat.cases:
-        return None
-    for name in UID_FIELDS & body.keys():
-        body[name] = seat.standing.outward(str(body[name]))
-    message = {"n": event.sequence, "at": event.at, "by": event.member, "kind": event.kind, "body": body}
-    if event.member == seat.member:
+    """An event as this member may know it, with its client id when it is theirs; None when it is about a case they may
+    not see."""
+    message = told(event, seat.standing, seat.cases)
+    if message is not None and event.member == seat.member:
         message["id"] = event.client_id
     return message
+
+
+def told(event: RoomEvent, standing: Standing, cases: frozenset[int]) -> dict[str, Any] | None:
+    """The same without a socket."""
+    body = dict(event.body)
+    if event.kind in (ANNOTATION, LOOK, CASE) and body.get("case") not in cases:
+        return None
+    for name in UID_FIELDS & body.keys():
+        body[name] = standing.outward(str(body[name]))
+    return {"n": event.sequence, "at": event.at, "by": event.member, "kind": event.kind, "body": body}
+
+
+def agenda(cases: list[RoomCase], seen: frozenset[int], standing: Standing) -> list[dict[str, Any]]:
+    """The cases as somebody may know them; of one they may not see, only that there is one."""
+    return [
+        {
+            "position": case.position,
+            "label": case.label if case.position in seen else "",
+            "StudyInstanceUID": standing.outward(case.study_instance_uid) if case.position in seen else None,
+        }
+        for case in cases
+    ]
 
 
 def events_for(events: Iterable[RoomEvent], seat: Seat) -> list[dict[str, Any]]:

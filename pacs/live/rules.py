@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from pacs.live.states import Malformed
-from storage.model.live import ANNOTATION, CHAT, CONSENT, ENDED, HAND, LOOK, PRESENTER, RECORDING, STEP, Room
+from storage.model.live import ANNOTATION, CHAT, CONSENT, ENDED, GUESTS, HAND, LOOK, PRESENTER, RECORDING, STEP, Room
 
 # What a member's program may send; JOINED, LEFT and CASE are written by us.
-SAID = frozenset({CHAT, ANNOTATION, STEP, PRESENTER, HAND, LOOK, CONSENT, RECORDING, ENDED})
+SAID = frozenset({CHAT, ANNOTATION, STEP, PRESENTER, HAND, LOOK, CONSENT, RECORDING, GUESTS, ENDED})
 LONGEST_CHAT = 4000
 LONGEST_BODY = 12_000
 _UID = re.compile(r"[0-9.]{1,64}", re.ASCII)
@@ -80,6 +80,11 @@ def _recording(body: dict[str, Any], member: str, room: Room, here: Collection[s
     return {"on": body.get("on") is True}, {"recording": body.get("on") is True}
 
 
+def _guests(body: dict[str, Any], member: str, room: Room, here: Collection[str], cases: Collection[int]) -> Checked:
+    _leads(member, room, here)
+    return {"on": body.get("on") is True}, {"guests": body.get("on") is True}
+
+
 def _ended(body: dict[str, Any], member: str, room: Room, here: Collection[str], cases: Collection[int]) -> Checked:
     _leads(member, room, here)
     return {}, {}
@@ -87,13 +92,15 @@ def _ended(body: dict[str, Any], member: str, room: Room, here: Collection[str],
 
 _SIMPLE = {
     CHAT: _chat, STEP: _step, PRESENTER: _presenter, HAND: _hand, CONSENT: _consent, RECORDING: _recording,
-    ENDED: _ended,
+    GUESTS: _guests, ENDED: _ended,
 }  # fmt: skip
 
 
 def _leads(member: str, room: Room, here: Collection[str]) -> None:
-    """Who leads, who opened the room, and, while neither of the two is there, anybody."""
-    if member not in (room.presenter, room.created_by) and (room.presenter in here or room.created_by in here):
+    """Who leads, who opened the room, and, while neither of the two is there, anybody with an account."""
+    if member in (room.presenter, room.created_by):
+        return
+    if member.startswith("guest-") or room.presenter in here or room.created_by in here:
         raise Refused("not presenter")
 
 

@@ -379,7 +379,7 @@ def _described(room: LiveRoom) -> dict[str, Any]:
     row = room.row
     return {
         "code": row.code, "title": row.title, "step": row.step, "presenter": row.presenter,
-        "recording": row.recording, "created_by": row.created_by, "created_at": row.created_at,
+        "recording": row.recording, "guests": row.guests, "created_by": row.created_by, "created_at": row.created_at,
     }  # fmt: skip
 
 

@@ -21,6 +21,7 @@ room = Table(
     text("presenter"),
     Column("step", INT, nullable=False, server_default="0"),
     Column("recording", BOOL, nullable=False, server_default=sa.true()),
+    Column("guests", BOOL, nullable=False, server_default=sa.false()),
     sqlite_autoincrement=True,
 )
 

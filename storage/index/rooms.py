@@ -64,10 +64,11 @@ def by_id(db: Connection, room_id: int) -> Room:
     return _room(row)
 
 
-def on_study(db: Connection, scope: Scope, study_instance_uid: str, *, ended: bool = False) -> list[Room]:
-    """The rooms with this study on their agenda, as far as the scope sees the study; the newest first."""
+def on_study(db: Connection, study_instance_uid: str, *, ended: bool = False) -> list[Room]:
+    """The rooms with a study of this UID on their agenda, the newest first; who may know of them is for the caller."""
     statement = (
-        sa.select(_ROOM, _CASE.c.hospital_id.label("owner"))
+        sa.select(_ROOM)
+        .distinct()
         .join(_CASE, _CASE.c.room_id == _ROOM.c.id)
         .where(_CASE.c.study_instance_uid == study_instance_uid)
         .order_by(_ROOM.c.id.desc())
@@ -75,7 +76,7 @@ def on_study(db: Connection, scope: Scope, study_instance_uid: str, *, ended: bo
     )
     if not ended:
         statement = statement.where(_ROOM.c.ended_at.is_(None))
-    return [_room(row) for row in db.execute(statement) if sees(scope, row.owner, study_instance_uid)]
+    return [_room(row) for row in db.execute(statement)]
 
 
 def sees(scope: Scope, hospital_id: int, study_instance_uid: str) -> bool:
@@ -205,7 +206,7 @@ def _put_case(db: Connection, room_id: int, position: int, hospital_id: int, stu
 def _room(row: Any) -> Room:
     return Room(
         row.id, row.code, row.hospital_id, row.title, row.consult_id, row.created_by, row.created_at, row.ended_at,
-        int(row.sequence), row.presenter, row.step, row.recording,
+        int(row.sequence), row.presenter, row.step, row.recording, row.guests,
     )  # fmt: skip
 
 

@@ -38,7 +38,7 @@ from storage.index.live_tables import room_ticket as room_ticket
 from storage.index.live_tables import room_track as room_track
 from storage.index.types import BIG, BOOL, BYTES, INT, TEXT
 
-HEAD = "0017"  # the newest revision in migrations/versions
+HEAD = "0018"  # the newest revision in migrations/versions
 
 
 def _told() -> "tuple[Column[int], Column[bytes]]":

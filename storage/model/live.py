@@ -11,6 +11,7 @@ from typing import Any
 # What happens in a room and is kept. Every one is a row, written before anybody is told.
 CHAT, ANNOTATION, STEP, PRESENTER, HAND, LOOK = "chat", "annotation", "step", "presenter", "hand", "look"
 JOINED, LEFT, CASE, CONSENT, RECORDING, ENDED = "joined", "left", "case", "consent", "recording", "ended"
+GUESTS = "guests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Room:
     presenter: str
     step: int
     recording: bool
+    guests: bool = False  # whether who came by a link to one of the cases may come in
 
 
 @dataclass(frozen=True, slots=True)

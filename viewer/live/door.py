@@ -49,7 +49,7 @@ class SocketDoor:
         journal.begin(environ.get("HTTP_X_REQUEST_ID", ""))
         asked = Request(environ)
         try:
-            label = self._guard.admitted(asked, "").label
+            label = self._guard.admitted(asked, "", "live.socket").label
         except ArchiveError:
             return None
         address, head = asked.remote_addr or "", _head(environ)

@@ -1,7 +1,9 @@
 """Live rooms: /api/rooms and, for sockets, /ws."""
 
+import contextlib
 import json
 import secrets
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
@@ -10,17 +12,20 @@ from pacs.archive import Archive
 from pacs.config import Config
 from pacs.live import handover
 from pacs.live.joining import new_ticket
+from pacs.live.room import agenda, told
+from pacs.live.states import UIDS, State, difference, merged
 from storage.errors import Conflict, NotFound, NotPermitted
-from storage.index import audit, hospitals, instances, rooms
+from storage.index import audit, consults, hospitals, instances, links, rooms
 from storage.index.database import Connection
 from storage.model.audit import AuditEvent
-from storage.model.live import CASE, Holder, Room, RoomCase, RoomEvent
+from storage.model.consult import Consult, Kind, NewEvent, Party
+from storage.model.live import CASE, Holder, Room, RoomCase
 from viewer import bodies
 from viewer.access.guard import Caller, Guard, acts
-from viewer.access.rights import STUDY_READ
+from viewer.access.rights import CONSULT_ASK, STUDY_READ, answers_for, hospitals_with
 from viewer.errors import InvalidRequest
 from viewer.live.door import FOREIGN
-from viewer.live.standing import key_of
+from viewer.live.standing import Member, key_of, member_of
 from viewer.live.turn import ice_servers
 
 MOST_CASES = 50
@@ -45,32 +50,40 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
     @guard.needs(STUDY_READ)
     @acts("room.open")
     def open_room() -> tuple[Response, int]:
-        given = bodies.optional(studies=list, title=str)
+        given = bodies.optional(studies=list, title=str, consult=str)
         studies, title = _studies(given.get("studies")), _title(given.get("title", ""))
         caller = guard.caller()
         with archive.database.writing() as db:
-            cases = [_case(db, caller, uid, number) for number, uid in enumerate(studies, 1)]
-            opened = rooms.open_room(db, cases[0][0], title, _member(caller), cases)
+            consult = _consult(db, caller, given["consult"]) if given.get("consult") else None
+            originals = _originals(db, consult)
+            cases = [originals.get(uid) or _case(db, caller, uid, number) for number, uid in enumerate(studies, 1)]
+            opened = rooms.open_room(db, cases[0][0], title, _account(caller), cases, consult.id if consult else None)
+            if consult is not None:
+                _tell_consult(db, caller, consult, opened)
             _note(db, guard, opened, "room.open", [uid for _, uid, _ in cases])
-            known = rooms.cases(db, opened.id)
-        return jsonify(_as_json(opened, known, caller)), 201
+            seen = _Seen.of(db, caller, opened.code)
+        return jsonify(seen.as_json()), 201
 
     @routes.get("/api/rooms")
     @guard.needs(STUDY_READ)
     def on_study() -> Response:
-        study, scope = request.args.get("study", ""), guard.caller().scope
+        caller, study = guard.caller(), request.args.get("study", "")
+        listed = []
         with archive.database.reading() as db:
-            found = rooms.on_study(db, scope, study, ended=request.args.get("ended") == "true")
-            listed = [_as_json(room, rooms.cases(db, room.id), guard.caller()) for room in found]
+            if caller.link is not None:
+                study = links.exchange(db, caller.link.id).originals.get(study, study)
+            for one in rooms.on_study(db, study, ended=request.args.get("ended") == "true"):
+                with contextlib.suppress(NotFound):
+                    listed.append(_Seen.of(db, caller, one.code).as_json())
         return jsonify(rooms=listed)
 
     @routes.get("/api/rooms/<room>")
     @guard.needs(STUDY_READ)
     def one_room(room: str) -> Response:
         with archive.database.reading() as db:
-            found, known = _seen(db, guard.caller(), room)
-            people = rooms.members(db, found.id)
-        described = _as_json(found, known, guard.caller())
+            seen = _Seen.of(db, guard.caller(), room)
+            people = rooms.members(db, seen.room.id)
+        described = seen.as_json()
         described["people"] = [{"key": one.key, "name": one.name, "colour": one.colour} for one in people]
         return jsonify(described)
 
@@ -80,12 +93,12 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
     def ticket(room: str) -> Response:
         caller = guard.caller()
         with archive.database.writing() as db:
-            found, _ = _seen(db, caller, room)
-            if found.ended_at is not None:
+            seen = _Seen.of(db, caller, room)
+            if seen.room.ended_at is not None:
                 raise Conflict("this room is over")
-            secret = new_ticket(db, Holder(found.id, _member(caller), caller.session_id))
-            _note(db, guard, found, "room.enter", [])
-        return jsonify(ticket=secret, ice=ice_servers(config.live, _member(caller)))
+            secret = new_ticket(db, Holder(seen.room.id, seen.member.key, caller.session_id))
+            _note(db, guard, seen.room, "room.enter", [])
+        return jsonify(ticket=secret, ice=ice_servers(config.live, seen.member.key))
 
     @routes.post("/api/rooms/<room>/cases")
     @guard.needs(STUDY_READ)
@@ -94,13 +107,14 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
         uid = bodies.fields(StudyInstanceUID=str)["StudyInstanceUID"]
         caller = guard.caller()
         with archive.database.writing() as db:
-            found, _ = _seen(db, caller, room)
-            if found.ended_at is not None or len(rooms.cases(db, found.id)) >= MOST_CASES:
+            seen = _Seen.of(db, caller, room)
+            found = seen.room
+            if found.ended_at is not None or len(seen.cases) >= MOST_CASES:
                 raise Conflict("this room takes no more cases")
-            owner, study, label = _case(db, caller, uid, len(rooms.cases(db, found.id)) + 1)
+            owner, study, label = _case(db, caller, uid, len(seen.cases) + 1)
             case = rooms.add_case(db, found.id, owner, study, label)
             body = {"case": case.position}
-            rooms.append(db, found.id, _member(caller), f"case-{secrets.token_hex(8)}", CASE, body)
+            rooms.append(db, found.id, _account(caller), f"case-{secrets.token_hex(8)}", CASE, body)
             _note(db, guard, found, "room.case", [study])
         handover.poke(config.live_socket, found.id)
         return jsonify(position=case.position), 201
@@ -109,11 +123,10 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
     @guard.needs(STUDY_READ)
     def events(room: str) -> Response:
         with archive.database.reading() as db:
-            found, known = _seen(db, guard.caller(), room)
-            page = rooms.events(db, found.id, _number("after"), PAGE)
-        seen = {case.position for case in _visible(known, guard.caller())}
+            seen = _Seen.of(db, guard.caller(), room)
+            page = rooms.events(db, seen.room.id, _number("after"), PAGE)
         return jsonify(
-            events=[_event(one) for one in page if one.body.get("case", 0) in seen or "case" not in one.body],
+            events=[message for one in page if (message := told(one, seen.member, seen.positions)) is not None],
             last=page[-1].sequence if page else _number("after"),
             complete=len(page) < PAGE,
         )
@@ -122,9 +135,8 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
     @guard.needs(STUDY_READ)
     def track(room: str) -> Response:
         with archive.database.reading() as db:
-            found, known = _seen(db, guard.caller(), room)
-            page = rooms.tracks(db, found.id, _number("after"), 50)
-        seen = {case.position for case in _visible(known, guard.caller())}
+            seen = _Seen.of(db, guard.caller(), room)
+            page = rooms.tracks(db, seen.room.id, _number("after"), 50)
         return jsonify(
             stretches=[{"number": one.number, "at": one.began_at, "moves": _moves(one.moves, seen)} for one in page],
             complete=len(page) < 50,
@@ -152,62 +164,89 @@ def _case(db: Connection, caller: Caller, uid: str, number: int) -> tuple[int, s
     return study.hospital_id, study.facts.study_instance_uid, f"{number} · {modalities}" if modalities else str(number)
 
 
-def _member(caller: Caller) -> str:
-    key = key_of(caller)
-    if not key or not caller.session_id:
-        raise NotFound("only people meet in rooms")
-    return key
+def _account(caller: Caller) -> str:
+    """The key of somebody with an account: guests and programs open no rooms."""
+    if caller.user is None or not caller.session_id:
+        raise NotPermitted("only people with an account open rooms")
+    return key_of(caller)
 
 
-def _visible(cases: list[RoomCase], caller: Caller) -> list[RoomCase]:
-    return [case for case in cases if rooms.sees(caller.scope, case.hospital_id, case.study_instance_uid)]
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A room as the caller may know it."""
+
+    room: Room
+    cases: list[RoomCase]
+    member: Member
+    positions: frozenset[int]
+
+    @classmethod
+    def of(cls, db: Connection, caller: Caller, code: str) -> "_Seen":
+        """To who sees none of its studies there is no such room: NotFound."""
+        room = rooms.by_code(db, code)
+        cases = rooms.cases(db, room.id)
+        member = member_of(db, caller, room, cases)
+        seen = frozenset(one.position for one in cases if member.sees(one.hospital_id, one.study_instance_uid))
+        if not seen:
+            raise NotFound("there is no such room")
+        return cls(room, cases, member, seen)
+
+    def as_json(self) -> dict[str, Any]:
+        room = self.room
+        return {
+            "code": room.code,
+            "title": room.title,
+            "created_by": room.created_by,
+            "created_at": room.created_at,
+            "ended_at": room.ended_at,
+            "step": room.step,
+            "presenter": room.presenter,
+            "recording": room.recording,
+            "guests": room.guests,
+            "cases": agenda(self.cases, self.positions, self.member),
+        }
 
 
-def _seen(db: Connection, caller: Caller, code: str) -> tuple[Room, list[RoomCase]]:
-    """The room and its agenda; to who sees none of its studies there is no such room."""
-    room = rooms.by_code(db, code)
-    cases = rooms.cases(db, room.id)
-    if not _visible(cases, caller):
-        raise NotFound("there is no such room")
-    return room, cases
+def _consult(db: Connection, caller: Caller, code: str) -> Consult:
+    """The consultation of this code, of which the caller must be a party. Raises NotFound."""
+    if caller.user is None:
+        raise NotFound("there is no such consultation")
+    asks_at = hospitals_with(CONSULT_ASK, caller.roles)
+    return consults.get(db, code, Party(caller.user.id, asks_at, answers_for(caller.user, caller.roles)))
 
 
-def _as_json(room: Room, cases: list[RoomCase], caller: Caller) -> dict[str, Any]:
-    seen = {case.position for case in _visible(cases, caller)}
-    return {
-        "code": room.code,
-        "title": room.title,
-        "created_by": room.created_by,
-        "created_at": room.created_at,
-        "ended_at": room.ended_at,
-        "step": room.step,
-        "presenter": room.presenter,
-        "recording": room.recording,
-        "cases": [
-            {
-                "position": case.position,
-                "label": case.label if case.position in seen else "",
-                "StudyInstanceUID": case.study_instance_uid if case.position in seen else None,
-            }
-            for case in cases
-        ],
-    }
+def _originals(db: Connection, consult: Consult | None) -> dict[str, tuple[int, str, str]]:
+    """The studies of a consultation as cases, by the UID its parties know them by: a copy stands for its original."""
+    found = consults.studies(db, [consult.id])[consult.id] if consult else []
+    cases: dict[str, tuple[int, str, str]] = {}
+    for number, one in enumerate(found, 1):
+        label = " · ".join(filter(None, (str(number), "/".join(one.modalities))))
+        cases[one.shown_study_instance_uid or one.study_instance_uid] = one.hospital_id, one.study_instance_uid, label
+        cases[one.study_instance_uid] = one.hospital_id, one.study_instance_uid, label
+    return cases
 
 
-def _event(event: RoomEvent) -> dict[str, Any]:
-    return {
-        "n": event.sequence, "at": event.at, "by": event.member, "kind": event.kind, "body": dict(event.body),
-    }  # fmt: skip
+def _tell_consult(db: Connection, caller: Caller, consult: Consult, room: Room) -> None:
+    """The parties learn of the room where they look for the consultation."""
+    assert caller.user is not None
+    body = json.dumps({"room": room.code})
+    event = NewEvent(f"room-{room.code}", Kind.ROOM_OPENED, body, caller.user.id, None)
+    consults.append(db, consult, event, {})
 
 
-def _moves(text: str, seen: set[int]) -> list[Any]:
-    """Moves over cases that the caller may see; a move without a case goes on with the one before of its member."""
-    at: dict[str, int] = {}
+def _moves(text: str, seen: _Seen) -> list[Any]:
+    """Moves over cases that the caller may see, in their UIDs; a move without a case goes on with the one before of its
+    member."""
+    at: dict[str, State] = {}
+    told: dict[str, State] = {}
     kept = []
     for moment, member, changed in json.loads(text):
-        at[member] = changed.get("c", at.get(member, 0))
-        if at[member] in seen:
-            kept.append([moment, member, changed])
+        at[member] = merged(at.get(member, {}), changed)
+        state = at[member]
+        if state.get("c", 0) in seen.positions:
+            shown = {name: seen.member.outward(value) if name in UIDS else value for name, value in state.items()}
+            kept.append([moment, member, difference(told.get(member, {}), shown)])
+            told[member] = shown
     return kept
 
 

@@ -148,15 +148,20 @@ export async function chooseLanguage(next: Language): Promise<void> {
 
 /** The page to return to after signing in; only paths of this server. */
 export function safeNext(value: string | null | undefined): string | null {
-  return value && /^\/(read\/[0-9.]+|#\/[\w/.?=&%-]*|)$/.test(value) ? value : null;
+  return value && /^\/(read\/(?:-|[0-9.]+)(?:#room=[\w-]+)?|#\/[\w/.?=&%-]*|)$/.test(value) ? value : null;
 }
 
 /** Called when the server says that nobody is signed in. The shell shows sign-in in place; other pages go there. */
 function signedOut(): void {
   session.value = null;
   if (!document.documentElement.hasAttribute('data-shell')) {
-    location.assign(`/#/sign-in?next=${encodeURIComponent(location.pathname)}`);
+    location.assign(`/#/sign-in?next=${encodeURIComponent(here())}`);
   }
+}
+
+/** Where this page is, with the live room its address names: the place to return to after signing in. */
+export function here(): string {
+  return location.pathname + (/^#room=[\w-]+$/.test(location.hash) ? location.hash : '');
 }
 
 function queryString(query: Query | undefined): string {

@@ -7,9 +7,26 @@ import './styles/viewports.css';
 import './styles/help.css';
 import './styles/narrow.css';
 import { render } from 'preact';
+import { get } from '../common/api';
 import { App } from './app';
+import { failure } from './control/room';
+import { roomInAddress } from './slots';
 import { exposeState } from './state';
 
 exposeState();
 const root = document.getElementById('app');
-if (root) render(<App />, root);
+if (location.pathname === '/read/-' && roomInAddress()) void invited();
+else if (root) render(<App />, root);
+
+/** An invitation names a room and no study: the page of the case that the room is looking at, as its guest knows it. */
+async function invited(): Promise<void> {
+  try {
+    const room = await get<{ step: number; cases: { position: number; StudyInstanceUID: string | null }[] }>(`/api/rooms/${roomInAddress()}`);
+    const seen = room.cases.filter((one) => one.StudyInstanceUID);
+    const at = seen.find((one) => one.position === room.step) ?? seen[0];
+    location.replace(`/read/${at?.StudyInstanceUID ?? '0'}${location.hash}`);
+  } catch (error) {
+    failure.value = error;
+    if (root) render(<App />, root);
+  }
+}

@@ -18,6 +18,7 @@ describe('a route', () => {
   it('leads only to pages of this server after signing in', () => {
     expect(safeNext('/read/1.2.3')).toBe('/read/1.2.3');
     expect(safeNext('/')).toBe('/');
+    expect(safeNext('/read/-#room=aB_-9')).toBe('/read/-#room=aB_-9');
     for (const bad of ['https://elsewhere', '//elsewhere', '/\\elsewhere', 'javascript:alert(1)', '', null]) expect(safeNext(bad)).toBeNull();
   });
 });

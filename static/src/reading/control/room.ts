@@ -1,6 +1,6 @@
 /** The state of the reading room, and everything that can be done in it. Panels read the signals and call these. */
 import { batch, signal } from '@preact/signals';
-import { get, loadSession } from '../../common/api';
+import { get, here, loadSession } from '../../common/api';
 import type { Frame } from '../dicom/instance';
 import { link } from '../dicom/link';
 import type { Opening } from '../dicom/opening';
@@ -124,7 +124,7 @@ export async function open(): Promise<void> {
   try {
     const [session] = await Promise.all([loadSession(), refresh()]);
     if (!session) {
-      location.assign(`/#/sign-in?next=${encodeURIComponent(location.pathname)}`);
+      location.assign(`/#/sign-in?next=${encodeURIComponent(here())}`);
       return;
     }
   } catch (error) {

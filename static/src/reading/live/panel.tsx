@@ -8,7 +8,7 @@ import { liveOpen, liveUnread } from '../slots';
 import { colourOf } from './colours';
 import { toCase, toPlace } from './follow';
 import {
-  cases, chat, enter, events, finish, following, forget, handOver, hands, leads, leave, lobby, looking, mayLead, me, nameOf, openRoom, pending,
+  admit, cases, chat, enter, events, finish, following, forget, handOver, hands, leads, leave, lobby, looking, mayLead, me, nameOf, openRoom, pending,
   people, pointing, presenter, raise, room, screens, status, step, why, type Event, type Person, type Place, type RoomRow,
 } from './room';
 import { live } from './strings';
@@ -102,7 +102,7 @@ function Tools() {
       {!leads.value && mayLead.value && <Tool icon="present" label={live('take')} act={() => handOver(me.value)} test="live-take" />}
       <span class="live-space" />
       <Tool icon={copied ? 'check' : 'link'} label={live(copied ? 'copied' : 'copyLink')} test="live-copy"
-        act={() => void navigator.clipboard.writeText(location.href).then(() => setCopied(true), () => undefined)} />
+        act={() => void navigator.clipboard.writeText(`${location.origin}/read/-#room=${room.value?.code ?? ''}`).then(() => setCopied(true), () => undefined)} />
       <Tool icon="leave" label={live('leave')} act={leave} test="live-leave" />
       {mayLead.value && (ending
         ? <span class="live-sure" role="alertdialog" aria-label={live('endSure')}>{live('endSure')}
@@ -126,6 +126,11 @@ function People() {
   return (
     <section class="live-people" aria-label={live('people')}>
       <ul>{list.map((one) => <PersonRow key={one.key} one={one} />)}</ul>
+      {mayLead.value && (
+        <label class="live-check">
+          <input type="checkbox" checked={room.value?.guests ?? false} onChange={(event) => admit(event.currentTarget.checked)} data-testid="live-guests" />{live('guestsOn')}
+        </label>
+      )}
       <p class="live-recorded">{live(room.value?.recording ? 'recorded' : 'notRecorded')}</p>
     </section>
   );
@@ -174,7 +179,7 @@ function Agenda() {
   );
 }
 
-const SHOWN = new Set(['chat', 'joined', 'left', 'presenter', 'hand', 'look', 'step', 'case', 'recording', 'consent', 'annotation', 'ended']);
+const SHOWN = new Set(['chat', 'joined', 'left', 'presenter', 'hand', 'look', 'step', 'case', 'recording', 'guests', 'consent', 'annotation', 'ended']);
 
 function Chat() {
   const [text, setText] = useState('');
@@ -234,7 +239,7 @@ function Line({ event }: { event: Event }) {
       </li>
     );
   }
-  const key = event.kind === 'recording' ? (event.body['on'] ? 'event_recording_on' : 'event_recording_off')
+  const key = event.kind === 'guests' ? (event.body['on'] ? 'event_guests_on' : 'event_guests_off') : event.kind === 'recording' ? (event.body['on'] ? 'event_recording_on' : 'event_recording_off')
     : event.kind === 'consent' ? (event.body['audio'] ? 'event_consent_yes' : 'event_consent_no') : `event_${event.kind}`;
   const text = live(key as 'event_step', { name, case: Number(event.body['case'] ?? 0) + 1 } as never);
   return (

@@ -28,6 +28,7 @@ export interface RoomRow {
   step: number;
   presenter: string;
   recording: boolean;
+  guests: boolean;
   created_by: string;
   created_at: number;
   ended_at?: number | null;
@@ -164,6 +165,7 @@ export const raise = (up: boolean): void => void say('hand', { up });
 export const handOver = (to: string): void => void say('presenter', { to });
 export const step = (position: number): void => void say('step', { case: position });
 export const lookHere = (place: Place): void => void say('look', { ...place });
+export const admit = (on: boolean): void => void say('guests', { on });
 export const finish = (): void => void say('ended', {});
 
 /** Adds a study to the agenda. */
@@ -210,6 +212,7 @@ function happened(event: Event, before: boolean): void {
   }
   if (event.kind === 'step') room.value = { ...current, step: Number(event.body['case']) };
   if (event.kind === 'recording') room.value = { ...current, recording: event.body['on'] === true };
+  if (event.kind === 'guests') room.value = { ...current, guests: event.body['on'] === true };
   if (event.kind === 'look' && !before) {
     looks.value = [...looks.value.slice(-4), { ...(event.body as unknown as Place), by: event.by, at: Date.now() }];
   }

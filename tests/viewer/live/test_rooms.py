@@ -1,0 +1,119 @@
+"""Rooms through the web door: who may open one, who may know of it, and under which UIDs."""
+
+import pytest
+
+from pacs import sharing
+from pacs.config import LiveConfig
+from storage.index import grants, links, rooms
+from storage.model.grants import Grantee
+from storage.model.live import Holder
+from tests.viewer.conftest import Person, Web
+from tests.viewer.links.guests import Arrived, make
+from viewer.access.guard import Guard
+from viewer.access.secrets import kept
+from viewer.live.standing import GuardsDoorkeeper
+from viewer.live.turn import ice_servers
+
+STUDY, SERIES, SOP = "1.2.7", "1.2.7.1", "1.2.7.1.1"
+
+
+@pytest.fixture
+def maker(web: Web) -> Person:
+    web.store(StudyInstanceUID=STUDY, SeriesInstanceUID=SERIES, SOPInstanceUID=SOP)
+    return web.person("radiologist")
+
+
+def opened(person: Person, *studies: str) -> str:
+    answer = person.post("/api/rooms", json={"studies": list(studies or (STUDY,)), "title": "Giao ban"})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json["code"])
+
+
+def let_guests_in(web: Web, code: str) -> None:
+    with web.archive.database.writing() as db:
+        room = rooms.by_code(db, code)
+        rooms.append(db, room.id, room.created_by, "guests-01", "guests", {"on": True}, {"guests": True})
+
+
+def test_a_room_is_known_to_who_may_see_its_study(web: Web, maker: Person) -> None:
+    code = opened(maker)
+    colleague, far = web.person("clinician", name="lan"), web.person("radiologist", "other", "xa")
+    assert [one["code"] for one in colleague.get(f"/api/rooms?study={STUDY}").json["rooms"]] == [code]
+    assert far.get(f"/api/rooms?study={STUDY}").json["rooms"] == []
+    assert far.get(f"/api/rooms/{code}").status_code == 404
+    assert far.post(f"/api/rooms/{code}/ticket", json={}).status_code == 404
+    assert far.post("/api/rooms", json={"studies": [STUDY]}).status_code == 404
+
+
+def test_a_guest_comes_when_the_room_lets_guests_in(web: Web, maker: Person) -> None:
+    code = opened(maker)
+    guest = Arrived(web, make(maker, STUDY, anonymise=False))
+    assert guest.get(f"/api/rooms/{code}").status_code == 404
+    let_guests_in(web, code)
+    assert guest.get(f"/api/rooms/{code}").json["cases"][0]["StudyInstanceUID"] == STUDY
+    token = {"X-CSRF-Token": guest.told["csrf"]}
+    assert guest.client.post(f"/api/rooms/{code}/ticket", json={}, headers=token).status_code == 200
+    assert guest.client.post("/api/rooms", json={"studies": [STUDY]}, headers=token).status_code == 403
+    assert guest.get(f"/api/rooms/{code}/events").status_code == 403
+
+
+def test_a_guest_of_anonymised_copies_knows_only_their_uids(web: Web, maker: Person) -> None:
+    code = opened(maker)
+    let_guests_in(web, code)
+    made = make(maker, STUDY)
+    sharing.prepare(web.archive, made["link"]["id"])
+    guest = Arrived(web, made)
+    (copy,) = guest.studies
+    told = guest.get(f"/api/rooms/{code}")
+    assert told.json["cases"] == [{"position": 0, "label": "1 · CT", "StudyInstanceUID": copy}]
+    assert STUDY not in told.text
+    assert [one["code"] for one in guest.get(f"/api/rooms?study={copy}").json["rooms"]] == [code]
+    session = kept(guest.client.get_cookie("hoichan-guest").value)
+    link = made["link"]["id"]
+    with web.archive.database.reading() as db:
+        room = rooms.by_code(db, code)
+        exchange = links.exchange(db, link)
+        theirs = rooms.cases(db, room.id)[0].hospital_id
+    keeper = GuardsDoorkeeper(web.archive.database, Guard(web.archive.database, web.config))
+    holder = Holder(room.id, f"guest-{link}-{session[:12]}", session)
+    member = keeper.standing(holder, active=True)
+    assert member is not None
+    assert member.sees(theirs, STUDY)
+    assert member.outward(SOP) == exchange.copies[SOP] != SOP
+    assert member.inward(exchange.copies[SOP]) == SOP
+    assert member.outward("1.2.3") == member.inward(SOP) == ""
+    with web.archive.database.writing() as db:
+        links.revoke(db, link, 1)
+    assert keeper.standing(holder, active=True) is None
+
+
+def test_a_grant_opens_a_room_and_its_end_closes_it(web: Web, maker: Person) -> None:
+    code = opened(maker)
+    expert = web.person("expert", "other", "xa")
+    assert expert.get(f"/api/rooms/{code}").status_code == 403
+    with web.archive.database.writing() as db:
+        hospital = rooms.cases(db, rooms.by_code(db, code).id)[0].hospital_id
+        grants.give(db, hospital, STUDY, Grantee(user_id=expert.user.id), consult_id=1)
+    assert expert.get(f"/api/rooms/{code}").status_code == 200
+    with web.archive.database.writing() as db:
+        grants.revoke(db, consult_id=1)
+    assert expert.get(f"/api/rooms/{code}").status_code == 403
+
+
+def test_a_case_one_may_not_see_is_only_a_number(web: Web, maker: Person) -> None:
+    web.store("other", StudyInstanceUID="1.2.9", SeriesInstanceUID="1.2.9.1", SOPInstanceUID="1.2.9.1.1")
+    far = web.person("radiologist", "other", "xa")
+    code = opened(far, "1.2.9")
+    with web.archive.database.writing() as db:
+        rooms.add_case(db, rooms.by_code(db, code).id, web.hospital.id, STUDY, "2 · CT")
+    assert far.get(f"/api/rooms/{code}").json["cases"][1] == {"position": 1, "label": "", "StudyInstanceUID": None}
+    assert maker.get(f"/api/rooms/{code}").json["cases"][0] == {"position": 0, "label": "", "StudyInstanceUID": None}
+
+
+def test_credentials_of_the_relay_end_by_themselves() -> None:
+    live = LiveConfig(stun=("stun:turn.example:3478",), turn=("turn:turn.example:3478",), turn_secret="bí mật")
+    stun, turn = ice_servers(live, "user-7", now=1_000_000)
+    assert stun == {"urls": ["stun:turn.example:3478"]}
+    assert turn["username"] == f"{1000 + 6 * 3600}:user-7"
+    assert len(turn["credential"]) == 28
+    assert ice_servers(LiveConfig(), "user-7") == []
