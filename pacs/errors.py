@@ -13,6 +13,7 @@ ArchiveError
 ├── InvalidAnnotation           what was drawn or written cannot be kept as it is
 │   └── AnnotationLimit         the study has as many acts as are kept of one
 ├── InvalidConsult              what is asked or answered in a consultation cannot be kept as it is
+├── PdfUnavailable              the libraries that draw PDF are not on this machine
 ├── NotSignedIn                 no valid session or token
 ├── TooManyTries                sign-in throttled
 └── ConfigError                 every mistake in config.yaml at once
@@ -63,6 +64,10 @@ class AnnotationLimit(InvalidAnnotation):
 
 class InvalidConsult(ArchiveError):
     """What is asked or answered in a consultation cannot be kept as it is: a field is missing, too long or unknown."""
+
+
+class PdfUnavailable(ArchiveError):
+    """The libraries that draw PDF are not on this machine; the message names the packages."""
 
 
 class NotSignedIn(ArchiveError):

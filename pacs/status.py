@@ -44,6 +44,7 @@ STORE: Mapping[type[kept.ArchiveError], int] = {
     done.InvalidAnnotation: PROCESSING_FAILURE,
     done.AnnotationLimit: PROCESSING_FAILURE,
     done.InvalidConsult: PROCESSING_FAILURE,
+    done.PdfUnavailable: PROCESSING_FAILURE,
     done.NotSignedIn: NOT_AUTHORISED,
     done.TooManyTries: OUT_OF_RESOURCES,
     done.ConfigError: PROCESSING_FAILURE,

@@ -22,6 +22,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("pacs.archive", "pacs.auditing", "pacs.deciding", "pacs.receipts", "pacs.verifying"),
     ("pacs.sharing",),
     ("pacs.annotating", "pacs.consult", "pacs.rebuilding", "pacs.reconciling", "pacs.rejecting"),
+    ("pacs.minutes",),
     ("pacs.importing",),
     ("pacs.samples",),
     ("pacs.association",),
@@ -65,6 +66,8 @@ GUARDED: dict[str, tuple[str, ...]] = {
     "openjpeg": ("pacs.pixels",),
     "yaml": ("pacs.config",),
     "argon2": ("viewer.access",),
+    "fontTools": ("pacs.minutes",),
+    "weasyprint": ("pacs.minutes",),
     "Crypto": ("pacs.sealing",),
     "pydicom": (
         "pacs.dataset", "pacs.describe", "pacs.query", "pacs.present", "pacs.status", "pacs.archive", "pacs.pixels",

@@ -51,6 +51,7 @@ PROBLEMS: dict[type[storage_errors.ArchiveError], Problem] = {
     pacs_errors.InvalidAnnotation: Problem(400, "Annotation cannot be kept"),
     pacs_errors.AnnotationLimit: Problem(413, "Too many annotations"),
     pacs_errors.InvalidConsult: Problem(400, "Consultation cannot be kept"),
+    pacs_errors.PdfUnavailable: Problem(503, "PDF cannot be drawn"),
     pacs_errors.NotSignedIn: Problem(401, "Not signed in"),
     pacs_errors.TooManyTries: Problem(429, "Too many tries", 30),
     pacs_errors.ConfigError: Problem(500, "Configuration has mistakes"),

@@ -26,7 +26,7 @@ def made_note(
     objects: ObjectStore, found: Sequence[Instance], title: str, reason: str, author: str, now_ms: int
 ) -> bytes:
     """The note that rejects these instances of one study, as a Part 10 object. `author` is a person's name."""
-    note = _patient_and_study(objects, found[0])
+    note = patient_and_study(objects, found[0])
     moment = datetime.fromtimestamp(now_ms / 1000, UTC)
     note.SOPClassUID, note.SOPInstanceUID = KEY_OBJECT_SELECTION, generate_uid(prefix=None)
     note.SeriesInstanceUID, note.SeriesNumber, note.InstanceNumber = generate_uid(prefix=None), _SERIES_NUMBER, 1
@@ -50,7 +50,8 @@ def made_note(
     return buffer.getvalue()
 
 
-def _patient_and_study(objects: ObjectStore, instance: Instance) -> Dataset:
+def patient_and_study(objects: ObjectStore, instance: Instance) -> Dataset:
+    """A dataset with what the instance says of its patient and study, for an instance of ours beside it."""
     with opened_header(objects, instance) as header:
         said = header_json(header, "")
     blank = {tag: {"vr": said[tag]["vr"] if tag in said else _VRS[tag]} for tag in _EMPTY}

@@ -23,6 +23,7 @@ from pacs.jobs.commitment import Commitments
 from pacs.jobs.endings import Stopping
 from pacs.jobs.plan import SAMPLES, SUMMARISE, SWEEP, plan
 from pacs.jobs.uploads import uploading
+from pacs.minutes import filing
 from pacs.samples import load_samples
 from storage.errors import ArchiveError, NotFound, StorageUnavailable
 from storage.index import accounts, changes, commitments, grants, maintenance, tasks
@@ -49,7 +50,7 @@ FORGOTTEN_AT_ONCE = 20_000  # lines of the change log in one transaction: who st
 KEPT_FAILURES_MS = 24 * 3600 * 1000
 KEPT_COMMITMENTS_MS = 90 * 24 * 3600 * 1000  # requests for storage commitment that are over
 # Tasks that wait for peers and disks have workers of their own, so that nobody waits for them.
-SLOW = frozenset({commitments.TASK, sharing.PREPARE, sharing.END, translating.TASK})
+SLOW = frozenset({commitments.TASK, sharing.PREPARE, sharing.END, translating.TASK, filing.FILE})
 SLOWEST = frozenset({scrubbing.TASK})
 QUICK = frozenset({SUMMARISE, SAMPLES, SWEEP})
 
@@ -87,6 +88,7 @@ class Worker:
             commitments.TASK: self._commitment,
             scrubbing.TASK: self._scrub_on,
             sharing.PREPARE: self._prepare,
+            filing.FILE: lambda _, given: filing.file(archive, given),
             sharing.END: lambda _, given: sharing.finish(archive, int(given["link"])),
             translating.TASK: self._translate,
         }

@@ -21,6 +21,7 @@ from tests.viewer.access.test_factors import code_of, step_in
 from tests.viewer.access.test_sessions import sign_in
 from tests.viewer.access.test_setup import body, secret_of
 from tests.viewer.conftest import PASSWORD, Person, Web
+from tests.viewer.consult.test_minutes import code, with_factor
 from tests.viewer.links.guests import Arrived, enter, look, make
 from tests.viewer.objects import instance
 from tests.viewer.reading.test_annotations import PATH as ANNOTATIONS
@@ -37,7 +38,7 @@ NEW = "một mật khẩu khác hẳn"
 WHOLE = {"Accept": 'multipart/related; type="application/dicom"; transfer-syntax=*'}
 # What only looks, and so stands on no route that changes something.
 LOOKING = {"study.view", "study.details", "study.search", "study.export", "access.refuse", "audit.search",
-           "audit.export", "quarantine.download"}  # fmt: skip
+           "audit.export", "quarantine.download", "minutes.read"}  # fmt: skip
 
 
 def records(web: Web) -> list[AuditRecord]:
@@ -180,6 +181,22 @@ def consulting(web: Web) -> None:
     for person, kind, more in acts:
         event = {"client_id": str(uuid.uuid4()), "kind": kind, "body": more}
         assert person.post(f"{path}/events", json=event).status_code == 201, kind
+        if kind == "concluded":
+            minuted(web, asker, answerer, path)
+
+
+def minuted(web: Web, asker: Person, answerer: Person, path: str) -> None:
+    """Minutes: written, signed, added to, read."""
+    for person in (asker, answerer):
+        with_factor(web, person)
+    body = {**asker.get(f"{path}/minutes").json["body"], "conclusion": "Nguyễn"}
+    put = asker.open("PUT", f"{path}/minutes", json={"version": 0, "body": body})
+    signed = {"part": 0, "sha256": put.json["sha256"]}
+    for person in (asker, answerer):
+        assert person.post(f"{path}/minutes/signature", json={**signed, "code": code()}).status_code == 200
+    more = {"text": "Nguyễn", "language": "vi", "code": code(1)}
+    assert asker.post(f"{path}/minutes/addenda", json=more).status_code == 201
+    assert asker.get(f"{path}/minutes.pdf").status_code == 200
 
 
 def lent(web: Web, person: Person) -> None:

@@ -46,6 +46,7 @@ NEEDS: dict[str, str] = {
     **dict.fromkeys(("attachments.attach", "attachments.attachment"), "signed in"),
     **dict.fromkeys(("consult.forgotten", "consult.vocabulary"), "signed in"),
     **dict.fromkeys(("consult.addressees", "consult.ask"), "consult.ask"),
+    **{f"minutes.{name}": "signed in" for name in ("read", "as_pdf", "write", "sign", "add")},
     "worklist.change": "study.status",
     "changing.samples": "study.store",
     "uploads.upload": "study.store",
@@ -78,6 +79,9 @@ BODIES: dict[str, Any] = {
     "consult.act": {"client_id": "5f0c3f0e-0000-4000-8000-000000000001", "kind": "message", "body": {"text": "x"}},
     "consult.seen": {"sequence": 1},
     "translating.translate": {"of": 1, "language": "en"},
+    "minutes.write": {"version": 0, "body": {}},
+    "minutes.sign": {"part": 0, "sha256": "", "code": "000000"},
+    "minutes.add": {"text": "x", "language": "vi", "code": "000000"},
     "annotations.annotate": {
         "client_id": "00000000-0000-4000-8000-000000000001",
         "annotation_id": "00000000-0000-4000-8000-000000000002",
