@@ -28,8 +28,14 @@ def tree(pid: int) -> list[int]:
 
 def cpu_seconds(pid: int) -> float:
     """User and system time of the tree, with that of its children that have ended."""
-    fields = [_stat(one) for one in tree(pid)]
-    return sum(int(ticks) for one in fields if one for ticks in one[11:15]) / _TICK
+    return sum(cpu_times(pid))
+
+
+def cpu_times(pid: int) -> tuple[float, float]:
+    """User and system time of the tree in seconds, each with that of its children that have ended."""
+    fields = [one for one in map(_stat, tree(pid)) if one]
+    user = sum(int(one[11]) + int(one[13]) for one in fields)
+    return user / _TICK, sum(int(one[12]) + int(one[14]) for one in fields) / _TICK
 
 
 def pss_mb(pid: int) -> float:

@@ -31,7 +31,7 @@ class Cost:
 
 def ingest(target: Target, name: str, associations: int) -> Cost:
     """One study of this kind on each association, all at once; about the same number whatever the associations."""
-    kind = _shared_out(KINDS[name], associations)
+    kind = shared_out(KINDS[name], associations)
     run = time.time_ns() // 1_000_000 % 10**12
     studies = [study(kind, run, association) for association in range(associations)]
     with Usage(target.pid) as usage:
@@ -82,7 +82,8 @@ def _streamed(request: bytes, head: bytes, frame: bytes, longest: int) -> Iterat
         yield pdu.p_data(1, pdu.LAST if number == HUGE_FRAMES - 1 else 0, rest)
 
 
-def _shared_out(kind: Kind, associations: int) -> Kind:
+def shared_out(kind: Kind, associations: int) -> Kind:
+    """The study that each association sends."""
     count = max(kind.count // associations, 20 if kind.count > 20 else 1)
     return Kind(kind.name, kind.sop_class, kind.modality, kind.rows, kind.columns, kind.bits, kind.frames, count)
 
