@@ -18,8 +18,8 @@ def blueprint(guard: Guard) -> Blueprint:
     @guard.signed_in
     def session() -> Response:
         caller = guard.caller()
-        if caller.guest is not None:
-            return jsonify(guard.sessions.described_guest(caller.guest))
+        if caller.guest is not None and caller.link is not None:
+            return jsonify(guard.sessions.described_guest(caller.guest, caller.link.code))
         if caller.user is None:
             raise NotPermitted("only people have a session")
         return jsonify(guard.sessions.described(caller.user, caller.csrf))

@@ -202,12 +202,12 @@ class Sessions:
             },
         }
 
-    def described_guest(self, guest: Guest) -> dict[str, Any]:
-        """The same of who came by a link."""
+    def described_guest(self, guest: Guest, link: str) -> dict[str, Any]:
+        """The same of who came by a link, with its public name: the page to go back to."""
         person = {"id": "guest", "name": guest.name, "display_name": guest.name, "language": "", "second_factor": False}
         return {
             "user": {**person, "roles": []},
-            "guest": {"name": guest.name, "institution": guest.institution},
+            "guest": {"name": guest.name, "institution": guest.institution, "link": link},
             "rights": [STUDY_READ],
             "csrf": guest.csrf,
             "hospitals": [],

@@ -11,6 +11,8 @@ export type Right =
 
 export interface Session {
   user: { id: number | string; name: string; display_name: string; language: Language; second_factor: boolean; roles: { hospital: string | null; role: Role }[] };
+  /** Who came by a share link has no account, and goes back to the page of the link. */
+  guest?: { name: string; institution: string; link: string };
   rights: Right[];
   csrf: string;
   hospitals: { code: string; name: string }[];
@@ -141,7 +143,7 @@ export async function signOut(): Promise<void> {
 export async function chooseLanguage(next: Language): Promise<void> {
   setLanguage(next);
   const current = session.value;
-  if (!current) return;
+  if (!current || current.guest) return;
   session.value = { ...current, user: { ...current.user, language: next } };
   await patch('/api/session', { language: next });
 }
@@ -153,10 +155,18 @@ export function safeNext(value: string | null | undefined): string | null {
 
 /** Called when the server says that nobody is signed in. The shell shows sign-in in place; other pages go there. */
 function signedOut(): void {
+  const home = guestHome();
   session.value = null;
-  if (!document.documentElement.hasAttribute('data-shell')) {
+  if (home) location.replace(home);
+  else if (!document.documentElement.hasAttribute('data-shell')) {
     location.assign(`/#/sign-in?next=${encodeURIComponent(here())}`);
   }
+}
+
+/** The page of the link by which a guest came; null for people with an account. */
+export function guestHome(): string | null {
+  const guest = session.value?.guest;
+  return guest ? `/s/${guest.link}` : null;
 }
 
 /** Where this page is, with the live room its address names: the place to return to after signing in. */

@@ -2,12 +2,14 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { effect, signal } from '@preact/signals';
 import type { FunctionComponent } from 'preact';
+import { guestHome } from '../common/api';
 import { explain } from '../common/explain';
 import { language } from '../common/i18n';
 import { commandOf, typing } from './control/keyboard';
 import { active, arrived, failure, help, layout, loads, more, oneUp, open, PANES, perform, series, sideOpen, stripOpen, study, studyUid, theViewer, viewerFailure } from './control/room';
 import { listen } from './control/live';
 import { AskLayer } from './panels/ask';
+import { ShareLayer } from './panels/share';
 import { Header } from './panels/header';
 import { Help } from './panels/help';
 import { Icon } from './panels/icons';
@@ -61,6 +63,7 @@ export function App() {
       {Side && <Side />}
       <Help />
       <AskLayer />
+      <ShareLayer />
       <div class="visually-hidden" role="status">{arrived.value > 0 ? reading('arriving', { count: arrived.value }) : ''}</div>
     </div>
   );
@@ -89,7 +92,9 @@ function Grid() {
 /** The study may not be seen any more: a page without it takes this one's place, and with it all that is in memory; the
  * server lets the browser forget what it has kept. */
 function leave(): void {
-  const away = (): void => location.replace('/#/gone');
+  const home = guestHome();
+  const away = (): void => location.replace(home ?? '/#/gone');
+  if (home) return away(); // a guest's browser has kept nothing
   setTimeout(away, LEAVE_MS);
   fetch('/api/consult/forgotten', { credentials: 'same-origin', cache: 'no-store' }).then(away, away);
 }
@@ -97,7 +102,7 @@ function leave(): void {
 function Failure({ title, detail }: { title: string; detail: string }) {
   return (
     <main class="failure" data-testid="failure">
-      <Icon name="warning" size={32} /><h1>{title}</h1><p role="alert">{detail}</p><a class="button" href="/">{reading('back')}</a>
+      <Icon name="warning" size={32} /><h1>{title}</h1><p role="alert">{detail}</p><a class="button" href={guestHome() ?? '/'}>{reading('back')}</a>
     </main>
   );
 }

@@ -25,6 +25,7 @@ import { words } from './worklist/strings';
 const unreachable = signal<string | null>(null);
 const wasIn = signal(false);
 const own = signal<FunctionComponent | null>(null);
+const links = signal<FunctionComponent | null>(null);
 const admin = signal<FunctionComponent<{ page: string }> | null>(null);
 
 async function connect(): Promise<void> {
@@ -64,6 +65,7 @@ function Page() {
         : first === 'admin' ? <Admin page={second} />
         : first === 'account' ? <Account />
         : first === 'consult' ? <Consulting box={second} code={third} />
+        : first === 'links' && may('link.make') ? <Links />
         : first === 'gone' ? <Gone />
         : <Missing />}
       <AskLayer />
@@ -92,6 +94,15 @@ function Admin({ page }: { page: string }) {
   if (!allowed) return <Message title={shell('denied.title')} />;
   const View = admin.value;
   return View ? <View page={page} /> : <main class="boot" aria-busy="true" />;
+}
+
+/** So are one's share links. */
+function Links() {
+  useEffect(() => {
+    if (!links.value) import('../sharing/list').then((module) => (links.value = module.OwnLinks), (error: unknown) => (unreachable.value = explain(error)));
+  }, []);
+  const View = links.value;
+  return View ? <View /> : <main class="boot" aria-busy="true" />;
 }
 
 /** So is one's own account. */

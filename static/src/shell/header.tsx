@@ -9,6 +9,7 @@ import { openMenu, type MenuItem } from '../common/menu';
 import { common } from '../common/strings';
 import { setTheme, theme } from '../common/theme';
 import { Button, Dialog, toast } from '../common/ui';
+import { words as sharing } from '../sharing/strings';
 import { openImport, running, summary } from './import/queue';
 import { words as importWords } from './import/strings';
 import { account } from './account-strings';
@@ -26,7 +27,8 @@ const aboutShown = signal(false);
 export function Header() {
   const current = session.value;
   if (!current) return null;
-  const inAdmin = route.value.parts[0] === 'admin';
+  const at = route.value.parts[0] ?? '';
+  const inAdmin = at === 'admin';
   const inAccount = route.value.parts[0] === 'account';
   const inConsult = route.value.parts[0] === 'consult' || (route.value.parts.length === 0 && !may('study.read') && mayConsult());
   const mayAdmin = mayAdminister();
@@ -35,13 +37,14 @@ export function Header() {
     <header class="header">
       <a class="header-home" href="#/" aria-label={common('product')}><Logo /></a>
       <nav class="header-nav">
-        {may('study.read') && <a href="#/" aria-current={inAdmin || inAccount || inConsult ? undefined : 'page'} data-testid="nav-worklist"><Icon name="list" /><span>{shell('nav.worklist')}</span></a>}
+        {may('study.read') && <a href="#/" aria-current={inAdmin || inAccount || inConsult || at === 'links' ? undefined : 'page'} data-testid="nav-worklist"><Icon name="list" /><span>{shell('nav.worklist')}</span></a>}
         {mayConsult() && (
           <a href="#/consult" aria-current={inConsult ? 'page' : undefined} data-testid="nav-consult">
             <Icon name="consult" /><span>{shell('nav.consult')}</span>
             {waitingCount.value > 0 && <span class="nav-count" aria-label={shell('nav.consult.waiting', { count: waitingCount.value })} data-testid="nav-waiting">{waitingCount.value}</span>}
           </a>
         )}
+        {may('link.make') && <a href="#/links" aria-current={at === 'links' ? 'page' : undefined} data-testid="nav-links"><Icon name="link" /><span>{sharing('links')}</span></a>}
         {mayAdmin && (
           <a href="#/admin" aria-current={inAdmin ? 'page' : undefined} data-testid="nav-admin">
             <Icon name="gear" /><span>{shell('nav.admin')}</span>

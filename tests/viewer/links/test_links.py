@@ -68,7 +68,8 @@ def test_a_guest_sees_the_study_and_who_shared_it(web: Web, maker: Person) -> No
     assert guest.studies == [STUDY]
     assert guest.get(f"/api/studies/{STUDY}").json["PatientName"]
     assert guest.get(f"{PATH}/frames/1").status_code == 200
-    assert guest.get("/api/session").json["guest"] == {"name": "Dr. Anna Schmidt", "institution": "Charité Berlin"}
+    who = {"name": "Dr. Anna Schmidt", "institution": "Charité Berlin", "link": guest.told["code"]}
+    assert guest.get("/api/session").json["guest"] == who
     assert guest.get("/api/guest").json["studies"] == guest.told["studies"]
 
 

@@ -47,7 +47,7 @@ let begun = false;
 /** Begins when it is known who reads: takes up what was left unsent, then asks the server. */
 export function begin(): void {
   effect(() => {
-    if (!session.value || begun) return;
+    if (!session.value || session.value.guest || begun) return; // guests draw in rooms only
     begun = true;
     queueMicrotask(start);
   });

@@ -3,6 +3,8 @@ import './admin.css';
 import { useEffect } from 'preact/hooks';
 import { may, type Right } from '../../common/api';
 import { Icon, type IconName } from '../../common/icons';
+import { AllLinks } from '../../sharing/list';
+import { words as sharing } from '../../sharing/strings';
 import { Audit } from './audit';
 import { Health } from './health';
 import { Hospitals } from './hospitals';
@@ -23,6 +25,7 @@ const PAGES = [
   { name: 'hospitals', icon: 'home', right: 'admin.hospitals', View: Hospitals },
   { name: 'roles', icon: 'shield', right: 'admin.users', View: Roles },
   { name: 'tokens', icon: 'key', right: 'admin.tokens', View: Tokens },
+  { name: 'links', icon: 'link', right: 'admin.links', View: AllLinks },
   { name: 'conflicts', icon: 'conflict', right: 'admin.conflicts', View: Conflicts },
   { name: 'quarantine', icon: 'shield', right: 'admin.conflicts', View: Quarantine },
   { name: 'rejected', icon: 'trash', right: 'admin.conflicts', View: Rejected },
@@ -41,7 +44,7 @@ export function AdminPage({ page }: { page: string }) {
       <nav class="admin-nav" aria-label={words('title')}>
         {allowed.map(({ name, icon }) => (
           <a key={name} href={`#/admin/${name}`} aria-current={name === current.name ? 'page' : undefined} data-testid={`admin-${name}`}>
-            <Icon name={icon} />{name === 'audit' ? odd('audit') : name === 'hospitals' ? access('hospitals') : name === 'roles' ? access('roles.name') : name === 'rejected' ? rejection('rejected') : words(name)}
+            <Icon name={icon} />{name === 'audit' ? odd('audit') : name === 'hospitals' ? access('hospitals') : name === 'roles' ? access('roles.name') : name === 'rejected' ? rejection('rejected') : name === 'links' ? sharing('links') : words(name)}
           </a>
         ))}
       </nav>

@@ -11,9 +11,11 @@ import { StatusMark, statusName } from './status';
 import { receiving, setStatus } from './store';
 import { keyOf } from './model';
 import { words } from './strings';
+import { words as sharing } from '../../sharing/strings';
 import { rejection } from '../rejection';
 import { ask } from '../consult/entry';
 import { toReject } from './reject';
+import { toShare } from './share';
 
 /** What is stored beside images and has none of its own to show. */
 const WITHOUT_IMAGES = ['SR', 'KO', 'PR', 'ECG', 'EPS', 'HD', 'AU', 'DOC', 'PLAN', 'REG', 'RTSTRUCT', 'RTPLAN', 'RTRECORD'] as const;
@@ -67,6 +69,7 @@ export function chooseStatus(anchor: HTMLElement, study: Study): void {
         );
       },
     })),
+    ...(may('link.make') && isOwn(study) ? [{ id: 'share', text: sharing('share'), icon: 'link' as const, separate: true, onSelect: () => void (toShare.value = study) }] : []),
     ...(may('study.reject') ? [{ id: 'reject', text: rejection('reject'), icon: 'trash' as const, separate: true, onSelect: () => void (toReject.value = study) }] : []),
   ]);
 }

@@ -13,6 +13,7 @@ import { withPreview } from './layout';
 import { keyOf, narrowed } from './model';
 import { Preview } from './preview';
 import { RejectDialog, toReject } from './reject';
+import { Share, toShare } from './share';
 import * as store from './store';
 import { words } from './strings';
 import { hovered, move, pageRows, pointed, statusOfActive, Table } from './table';
@@ -54,6 +55,7 @@ export function Worklist() {
         {!empty && withPreview.value && <Preview />}
       </div>
       {toReject.value && <RejectDialog study={toReject.value} />}
+      {toShare.value && <Share study={toShare.value} />}
       {helpShown.value && <Help onClose={() => (helpShown.value = false)} />}
     </div>
   );

@@ -6,11 +6,13 @@ import { dicomDate } from '../../common/dicom-text';
 import { bytes, dateTime } from '../../common/i18n';
 import { Icon } from '../../common/icons';
 import { Button } from '../../common/ui';
+import { words as sharing } from '../../sharing/strings';
 import { rejection } from '../rejection';
 import { countText, documentKind, isOwn, mayAsk, Modalities, sexAge, studyDate } from './cells';
 import { keyOf, type Series, type Study, type StudyDetail } from './model';
 import { ask } from '../consult/entry';
 import { toReject } from './reject';
+import { toShare } from './share';
 import * as store from './store';
 import { words } from './strings';
 import { pointed } from './table';
@@ -59,6 +61,7 @@ function Sheet({ study }: { study: Study }) {
         <p><Modalities study={study} /> <span>{study.StudyDescription || words('noDescription')}</span></p>
         <a class="btn btn-primary btn-wide" href={`/read/${study.StudyInstanceUID}`} data-testid="preview-open">{words('preview.open')}</a>
         {mayAsk(study) && <Button icon="consult" class="btn-wide" data-testid="preview-consult" onClick={() => ask(study)}>{words('consult')}</Button>}
+        {may('link.make') && isOwn(study) && <Button icon="link" class="btn-wide" data-testid="preview-share" onClick={() => (toShare.value = study)}>{sharing('share')}</Button>}
         {may('study.reject') && isOwn(study) && <button type="button" class="link preview-reject" data-testid="preview-reject" onClick={() => (toReject.value = study)}>{rejection('reject')}</button>}
       </header>
       <dl class="facts">

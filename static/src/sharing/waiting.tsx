@@ -1,0 +1,104 @@
+/** Series that may show text: looked at by a person, every image of them, before they are copied. */
+import { useEffect, useState } from 'preact/hooks';
+import { get } from '../common/api';
+import { explain } from '../common/explain';
+import { Icon } from '../common/icons';
+import { Button, Notice } from '../common/ui';
+import { confirm, type LinkDetail, type SharedSeries } from './links';
+import { words } from './strings';
+
+interface Found {
+  '00080018': { Value: string[] };
+  '00280008'?: { Value?: (number | string)[] };
+}
+
+const FRAMES = 6; // of one object with many, evenly spread
+
+export function Waiting({ link, onConfirmed }: { link: LinkDetail; onConfirmed: () => void }) {
+  const waiting = link.series.filter((one) => one.verdict === 'confirm' && one.left > 0 && !one.confirmed);
+  const never = link.series.filter((one) => one.verdict === 'never' && one.left > 0);
+  if (!waiting.length && !never.length) return null;
+  return (
+    <>
+      {waiting.length > 0 && (
+        <section class="waiting" data-testid="waiting">
+          <h3><Icon name="warning" />{words('waiting.title')}</h3>
+          <p class="muted">{words('waiting.text')}</p>
+          {waiting.map((one) => <One key={one.SeriesInstanceUID} link={link.id} series={one} onConfirmed={onConfirmed} />)}
+        </section>
+      )}
+      {never.length > 0 && (
+        <section class="waiting">
+          <h3>{words('never.title')}</h3>
+          <ul class="never">
+            {never.map((one) => <li key={one.SeriesInstanceUID}>{named(one)} <span class="muted">{one.left} · {why(one)}</span></li>)}
+          </ul>
+        </section>
+      )}
+    </>
+  );
+}
+
+function One({ link, series, onConfirmed }: { link: number; series: SharedSeries; onConfirmed: () => void }) {
+  const [open, setOpen] = useState(false);
+  const [seen, setSeen] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [pictures, setPictures] = useState<string[] | null>(null);
+  const [failure, setFailure] = useState<string | null>(null);
+  useEffect(() => {
+    if (!open || pictures) return;
+    const path = `/dicom-web/studies/${series.StudyInstanceUID}/series/${series.SeriesInstanceUID}`;
+    get<Found[]>(`${path}/instances`, { includefield: '00280008' }, { headers: { Accept: 'application/dicom+json' } }).then(
+      (found) => setPictures(found.flatMap((one) => addresses(path, one))),
+      (error: unknown) => setFailure(explain(error)),
+    );
+  }, [open]);
+  const act = async (): Promise<void> => {
+    setBusy(true);
+    try {
+      await confirm(link, series.SeriesInstanceUID);
+      onConfirmed();
+    } catch (error) {
+      setFailure(explain(error));
+      setBusy(false);
+    }
+  };
+  return (
+    <div class="waiting-one" data-testid="waiting-series">
+      <div class="waiting-head">
+        <div><strong>{named(series)}</strong><span class="muted">{why(series)}</span></div>
+        <Button icon="eye" aria-expanded={open} onClick={() => setOpen(!open)} data-testid="waiting-look">
+          {words(open ? 'waiting.hide' : 'waiting.look', { count: series.left })}
+        </Button>
+      </div>
+      {failure && <Notice kind="bad">{failure}</Notice>}
+      {open && pictures && (
+        <>
+          <ul class="waiting-pictures">
+            {pictures.map((one) => <li key={one}><a href={one} target="_blank" rel="noreferrer"><img src={one} alt="" loading="lazy" /></a></li>)}
+          </ul>
+          <label class="checkbox waiting-seen">
+            <input type="checkbox" checked={seen} data-testid="waiting-seen" onChange={(event) => setSeen(event.currentTarget.checked)} />
+            <span>{words('waiting.seen')}</span>
+          </label>
+          <Button kind="primary" busy={busy} disabled={!seen} onClick={() => void act()} data-testid="waiting-confirm">{words('waiting.confirm')}</Button>
+        </>
+      )}
+    </div>
+  );
+}
+
+function addresses(series: string, found: Found): string[] {
+  const count = Math.max(1, Number(found['00280008']?.Value?.[0] ?? 1) || 1);
+  const shown = Math.min(count, FRAMES);
+  const frames = Array.from({ length: shown }, (_, i) => 1 + Math.round((i * (count - 1)) / Math.max(1, shown - 1)));
+  return frames.map((frame) => `${series}/instances/${found['00080018'].Value[0]}/frames/${frame}/rendered?viewport=640,640`);
+}
+
+function named(one: SharedSeries): string {
+  return [one.Modality, one.SeriesDescription].filter(Boolean).join(' · ');
+}
+
+function why(one: SharedSeries): string {
+  return one.reason ? words(`reason.${one.reason}`) : words('reason.mixed');
+}
