@@ -23,6 +23,11 @@ ALWAYS = {
     "X-Robots-Tag": "noindex",
 }
 
+READING_PERMISSIONS = (
+    ALWAYS["Permissions-Policy"].replace("microphone=()", "microphone=(self)").replace("camera=()", "camera=(self)")
+)
+"""Voice and camera in live rooms; the browser still asks whoever sits before it."""
+
 BARE = {**ALWAYS, "Content-Security-Policy": DATA_POLICY, "Cache-Control": "no-store"}
 """For answers made before there is a request."""
 

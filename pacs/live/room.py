@@ -168,5 +168,5 @@ def events_for(events: Iterable[RoomEvent], seat: Seat) -> list[dict[str, Any]]:
 def _outward(state: State, seat: Seat) -> State:
     """The state in the member's own UIDs; of a case they may not see, only where the others are."""
     if state.get("c", 0) not in seat.cases:
-        return {name: state[name] for name in "cr" if name in state}
+        return {name: state[name] for name in "crv" if name in state}
     return {name: seat.standing.outward(value) if name in UIDS else value for name, value in state.items()}

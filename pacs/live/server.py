@@ -4,10 +4,8 @@ import asyncio
 import contextlib
 import logging
 import secrets
-import signal
 import socket
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,7 +13,6 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from pacs.config import Config
 from pacs.live import handover, keeping, rules
 from pacs.live.connection import AGAIN, FULL, NORMAL, POLICY, Connection
 from pacs.live.joining import Joined, TicketRefused, ask_to_join
@@ -23,8 +20,8 @@ from pacs.live.room import LiveRoom, Seat, events_for, for_seat
 from pacs.live.standing import Doorkeeper, Standing
 from pacs.live.states import Malformed, merged
 from pacs.live.writing import Writing
-from storage.errors import ArchiveError
-from storage.index import rooms
+from storage.errors import ArchiveError, StorageUnavailable
+from storage.index import notices, rooms
 from storage.index.database import Connection as Transaction
 from storage.index.database import Database
 from storage.model.live import ENDED, LEFT, PRESENTER, RoomEvent
@@ -270,6 +267,26 @@ class Live:
         if room_id in self.rooms:
             self._spawn(self._read_news(self.rooms[room_id]))
 
+    def listen(self, stop: asyncio.Event) -> None:
+        """In a thread: hear what other servers write, and after a lost connection look into every room."""
+
+        def hear(payload: str) -> None:
+            if payload.isdigit():
+                self._loop.call_soon_threadsafe(self.news, int(payload))
+
+        def look() -> None:
+            for room_id in list(self.rooms):
+                self.news(room_id)
+
+        while not stop.is_set():
+            try:
+                notices.listen(self._database, notices.ROOMS, hear, stop.is_set)
+                return
+            except StorageUnavailable as error:
+                log.warning("%s", error)
+                time.sleep(1)
+                self._loop.call_soon_threadsafe(look)
+
     async def _read_news(self, room: LiveRoom) -> None:
         with contextlib.suppress(ArchiveError):
             row, cases, members, events = await self.writing.ask(partial(_news, room.row.id, room.told))
@@ -396,6 +413,8 @@ def _write(
     event, fresh = rooms.append(db, room_id, member, client_id, kind, body, changes)
     if fresh and kind == ENDED:
         rooms.end_room(db, room_id)
+    if fresh:
+        notices.tell(db, notices.ROOMS, str(room_id))
     return event, fresh
 
 
@@ -404,30 +423,3 @@ def _news(room_id: int, after: int, db: Transaction) -> Any:
         rooms.by_id(db, room_id), rooms.cases(db, room_id), rooms.members(db, room_id),
         rooms.events(db, room_id, after, 5000),
     )  # fmt: skip
-
-
-def serve(config: Config, database: Database, doorkeeper: Doorkeeper, ready: Callable[[], None] = lambda: None) -> None:
-    """Serve rooms until SIGTERM."""
-    asyncio.run(_serve(config, database, doorkeeper, ready))
-
-
-async def _serve(config: Config, database: Database, doorkeeper: Doorkeeper, ready: Callable[[], None]) -> None:
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    live = Live(database, doorkeeper, config.web.public_url)
-    door = handover.listen(config.live_socket)
-    loop.add_reader(door, live.receive, door)
-    server = None
-    if config.live.port:
-        server = await loop.create_server(live.arrive, config.live.host, config.live.port)
-    ready()
-    try:
-        await live.tend(stop)
-    finally:
-        loop.remove_reader(door)
-        door.close()
-        if server is not None:
-            server.close()
-        await live.close()

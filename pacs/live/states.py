@@ -7,6 +7,7 @@ The fields are single letters, since they cross thin links up to 15 times a seco
     w  [centre, width, inverted 0 or 1]            z  camera in patient space: focal point x, y, z in mm, extent of
     m  position and axes of an MPR, in mm             the smaller side in mm, rotation in degrees, flips 0 or 1
     p  [column, row] of the pointer in the frame   r  [frames this member has, frames there are] of the case
+    v  [muted 0 or 1, camera 0 or 1]: speaks with who else has this field
 """
 
 import math
@@ -19,7 +20,7 @@ State = dict[str, Any]
 UIDS = ("s", "i")
 LONGEST = 16
 _UID = re.compile(r"[0-9.]{1,64}", re.ASCII)
-_LISTS = frozenset("wzmpr")
+_LISTS = frozenset("wzmprv")
 _SHORTEST_SHARED = 6
 
 
@@ -33,7 +34,7 @@ def merged(known: Mapping[str, Any], given: object) -> State:
         raise Malformed("a state is an object")
     state = dict(known)
     for field, value in given.items():
-        if value is None and field in "mpwz":
+        if value is None and field in "mpwzv":
             state.pop(field, None)
         elif field in UIDS:
             state[field] = _uid(value, str(known.get(field, "")))
@@ -65,7 +66,7 @@ def shown(state: Mapping[str, Any], *, leads: bool) -> State:
     """What the others are told: all of who leads; of the rest where they point and how much they have."""
     if leads:
         return dict(state)
-    fields = "csifpr" if "p" in state else "cr"
+    fields = "csifprv" if "p" in state else "crv"
     return {field: state[field] for field in fields if field in state}
 
 

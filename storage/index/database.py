@@ -43,6 +43,11 @@ class Database:
         """ "sqlite" or "postgresql"."""
         return self._engine.dialect.name
 
+    @property
+    def driver_url(self) -> str:
+        """The address as the driver of PostgreSQL takes it, with its password."""
+        return self._url.set(drivername="postgresql").render_as_string(hide_password=False)
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection to read with; what it sees is committed. Nothing written through it is kept."""

@@ -16,14 +16,22 @@ ARGUMENTS = [
 ]  # fmt: skip
 
 
+# A microphone that beeps and a camera that shows a test picture, given without asking.
+FAKE_VOICE = (
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+)
+
+
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium(*more: str) -> Iterator[Browser]:
     """A headless browser; a missing one fails the test with the command that installs it."""
     path = shutil.which("chromium")
     if path is None:
         pytest.fail("chromium is missing. Install it with: apt-get install chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *more])
         try:
             yield browser
         finally:

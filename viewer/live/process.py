@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from pacs.config import Config
-from pacs.live.server import serve as serve_rooms
+from pacs.live.process import serve as serve_rooms
 from storage.index.database import Database
 from viewer.access.guard import Guard
 from viewer.live.standing import GuardsDoorkeeper

@@ -15,7 +15,7 @@ from pacs.live.joining import new_ticket
 from pacs.live.room import agenda, told
 from pacs.live.states import UIDS, State, difference, merged
 from storage.errors import Conflict, NotFound, NotPermitted
-from storage.index import audit, consults, hospitals, instances, links, rooms
+from storage.index import audit, consults, hospitals, instances, links, notices, rooms
 from storage.index.database import Connection
 from storage.model.audit import AuditEvent
 from storage.model.consult import Consult, Kind, NewEvent, Party
@@ -116,6 +116,7 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
             body = {"case": case.position}
             rooms.append(db, found.id, _account(caller), f"case-{secrets.token_hex(8)}", CASE, body)
             _note(db, guard, found, "room.case", [study])
+            notices.tell(db, notices.ROOMS, str(found.id))
         handover.poke(config.live_socket, found.id)
         return jsonify(position=case.position), 201
 

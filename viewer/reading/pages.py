@@ -9,7 +9,7 @@ from werkzeug.security import safe_join
 from storage.errors import NotFound
 from viewer.access.guard import Guard
 from viewer.errors import NotBuilt
-from viewer.headers import PAGE_POLICY, READING_POLICY, SHARED_POLICY
+from viewer.headers import PAGE_POLICY, READING_PERMISSIONS, READING_POLICY, SHARED_POLICY
 
 DIST = Path(__file__).resolve().parent.parent.parent / "static" / "dist"
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -59,6 +59,8 @@ def blueprint(guard: Guard, dist: Path = DIST) -> Blueprint:
         else:
             response = Response(_NOT_BUILT, 503, content_type=MEDIA_TYPES[".html"])
         response.headers["Content-Security-Policy"] = policy
+        if study is not None:
+            response.headers["Permissions-Policy"] = READING_PERMISSIONS
         response.headers["Cache-Control"] = "no-cache"
         if study is not None and _UID.fullmatch(study):
             # The browser asks for the first image while the programs are still being read.

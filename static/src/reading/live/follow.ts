@@ -4,22 +4,27 @@ import { active, loaded, loads, panes, previewed, screen, series, show, stacks, 
 import { PICTURELESS } from '../dicom/series';
 import type { View } from '../viewport';
 import { cases, following, leads, looks, move, myCase, personOf, pointing, presenter, room, screens, status, type Place } from './room';
+import { replay } from './replay';
 import type { State } from './state';
+import { camera, muted, voice } from './voice';
 
 let pointer: readonly number[] | null = null;
 let applied = '';
+
+/** Somebody's screen is to be followed: in a room, or in one that is replayed. */
+const live = (): boolean => status.value === 'in' || status.value === 'replay';
 let going: string | null = null;
 
 /** Follows from now on until the returned function is called. */
 export function follow(): () => void {
   const stops = [effect(tell), effect(apply), effect(goToCase), effect(goToLook)];
   const free = (event: Event): void => {
-    if (!following.value || leads.value || status.value !== 'in' || pointing.value) return;
+    if (!following.value || leads.value || !live() || pointing.value) return;
     if (event.target instanceof Element && event.target.closest('.image, .scrollbar, .strip')) following.value = false;
   };
   const keys = (event: KeyboardEvent): void => {
     if (['ArrowUp', 'ArrowDown', 'PageUp', 'PageDown', 'Home', 'End'].includes(event.key) && event.target === document.body) {
-      if (status.value === 'in' && !leads.value) following.value = false;
+      if (live() && !leads.value) following.value = false;
     }
   };
   addEventListener('wheel', free, { capture: true, passive: true });
@@ -75,7 +80,7 @@ export function readiness(): [number, number] {
 
 function tell(): void {
   void loads.value;
-  if (status.value === 'none' || status.value === 'over') return;
+  if (!['joining', 'in', 'cut'].includes(status.value)) return;
   const state: State = { c: myCase.value, r: readiness() };
   const view = panes[active.value]?.value.view;
   const frame = view?.frame;
@@ -88,6 +93,7 @@ function tell(): void {
     else if (view.invert) state.w = [0, 0, 1];
     if (pointer) state.p = pointer;
   }
+  if (voice.value === 'on') state.v = [Number(muted.value), Number(camera.value)];
   move(state);
 }
 
@@ -95,7 +101,7 @@ function tell(): void {
 function apply(): void {
   const key = presenter.value;
   const state = screens.value.get(personOf(key)?.n ?? -1);
-  if (!following.value || leads.value || status.value !== 'in' || !state?.s || !state.i || state.c !== myCase.value) {
+  if (!following.value || leads.value || !live() || !state?.s || !state.i || state.c !== myCase.value) {
     applied = '';
     return;
   }
@@ -135,12 +141,14 @@ function applyTo(state: State): void {
 /** The room is at another case: who follows goes there; the page of that study enters the room again. */
 function goToCase(): void {
   const at = cases.value.find((one) => one.position === room.value?.step);
-  if (!at?.StudyInstanceUID || at.StudyInstanceUID === studyUid || status.value !== 'in') return;
+  if (!at?.StudyInstanceUID || at.StudyInstanceUID === studyUid || !live()) return;
   if (following.value || leads.value) toCase(at.StudyInstanceUID);
 }
 
 export function toCase(uid: string): void {
-  location.assign(`/read/${uid}#room=${room.value?.code ?? ''}`);
+  const now = replay.value;
+  const where = now ? `replay=${room.value?.code ?? ''}&at=${Math.round(now.at - now.from)}` : `room=${room.value?.code ?? ''}`;
+  location.assign(`/read/${uid}#${where}`);
 }
 
 /** *Look here* takes those who follow to the image, and the others when they ask. */

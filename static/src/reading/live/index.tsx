@@ -6,6 +6,8 @@ import { roomInAddress, type Live } from '../slots';
 import { follow } from './follow';
 import { lastPoint, Marks } from './marks';
 import { Panel } from './panel';
+import { open } from './replay';
+import { listen } from './voice';
 import { enter, following, looking, lookHere, myCase, pointing, status } from './room';
 
 export const live: Live = { Panel, Marks };
@@ -36,5 +38,7 @@ function ping(): void {
 }
 
 follow();
+listen();
 const code = roomInAddress();
-if (code) enter(code);
+if (code && location.hash.startsWith('#replay=')) void open(code, Number(/&at=(\d+)/.exec(location.hash)?.[1] ?? 0)).catch(() => undefined);
+else if (code) enter(code);

@@ -92,7 +92,7 @@ export function Marks({ index }: { index: number }) {
 
 /** One line that says whose images these are: mine, the presenter's, or freely looked at. */
 function Follows() {
-  if (status.value !== 'in' && status.value !== 'cut') return null;
+  if (!['in', 'cut', 'replay'].includes(status.value)) return null;
   const name = nameOf(presenter.value);
   const here = personOf(presenter.value)?.here;
   if (status.value === 'cut') return <p class="live-line cut" role="alert" data-testid="live-cut">{live('cut')}</p>;

@@ -11,7 +11,9 @@ import {
   admit, cases, chat, enter, events, finish, following, forget, handOver, hands, leads, leave, lobby, looking, mayLead, me, nameOf, openRoom, pending,
   people, pointing, presenter, raise, room, screens, status, step, why, type Event, type Person, type Place, type RoomRow,
 } from './room';
+import { close, open as openReplay, play, replay, seek, speed, SPEEDS } from './replay';
 import { live } from './strings';
+import { camera, hangUp, MOST, muted, peers, speak, toggleCamera, toggleMute, voice, voiceTrouble } from './voice';
 
 export function Panel() {
   const inside = status.value !== 'none';
@@ -27,16 +29,19 @@ export function Panel() {
       {status.value === 'joining' && <p class="live-note busy">{live('joining')}</p>}
       {status.value === 'over' && <Over />}
       {(status.value === 'in' || status.value === 'cut') && <Inside />}
+      {status.value === 'replay' && <Again />}
     </aside>
   );
 }
 
 function Lobby() {
   const [rooms, setRooms] = useState<RoomRow[] | null>(null);
+  const [past, setPast] = useState<RoomRow[]>([]);
   const [title, setTitle] = useState('');
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState('');
   useEffect(() => {
+    lobby(true).then((all) => setPast(all.filter((one) => one.ended_at)), () => undefined);
     lobby(false).then(setRooms, (error: unknown) => setProblem(explain(error)));
   }, []);
   const open = (): void => {
@@ -61,8 +66,48 @@ function Lobby() {
       <p>{live('openHint')}</p>
       <label>{live('nameOfRoom')}<input value={title} maxLength={200} onInput={(event) => setTitle(event.currentTarget.value)} data-testid="live-title" /></label>
       <button type="button" class="button primary" disabled={busy} onClick={open} data-testid="live-open">{live(busy ? 'opening' : 'open')}</button>
+      {past.length > 0 && (
+        <section>
+          <h2>{live('past')}</h2>
+          <ul>
+            {past.map((one) => (
+              <li key={one.code}>
+                <span>{one.title || live('untitled')}<small>{dateTime(one.created_at)}</small></span>
+                <button type="button" class="button" onClick={() => void openReplay(one.code).catch((error: unknown) => setProblem(explain(error)))} data-testid="live-replay">{live('replay')}</button>
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
       {problem && <p class="live-note bad" role="alert">{problem}</p>}
     </div>
+  );
+}
+
+/** A session that is over: time, speed, people and what was said by then. */
+function Again() {
+  const now = replay.value;
+  if (!now) return null;
+  const [minutes, seconds] = [Math.floor((now.at - now.from) / 60_000), Math.floor(((now.at - now.from) % 60_000) / 1000)];
+  return (
+    <>
+      <div class="live-replay">
+        <p>{live('replaying', { date: dateTime(now.from) })}</p>
+        <input type="range" min={now.from} max={now.to} step={100} value={now.at} aria-label={live('position')} data-testid="live-seek"
+          onInput={(event) => seek(Number(event.currentTarget.value))} />
+        <div>
+          <Tool icon={now.playing ? 'stop' : 'play'} label={live(now.playing ? 'pause' : 'play')} act={() => play(!now.playing)} test="live-play" />
+          <span data-testid="live-time">{minutes}:{String(seconds).padStart(2, '0')}</span>
+          {SPEEDS.map((one) => (
+            <button key={one} type="button" class="tool" aria-pressed={now.speed === one} aria-label={live('speed', { times: one })} onClick={() => speed(one)}>{one}×</button>
+          ))}
+          <span class="live-space" />
+          <Tool icon="leave" label={live('closeReplay')} act={close} test="live-replay-close" />
+        </div>
+      </div>
+      <People />
+      <Chat />
+    </>
   );
 }
 
@@ -82,6 +127,8 @@ function Inside() {
   return (
     <>
       <Tools />
+      <Trouble />
+      <Faces />
       <People />
       {cases.value.length > 1 && <Agenda />}
       <Chat />
@@ -100,6 +147,7 @@ function Tools() {
       <Tool icon="hand" label={live(up ? 'handDown' : 'handUp')} pressed={up} act={() => raise(!up)} test="live-hand" />
       {!leads.value && <Tool icon="follow" label={live('follow')} pressed={following.value} act={() => (following.value = !following.value)} test="live-following" />}
       {!leads.value && mayLead.value && <Tool icon="present" label={live('take')} act={() => handOver(me.value)} test="live-take" />}
+      <Voice />
       <span class="live-space" />
       <Tool icon={copied ? 'check' : 'link'} label={live(copied ? 'copied' : 'copyLink')} test="live-copy"
         act={() => void navigator.clipboard.writeText(`${location.origin}/read/-#room=${room.value?.code ?? ''}`).then(() => setCopied(true), () => undefined)} />
@@ -126,7 +174,7 @@ function People() {
   return (
     <section class="live-people" aria-label={live('people')}>
       <ul>{list.map((one) => <PersonRow key={one.key} one={one} />)}</ul>
-      {mayLead.value && (
+      {status.value !== 'replay' && mayLead.value && (
         <label class="live-check">
           <input type="checkbox" checked={room.value?.guests ?? false} onChange={(event) => admit(event.currentTarget.checked)} data-testid="live-guests" />{live('guestsOn')}
         </label>
@@ -142,20 +190,69 @@ function PersonRow({ one }: { one: Person }) {
   const share = all ? Math.round((100 * have) / all) : null;
   const ready = share === null ? live('unready') : live('ready', { share });
   return (
-    <li class={one.here ? '' : 'away'} style={{ '--who': colourOf(one.colour) }} data-testid="live-person" data-member={one.key} data-here={one.here}>
+    <li class={one.here ? '' : 'away'} style={{ '--who': colourOf(one.colour) }} data-testid="live-person" data-member={one.key} data-here={one.here} data-voice={peers.value.get(one.key)?.state} data-heard={peers.value.get(one.key)?.heard}>
       <i class="live-dot" />
       <span class="live-name">
         {one.name}{mine && <small> ({live('you')})</small>}
-        <small>{[one.guest ? live('guest') : one.hospital, presenter.value === one.key ? live('presents') : '', one.here ? '' : live('away'), hands.value.has(one.key) ? `✋ ${live('handRaised')}` : ''].filter(Boolean).join(' · ')}</small>
+        <small>{[one.guest ? live('guest') : one.hospital, presenter.value === one.key ? live('presents') : '', one.here ? '' : live('away'), hands.value.has(one.key) ? `✋ ${live('handRaised')}` : '', speaks(one)].filter(Boolean).join(' · ')}</small>
       </span>
       {!mine && one.here && <span class="live-ready" title={ready} aria-label={ready} role="img" data-testid="live-ready"><b style={{ width: `${share ?? 0}%` }} /><em>{share === null ? '–' : `${share} %`}</em></span>}
-      {!mine && one.here && mayLead.value && presenter.value !== one.key && (
+      {!mine && one.here && mayLead.value && status.value !== 'replay' && presenter.value !== one.key && (
         <button type="button" class="tool small" aria-label={live('handOver', { name: one.name })} title={live('handOver', { name: one.name })} onClick={() => handOver(one.key)} data-testid="live-hand-over">
           <Icon name="present" size={16} />
         </button>
       )}
     </li>
   );
+}
+
+/** Buttons for the voice call, and what is wrong with it. */
+function Voice() {
+  const on = voice.value === 'on';
+  return (
+    <>
+      <Tool icon={on ? 'phoneOff' : 'phone'} label={live(on ? 'voiceOff' : 'voiceOn')} pressed={on} act={() => (on ? hangUp() : void speak())} test="live-voice" />
+      {on && <Tool icon={muted.value ? 'micOff' : 'mic'} label={live(muted.value ? 'unmute' : 'mute')} pressed={muted.value} act={toggleMute} test="live-mute" />}
+      {on && <Tool icon="camera" label={live(camera.value ? 'cameraOff' : 'cameraOn')} pressed={camera.value} act={() => void toggleCamera()} test="live-camera" />}
+    </>
+  );
+}
+
+function Trouble() {
+  const lost = [...peers.value].filter(([, peer]) => peer.state === 'failed').map(([key]) => nameOf(key));
+  const said = voice.value === 'asking' ? live('voiceAsking') : voiceTrouble.value === 'denied' ? live('voiceDenied') : voiceTrouble.value === 'full' ? live('voiceFull', { count: MOST }) : '';
+  return (
+    <>
+      {said && <p class="live-note warn" role="status" data-testid="live-voice-trouble">{said}</p>}
+      {lost.map((name) => <p key={name} class="live-note warn" role="alert" data-testid="live-voice-failed">{live('voiceFailed', { name })}</p>)}
+    </>
+  );
+}
+
+function speaks(one: Person): string {
+  const state = screens.value.get(one.n)?.v;
+  if (one.key === me.value) return voice.value === 'on' ? live(muted.value ? 'mutedHere' : 'voiceIn') : '';
+  if (!state) return '';
+  const peer = peers.value.get(one.key);
+  return voice.value === 'on' && peer?.state !== 'connected' && peer?.state !== 'failed' ? live('voiceJoining') : live(state[0] ? 'mutedHere' : 'voiceIn');
+}
+
+/** The pictures of those who have their camera on, and their voices. */
+function Faces() {
+  const seen = [...peers.value].filter(([, peer]) => peer.stream);
+  return (
+    <div class="live-faces">
+      {seen.map(([key, peer]) => <Face key={key} name={nameOf(key)} stream={peer.stream} shown={(screens.value.get(people.value.find((one) => one.key === key)?.n ?? -1)?.v ?? [])[1] === 1} />)}
+    </div>
+  );
+}
+
+function Face({ name, stream, shown }: { name: string; stream: MediaStream | null; shown: boolean }) {
+  const element = useRef<HTMLVideoElement>(null);
+  useEffect(() => {
+    if (element.current && element.current.srcObject !== stream) element.current.srcObject = stream;
+  }, [stream]);
+  return <figure hidden={!shown}><video ref={element} autoPlay playsInline data-testid="live-face" /><figcaption>{name}</figcaption></figure>;
 }
 
 function Agenda() {
@@ -201,7 +298,7 @@ function Chat() {
         {shown.map((one) => <Line key={one.n} event={one} />)}
         {pending.value.map((one) => <li key={one.id} class="said mine waiting"><p>{one.text}<small>{live('sending')}</small></p></li>)}
       </ol>
-      <form onSubmit={(event) => { event.preventDefault(); send(); }}>
+      {status.value !== 'replay' && <form onSubmit={(event) => { event.preventDefault(); send(); }}>
         <textarea rows={1} value={text} maxLength={4000} placeholder={live('write')} aria-label={live('write')} data-testid="live-text"
           onInput={(event) => setText(event.currentTarget.value)}
           onKeyDown={(event) => {
@@ -210,7 +307,7 @@ function Chat() {
             send();
           }} />
         <button type="submit" class="tool" aria-label={live('send')} title={live('send')} data-testid="live-send"><Icon name="send" /></button>
-      </form>
+      </form>}
     </section>
   );
 }

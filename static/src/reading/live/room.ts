@@ -53,7 +53,7 @@ export interface Place {
 }
 
 export const room = signal<RoomRow | null>(null);
-export const status = signal<'none' | 'joining' | 'in' | 'cut' | 'over'>('none');
+export const status = signal<'none' | 'joining' | 'in' | 'cut' | 'over' | 'replay'>('none');
 export const why = signal('');
 export const me = signal('');
 export const people = signal<Person[]>([]);

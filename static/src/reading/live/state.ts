@@ -17,6 +17,8 @@ export interface State {
   p?: readonly number[];
   /** Frames that are here, frames there are. */
   r?: readonly number[];
+  /** Muted, camera: 0 or 1; there when one speaks. */
+  v?: readonly number[];
 }
 
 export type Change = Record<string, unknown>;
