@@ -17,7 +17,7 @@ from pacs.archive import Archive
 from pacs.archive.rejections import catch_up
 from pacs.association.tls import TlsCredentials
 from pacs.config import ScrubConfig
-from pacs.consult import translating
+from pacs.consult import acting, copying, translating
 from pacs.jobs import scrub as scrubbing
 from pacs.jobs.commitment import Commitments
 from pacs.jobs.endings import Stopping
@@ -88,6 +88,7 @@ class Worker:
             commitments.TASK: self._commitment,
             scrubbing.TASK: self._scrub_on,
             sharing.PREPARE: self._prepare,
+            acting.COPY: self._copy_consult,
             filing.FILE: lambda _, given: filing.file(archive, given),
             sharing.END: lambda _, given: sharing.finish(archive, int(given["link"])),
             translating.TASK: self._translate,
@@ -248,6 +249,10 @@ class Worker:
         if by is not None:
             translating.translate(self._archive.database, by, arguments)
 
+    def _copy_consult(self, task: Task, arguments: dict[str, Any]) -> None:
+        if not copying.copy(self._archive, int(arguments["consult"]), self._stop.is_set):
+            raise Stopping("the worker is stopping")
+
     def _samples(self, task: Task, arguments: dict[str, Any]) -> None:
         origin = Origin(
             int(arguments["hospital_id"]), arguments["hospital"], "sample", arguments.get("source", "worker")
@@ -279,6 +284,7 @@ class Worker:
                 commitments.ask(db, number)
             tasks.enqueue(db, scrubbing.TASK, {}, scrubbing.TASK, 0.0, scrubbing.PRIORITY)
         mended = self._scrub.recheck()
+        copying.sweep(self._archive.database, self._archive.clock())
         sharing.catch_up(self._archive.database, self._archive.clock())
         folded = self._refold()
         if files or lines or old or folded or purged or mended:

@@ -86,10 +86,12 @@ def key(db: Connection, link_id: int) -> str:
 def listed(
     db: Connection, hospital_ids: Iterable[int], maker_id: int | None = None, limit: int = 500
 ) -> list[ShareLink]:
-    """Links of these hospitals, the newest first; those of one maker when they are named."""
-    chosen = sa.select(_LINK).where(_LINK.c.code.is_not(None), _LINK.c.hospital_id.in_(sorted(hospital_ids)))
+    """Links of these hospitals, the newest first; or those of one maker, and copies made for their consultations."""
+    chosen = sa.select(_LINK).where(_LINK.c.hospital_id.in_(sorted(hospital_ids)))
     if maker_id is not None:
         chosen = chosen.where(_LINK.c.maker_id == maker_id)
+    else:
+        chosen = chosen.where(_LINK.c.code.is_not(None))
     return [_link(row) for row in db.execute(chosen.order_by(_LINK.c.id.desc()).limit(limit))]
 
 
@@ -261,6 +263,18 @@ def unpurged(db: Connection, now: int) -> list[int]:
     over = column.revoked_at.is_not(None) | column.locked_at.is_not(None) | (column.expires_at <= now)
     chosen = sa.select(column.id).where(column.anonymise.is_(True), column.purged_at.is_(None), over)
     return [int(one) for one in db.execute(chosen.order_by(column.id)).scalars()]
+
+
+def idle_copies(db: Connection, now: int) -> list[int]:
+    """Copies of consultations that stand although nobody of the consultation is granted them any more."""
+    grant, column = schema.study_grant.c, _LINK.c
+    to_somebody = grant.to_user_id.is_not(None) | grant.to_hospital_id.is_not(None)
+    standing = grant.revoked_at.is_(None) & (grant.expires_at.is_(None) | (grant.expires_at > now))
+    shared = sa.select(_STUDY.c.link_id).join(
+        schema.study_grant, (grant.study_instance_uid == _STUDY.c.copy_uid) & to_somebody & standing
+    )
+    made = column.code.is_(None) & column.consult_id.is_not(None) & column.revoked_at.is_(None)
+    return [int(one) for one in db.execute(sa.select(column.id).where(made, column.id.not_in(shared))).scalars()]
 
 
 def purged(db: Connection, link_id: int, now: int) -> None:

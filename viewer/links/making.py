@@ -126,7 +126,10 @@ def _administered(routes: Blueprint, archive: Archive, guard: Guard) -> None:
     @acts("link.revoke")
     def revoke_any(link_id: int) -> Response:
         with archive.database.writing() as db:
-            _end(db, guard, _within(db, guard, link_id))
+            link = _within(db, guard, link_id)
+            if not link.code:
+                raise NotFound("there is no such link")
+            _end(db, guard, link)
         return Response(status=204)
 
 
@@ -140,7 +143,7 @@ def _maker(guard: Guard) -> int:
 def _within(db: Connection, guard: Guard, link_id: int) -> ShareLink:
     """A link of a hospital where the caller has the route's right."""
     link = links.by_id(db, link_id)
-    if link.terms.hospital_id not in guard.caller().scope.hospital_ids or not link.code:
+    if link.terms.hospital_id not in guard.caller().scope.hospital_ids:
         raise NotFound("there is no such link")
     return link
 

@@ -100,6 +100,7 @@ def told(link: ShareLink, now: int, studies: int) -> dict[str, Any]:
         "characteristics": terms.characteristics,
         "state": state_of(link, now),
         "in_force": link.stands(now),
+        "consult": terms.consult_id is not None,
         "studies": studies,
         "images": {"done": link.done, "total": link.total, "left": link.left},
     }

@@ -43,6 +43,7 @@ export const reached = signal(true);
 
 /** Asked so often whether the link still stands: an open page must be gone five seconds after it is revoked. */
 export const ASK_MS = 3000;
+const INSIDE = 'hoichan.link.inside';
 const code = /^\/s\/([\w-]{1,64})/.exec(location.pathname)?.[1] ?? '';
 let secret = location.hash.slice(1);
 
@@ -62,7 +63,8 @@ export async function begin(): Promise<void> {
       if (told.code === code) return arrive(told);
     }
     if (!code || !secret) {
-      phase.value = 'broken';
+      // Who was inside in this tab and comes back without a session was sent away, or the time is over.
+      phase.value = code && sessionStorage.getItem(INSIDE) === code ? 'over' : 'broken';
       return;
     }
     const answer = await post('/api/guest/look', { code, secret });
@@ -123,6 +125,7 @@ let asking: ReturnType<typeof setTimeout> | undefined;
 function arrive(told: Here): void {
   here.value = told;
   phase.value = 'inside';
+  sessionStorage.setItem(INSIDE, code);
   // The secret has done its work: it is not to stay in the address, the history or a photograph of the screen.
   secret = '';
   if (location.hash) history.replaceState(null, '', location.pathname);
@@ -147,6 +150,7 @@ async function again(): Promise<void> {
 
 function end(how: 'over' | 'left'): void {
   clearTimeout(asking);
+  if (how === 'left') sessionStorage.removeItem(INSIDE);
   phase.value = how;
   here.value = null;
 }

@@ -26,6 +26,8 @@ export interface ShareLink {
   anonymise: boolean;
   state: State;
   in_force: boolean;
+  /** Copies that were made for a consultation: nobody comes to them by a link. */
+  consult: boolean;
   studies: number;
   images: { done: number; total: number; left: number };
   maker?: string;

@@ -68,7 +68,7 @@ function Row({ link, admin, onRevoke, onChanged }: { link: ShareLink; admin: boo
       </div>
       <ul class="link-facts">
         <li class={link.anonymise ? 'state state-on' : 'state state-warn'}>{words(link.anonymise ? 'kind.anonymised' : 'kind.named')}, {words(link.download ? 'kind.take' : 'kind.look')}</li>
-        <li title={words('col.opens')}><Icon name="eye" size={14} />{link.opens}/{link.max_opens}</li>
+        {link.consult ? <li>{words('kind.consult')}</li> : <li title={words('col.opens')}><Icon name="eye" size={14} />{link.opens}/{link.max_opens}</li>}
         <li title={dateTime(link.expires_at)}>{words('col.until')} {link.in_force ? relative(link.expires_at, Date.now()) : dateTime(link.expires_at)}</li>
         <li data-testid="link-state">{link.state === 'preparing' ? words('state.preparing', { done: link.images.done, total: link.images.total }) : words(`state.${link.state}`)}</li>
         {link.in_force && link.images.left > 0 && <li class="link-left"><Icon name="warning" size={14} />{words('notYet', { count: link.images.left })}</li>}
