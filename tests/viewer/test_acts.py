@@ -38,7 +38,8 @@ NEW = "một mật khẩu khác hẳn"
 WHOLE = {"Accept": 'multipart/related; type="application/dicom"; transfer-syntax=*'}
 # What only looks, and so stands on no route that changes something.
 LOOKING = {"study.view", "study.details", "study.search", "study.export", "access.refuse", "audit.search",
-           "audit.export", "quarantine.download", "minutes.read"}  # fmt: skip
+           "audit.export", "quarantine.download", "minutes.read",
+           "statistics.export"}  # fmt: skip
 
 
 def records(web: Web) -> list[AuditRecord]:
@@ -199,6 +200,10 @@ def minuted(web: Web, asker: Person, answerer: Person, path: str) -> None:
     assert asker.get(f"{path}/minutes.pdf").status_code == 200
 
 
+def counted(web: Web) -> None:
+    assert web.person("admin", name="bs.dem").get("/api/consult/statistics.csv").status_code == 200
+
+
 def lent(web: Web, person: Person) -> None:
     """A link: made, looked at, tried, opened, left, ended; and one that wrong PINs lock."""
     web.store(StudyInstanceUID="1.6", SOPClassUID="1.2.840.10008.5.1.4.1.1.6.1", SeriesInstanceUID="1.6.1")
@@ -243,6 +248,7 @@ def test_the_walk_finds_every_act_in_the_log(web: Web) -> None:
         administration(web, accounts(web))
         studies(web)
         consulting(web)
+        counted(web)
     found = records(web)
     assert declared(web) | LOOKING <= {one.action for one in found}
     whole = json.dumps([(one.actor, one.object, one.patient, one.detail) for one in found], ensure_ascii=False)

@@ -26,6 +26,11 @@ const unreachable = signal<string | null>(null);
 const wasIn = signal(false);
 const own = signal<FunctionComponent | null>(null);
 const links = signal<FunctionComponent | null>(null);
+const later = signal<Record<string, FunctionComponent<{ code: string }>>>({});
+const LATER: Record<string, () => Promise<FunctionComponent<{ code: string }>>> = {
+  minutes: () => import('./minutes/page').then((module) => module.MinutesPage),
+  statistics: () => import('./statistics/page').then((module) => module.StatisticsPage),
+};
 const admin = signal<FunctionComponent<{ page: string }> | null>(null);
 
 async function connect(): Promise<void> {
@@ -66,6 +71,8 @@ function Page() {
         : first === 'account' ? <Account />
         : first === 'consult' ? <Consulting box={second} code={third} />
         : first === 'links' && may('link.make') ? <Links />
+        : first === 'minutes' && second ? <Later name="minutes" code={second} />
+        : first === 'statistics' ? <Later name="statistics" code="" />
         : first === 'gone' ? <Gone />
         : <Missing />}
       <AskLayer />
@@ -113,6 +120,16 @@ function Account() {
   }, []);
   const View = own.value;
   return View ? <View /> : <main class="boot" aria-busy="true" />;
+}
+
+/** Pages that are fetched when somebody goes there. */
+function Later({ name, code }: { name: string; code: string }) {
+  useEffect(() => {
+    if (later.value[name]) return;
+    LATER[name]?.().then((View) => (later.value = { ...later.value, [name]: View }), (error: unknown) => (unreachable.value = explain(error)));
+  }, [name]);
+  const View = later.value[name];
+  return View ? <View key={code} code={code} /> : <main class="boot" aria-busy="true" />;
 }
 
 /** Where a reading room leads whose study may not be seen any more. */

@@ -29,8 +29,9 @@ export function Header() {
   if (!current) return null;
   const at = route.value.parts[0] ?? '';
   const inAdmin = at === 'admin';
-  const inAccount = route.value.parts[0] === 'account';
-  const inConsult = route.value.parts[0] === 'consult' || (route.value.parts.length === 0 && !may('study.read') && mayConsult());
+  const inStatistics = at === 'statistics';
+  const inAccount = at === 'account' || inStatistics;
+  const inConsult = ['consult', 'minutes'].includes(at) || (route.value.parts.length === 0 && !may('study.read') && mayConsult());
   const mayAdmin = mayAdminister();
   const name = current.user.display_name || current.user.name;
   return (
@@ -45,6 +46,7 @@ export function Header() {
           </a>
         )}
         {may('link.make') && <a href="#/links" aria-current={at === 'links' ? 'page' : undefined} data-testid="nav-links"><Icon name="link" /><span>{sharing('links')}</span></a>}
+        {may('consult.statistics') && <a href="#/statistics" aria-current={inStatistics ? 'page' : undefined} data-testid="nav-statistics"><Icon name="pulse" /><span>{shell('nav.statistics')}</span></a>}
         {mayAdmin && (
           <a href="#/admin" aria-current={inAdmin ? 'page' : undefined} data-testid="nav-admin">
             <Icon name="gear" /><span>{shell('nav.admin')}</span>

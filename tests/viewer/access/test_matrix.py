@@ -46,6 +46,7 @@ NEEDS: dict[str, str] = {
     **dict.fromkeys(("attachments.attach", "attachments.attachment"), "signed in"),
     **dict.fromkeys(("consult.forgotten", "consult.vocabulary"), "signed in"),
     **dict.fromkeys(("consult.addressees", "consult.ask"), "consult.ask"),
+    **dict.fromkeys(("statistics.statistics", "statistics.as_csv"), "consult.statistics"),
     **{f"minutes.{name}": "signed in" for name in ("read", "as_pdf", "write", "sign", "add")},
     "worklist.change": "study.status",
     "changing.samples": "study.store",

@@ -13,8 +13,11 @@ import { say } from '../../consult/strings';
 import { Due } from '../../consult/time';
 import { Timeline } from '../../consult/timeline';
 import { happened } from './entry';
+import { minutes } from '../minutes/strings';
 import { site, StateMark, Urgency } from './page';
 
+/** From here on there is something to write down. */
+const WRITTEN = new Set<string>(['accepted', 'answered', 'concluded', 'closed']);
 const ENDING = ['withdrawn', 'revoked'] as const;
 
 export function Consultation({ code, onBack, onSeen }: { code: string; onBack: () => void; onSeen: () => void }) {
@@ -94,6 +97,7 @@ function Head({ consult, onBack, reload }: { consult: Whole; onBack: () => void;
       <div class="consultation-acts">
         {consult.may.includes('accepted') && <Button busy={busy} icon="check" onClick={() => void at('accepted')} data-testid="do-accept">{say('do.accepted')}</Button>}
         {first && consult.shows && <a class="btn btn-primary" href={`/read/${first.StudyInstanceUID}?consult=${consult.code}`} data-testid="consult-images">{say('open')}</a>}
+        {WRITTEN.has(consult.state) && <a class="btn btn-plain" href={`#/minutes/${consult.code}`} data-testid="consult-minutes">{minutes('title')}</a>}
         {others.length > 0 && (
           <IconButton icon="more" label={say('more')} data-testid="consult-more"
             onClick={(event) => openMenu(event.currentTarget, say('more'), () => others.map((kind) => ({
