@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from pacs.assembly import open_archive, open_objects, prepare
 from pacs.association.tls import credentials_of
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LEAVE_SECONDS = 15.0  # for the parts of a server that was killed
 END_SECONDS = 7.7  # for doors to close after SIGTERM; the supervisor kills what lasts longer than its grace
 YIELDING = 10  # niceness of follow-up work: what arrives and what is looked at come first
 _SHARED = ("pacs.dimse", "pacs.jobs.worker", "viewer.app", "viewer.serve", "viewer.live.process")
@@ -97,22 +98,44 @@ def check_ports(config: Config) -> None:
 
 @contextlib.contextmanager
 def only_server(config: Config) -> Iterator[None]:
-    """Hold the data folder's lock, so that no second server works on it; raises Conflict."""
+    """Hold the data folder's lock, so that no second server works on it; raises Conflict. Parts of a server that was
+    killed are given the time to leave: one may still wait for the disk."""
     path = config.data / "run" / "lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        deadline = time.monotonic() + LEAVE_SECONDS
+        while not _locked(handle):
             handle.seek(0)
-            raise Conflict(
-                f"a server (process {handle.read().strip() or 'unknown'}) already works on {config.data.resolve()}. "
-                "Stop it first, or name another data folder with HOICHAN_DATA"
-            ) from None
+            holder = handle.read().strip()
+            if _lives(holder) or time.monotonic() > deadline:
+                raise Conflict(
+                    f"a server (process {holder or 'unknown'}) already works on {config.data.resolve()}. "
+                    "Stop it first, or name another data folder with HOICHAN_DATA"
+                )
+            time.sleep(0.1)
         handle.truncate(0)
         handle.write(str(os.getpid()))
         handle.flush()
         yield
+
+
+def _locked(handle: IO[str]) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _lives(holder: str) -> bool:
+    """Whether a process is there, by its number; yes when that is not known."""
+    try:
+        os.kill(int(holder), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, OverflowError, PermissionError):
+        return True
+    return True
 
 
 def stop_on_sigterm(most_seconds: float | None = None) -> threading.Event:

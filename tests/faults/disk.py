@@ -18,7 +18,7 @@ FILE_SYSTEMS = ("ext4", "xfs")
 NEEDED = "root, loop devices and mkfs: as root, apt-get install e2fsprogs xfsprogs mount"
 _FICLONE = 0x40049409
 _HOST_BYTES, _DISK_BYTES = 12 << 30, 4 << 30  # both sparse
-_UMOUNT_SECONDS = 20
+_UMOUNT_SECONDS = 60
 _MAKE = {"ext4": ("mkfs.ext4", "-q", "-F"), "xfs": ("mkfs.xfs", "-q", "-f")}
 
 

@@ -177,9 +177,11 @@ def processes_of(session: int) -> list[int]:
 
 
 def _session_of(pid: int) -> int | None:
-    """The session a process belongs to; None when it is dead."""
+    """The session a process belongs to; None when it is dead. One whose first thread has ended is not while another one
+    still waits for the disk: until then its files are open and locked."""
     try:
-        state, _, _, session = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[:4]
-    except (OSError, ValueError):
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        state, session, threads = fields[0], int(fields[3]), int(fields[17])
+    except (OSError, ValueError, IndexError):
         return None
-    return None if state in (b"Z", b"X") else int(session)
+    return None if state == b"X" or (state == b"Z" and threads <= 1) else session
