@@ -10,17 +10,18 @@ from playwright.sync_api import Browser, Route
 from tests.support import reading
 from tests.support.browser import Watched, chromium
 from tests.support.reading import drag, drawn, measure, open_study, reader, unsent
-from tests.support.server import Running, serving
+from tests.support.server import Running
 
 POSTED = "**/api/studies/*/annotations"
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with serving(tmp_path_factory.mktemp("annotations")) as server:
-        reading.import_phantom(server)
-        reading.add_person(server, "lan", "radiologist", "BS. Nguyễn Thị Lan")
-        reading.add_person(server, "hoa", "clinician", "BS. Trần Hòa")
+    people = (
+        ("lan", "radiologist", "BS. Nguyễn Thị Lan", "main"),
+        ("hoa", "clinician", "BS. Trần Hòa", "main"),
+    )
+    with reading.reading_room(tmp_path_factory.mktemp("annotations"), people) as server:
         yield server
 
 

@@ -1,20 +1,56 @@
 """A small CT study that is nobody's, people to read it, and hands in the reading room."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser
 
+from pacs.assembly import open_archive, prepare
+from pacs.config import Config
 from pacs.samples import phantom_ct, uid
+from storage.index import accounts, hospitals
+from storage.model.archive import Origin
 from tests.support.browser import Watched
-from tests.support.server import PASSWORD, Running
+from tests.support.server import PASSWORD, Running, configured
+from viewer.access.passwords import hash_password
 
 SLICES, SIZE = 9, 256
 STUDY = uid(f"ct {SLICES} {SIZE} {SIZE} study")
+NAMES = {"lao-cai": "Bệnh viện Lào Cai", "bach-mai": "Bệnh viện Bạch Mai"}
 ANNOTATIONS = f"/api/studies/{STUDY}/annotations"
 
 
+@contextmanager
+def reading_room(folder: Path, people: Sequence[tuple[str, str, str, str]], **settings: str) -> Iterator[Running]:
+    """A started server with the phantom at the hospital of the first; people are (name, role, displayed name,
+    code of the hospital). All of it is made before the start: every command of its own would be a process more."""
+    server = configured(folder, **settings)
+    config = Config(data=folder / "data")
+    prepare(config).database.close()
+    archive = open_archive(config)
+    hashed = hash_password(PASSWORD)
+    for name, role, shown, code in people:
+        with archive.database.writing() as db:
+            where = hospitals.ensure(db, code, NAMES.get(code, code))
+            accounts.add_user(db, name, shown, hashed, roles=[(where.id, role)])
+    with archive.database.reading() as db:
+        first = hospitals.by_code(db, people[0][3])
+    for data in phantom_ct(SLICES, SIZE, SIZE):
+        with archive.receive(Origin(first.id, first.code, "import", "test")) as incoming:
+            incoming.write(data)
+            archive.store(incoming)
+    archive.close()
+    try:
+        yield server.start()
+    finally:
+        if server.process is not None:
+            server.stop()
+
+
 def import_phantom(running: Running, hospital: str = "") -> None:
-    """The phantom's slices in the archive."""
+    """The phantom's slices in the archive of a server that runs."""
     folder = running.folder / "phantom"
     folder.mkdir(exist_ok=True)
     for number, data in enumerate(phantom_ct(SLICES, SIZE, SIZE)):

@@ -150,7 +150,7 @@ export async function chooseLanguage(next: Language): Promise<void> {
 
 /** The page to return to after signing in; only paths of this server. */
 export function safeNext(value: string | null | undefined): string | null {
-  return value && /^\/(read\/(?:-|[0-9.]+)(?:#room=[\w-]+)?|#\/[\w/.?=&%-]*|)$/.test(value) ? value : null;
+  return value && /^\/(read\/(?:-|[0-9.]+)(?:\?consult=[\w-]+)?(?:#room=[\w-]+)?|#\/[\w/.?=&%-]*|)$/.test(value) ? value : null;
 }
 
 /** Called when the server says that nobody is signed in. The shell shows sign-in in place; other pages go there. */
@@ -171,7 +171,7 @@ export function guestHome(): string | null {
 
 /** Where this page is, with the live room its address names: the place to return to after signing in. */
 export function here(): string {
-  return location.pathname + (/^#room=[\w-]+$/.test(location.hash) ? location.hash : '');
+  return location.pathname + (/^\?consult=[\w-]+$/.test(location.search) ? location.search : '') + (/^#room=[\w-]+$/.test(location.hash) ? location.hash : '');
 }
 
 function queryString(query: Query | undefined): string {

@@ -1,11 +1,16 @@
-/** What one writes in a consultation: an opinion, a message, the conclusion. Kept while the tab is open until it is sent. */
+/**
+ * What one writes in a consultation: an opinion, a message, the conclusion. A draft is kept in this browser, for this
+ * person, while it is written; what is sent stays there until the server has it (common/outbox.ts).
+ */
 import './text.css';
 import { useEffect, useState } from 'preact/hooks';
+import { session } from '../common/api';
 import { explain } from '../common/explain';
 import { language } from '../common/i18n';
 import { Icon } from '../common/icons';
-import { Button, Field, Notice, Segmented, toast } from '../common/ui';
-import { act, attach, clientId, terms, words, type Finding, type Kind, type Verdict, type Whole } from './api';
+import { heard, keep as keepToSend } from '../common/outbox';
+import { Button, Field, Segmented, toast } from '../common/ui';
+import { attach, clientId, eventsPath, terms, words, type Finding, type ImageReference, type Kind, type Verdict, type Whole } from './api';
 import { ACCEPT, prepared } from './files';
 import { Findings } from './findings';
 import { say } from './strings';
@@ -22,7 +27,8 @@ interface Draft {
 const EMPTY: Draft = { verdict: '', findings: [], text: '', recommendation: '' };
 const TITLES = { opinion: 'opinion', message: 'message', concluded: 'conclude' } as const;
 
-export function Answer({ consult, onDone }: { consult: Whole; onDone: () => void }) {
+/** `images` are key images at hand, which go with an opinion unless left out. */
+export function Answer({ consult, onDone, images = [] }: { consult: Whole; onDone: () => void; images?: ImageReference[] }) {
   const modes = (['opinion', 'message', 'concluded'] as const).filter((kind) => consult.may.includes(kind));
   const [mode, setMode] = useState<Mode>(modes[0] ?? 'message');
   const current = modes.includes(mode) ? mode : modes[0];
@@ -33,42 +39,34 @@ export function Answer({ consult, onDone }: { consult: Whole; onDone: () => void
         <Segmented label={say('opinion')} value={current} onChange={setMode}
           options={modes.map((value) => ({ value, text: say(TITLES[value]), testid: `answer-${value}` }))} />
       )}
-      <Writing key={`${consult.code}/${current}`} consult={consult} mode={current} onDone={onDone} />
+      <Writing key={`${consult.code}/${current}`} consult={consult} mode={current} onDone={onDone} images={images} />
     </section>
   );
 }
 
-function Writing({ consult, mode, onDone }: { consult: Whole; mode: Mode; onDone: () => void }) {
-  const key = `hoichan.answer.${consult.code}.${mode}`;
+function Writing({ consult, mode, onDone, images }: { consult: Whole; mode: Mode; onDone: () => void; images: ImageReference[] }) {
+  const key = draftKey(consult.code, mode);
   const [draft, setDraft] = useState<Draft>(() => restored(key));
-  const [id, setId] = useState(clientId);
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<string | null>(null);
+  const [withImages, setWithImages] = useState(true);
   useEffect(() => keep(key, draft), [draft]);
+  useEffect(() => heard((sent) => {
+    if (sent.path === eventsPath(consult.code)) onDone();
+  }), [consult.code]);
+  useEffect(() => taken(key, setDraft), [key]);
   const change = (part: Partial<Draft>): void => setDraft((before) => ({ ...before, ...part }));
   const text = draft.text.trim();
   const ready = mode === 'opinion' ? draft.verdict !== '' && (text !== '' || draft.findings.length > 0) : text !== '';
 
-  const send = async (kind: Kind, body: object): Promise<void> => {
-    setBusy(true);
-    setFailure(null);
-    try {
-      await act(consult.code, kind, { language: language.value, ...body }, id);
-      setDraft(EMPTY);
-      setId(clientId());
-      onDone();
-    } catch (error) {
-      setFailure(explain(error));
-    } finally {
-      setBusy(false);
-    }
+  const send = (kind: Kind, body: object): void => {
+    keepToSend(eventsPath(consult.code), { kind, body: { language: language.value, ...body } });
+    setDraft(EMPTY);
   };
   const submit = (event: Event): void => {
     event.preventDefault();
-    if (!ready || busy) return;
-    if (mode === 'opinion') void send('opinion', { verdict: draft.verdict, findings: draft.findings, text });
-    else if (mode === 'message') void send('message', { text });
-    else void send('concluded', { conclusion: text, recommendation: draft.recommendation.trim(), findings: draft.findings });
+    if (!ready) return;
+    if (mode === 'opinion') send('opinion', { verdict: draft.verdict, findings: draft.findings, text, images: withImages ? images : [] });
+    else if (mode === 'message') send('message', { text });
+    else send('concluded', { conclusion: text, recommendation: draft.recommendation.trim(), findings: draft.findings });
   };
   const label = mode === 'opinion' ? say('opinion.text') : mode === 'message' ? say('message.text') : say('conclude.text');
   return (
@@ -89,10 +87,15 @@ function Writing({ consult, mode, onDone }: { consult: Whole; mode: Mode; onDone
           {(control) => <textarea {...control} class="input ask-text" rows={2} maxLength={8000} value={draft.recommendation} data-testid="answer-recommendation" onInput={(event) => change({ recommendation: event.currentTarget.value })} />}
         </Field>
       )}
-      {failure && <Notice kind="bad">{failure}</Notice>}
+      {mode === 'opinion' && images.length > 0 && (
+        <label class="writing-images">
+          <input type="checkbox" checked={withImages} data-testid="answer-images" onChange={(event) => setWithImages(event.currentTarget.checked)} />
+          <span>{say('opinion.images', { count: images.length })}</span>
+        </label>
+      )}
       <div class="writing-end">
         {mode === 'message' && <AttachButton consult={consult} onDone={onDone} />}
-        <Button kind="primary" type="submit" icon="send" busy={busy} disabled={!ready} data-testid="answer-send">
+        <Button kind="primary" type="submit" icon="send" disabled={!ready} data-testid="answer-send">
           {mode === 'opinion' ? say('opinion.send') : mode === 'message' ? say('message.send') : say('conclude.send')}
         </Button>
       </div>
@@ -120,9 +123,27 @@ function AttachButton({ consult, onDone }: { consult: Whole; onDone: () => void 
   );
 }
 
+const draftKey = (code: string, mode: Mode): string => `hoichan.draft.${String(session.value?.user.id ?? '')}.${code}.${mode}`;
+
+/** What the server refused, to be written anew: back into the draft of its kind. */
+export function again(code: string, kind: Kind, body: Partial<Draft> & { conclusion?: string }): void {
+  const key = draftKey(code, kind as Mode);
+  const { verdict = '', findings = [], recommendation = '' } = body;
+  const draft = { verdict, findings, recommendation, text: body.text ?? body.conclusion ?? '' };
+  keep(key, draft);
+  takers.get(key)?.(draft);
+}
+
+const takers = new Map<string, (draft: Draft) => void>();
+
+function taken(key: string, by: (draft: Draft) => void): () => void {
+  takers.set(key, by);
+  return () => takers.delete(key);
+}
+
 function restored(key: string): Draft {
   try {
-    return { ...EMPTY, ...(JSON.parse(sessionStorage.getItem(key) ?? '{}') as Partial<Draft>) };
+    return { ...EMPTY, ...(JSON.parse(localStorage.getItem(key) ?? '{}') as Partial<Draft>) };
   } catch {
     return EMPTY;
   }
@@ -130,8 +151,8 @@ function restored(key: string): Draft {
 
 function keep(key: string, draft: Draft): void {
   try {
-    if (draft === EMPTY) sessionStorage.removeItem(key);
-    else sessionStorage.setItem(key, JSON.stringify(draft));
+    if (draft === EMPTY) localStorage.removeItem(key);
+    else localStorage.setItem(key, JSON.stringify(draft));
   } catch {
     // Without it a draft does not outlast the page.
   }

@@ -88,6 +88,9 @@ export interface ImageReference {
   sop_instance_uid: string;
   frame: number;
   note: string;
+  /** Width and centre it is meant to be seen with; null when it was shown as the image asks for. */
+  window?: [number, number];
+  invert?: boolean;
 }
 
 export interface Finding {
@@ -157,6 +160,13 @@ export interface Addressee {
   people: { id: number; name: string; specialties: string[]; invited: boolean }[];
 }
 
+/** Whether a machine translates here; null until it is known. */
+export const machine = signal<boolean | null>(null);
+
+export function loadMachine(): void {
+  if (machine.value === null) get<{ on: boolean }>('/api/consult/translation').then(({ on }) => (machine.value = on), () => undefined);
+}
+
 /** The words of all codes; null until they are here. */
 export const vocabulary = signal<Vocabulary | null>(null);
 let asking: Promise<Vocabulary> | null = null;
@@ -199,10 +209,12 @@ export function attach(code: string, file: Blob, name: string, id: string): Prom
   return request('PUT', `/api/consults/${code}/attachments/${id}`, { body: file, headers: { 'X-File-Name': encodeURIComponent(name) } });
 }
 
+export const eventsPath = (code: string): string => `/api/consults/${code}/events`;
+
 export const attachmentPath = (code: string, id: string): string => `/api/consults/${code}/attachments/${id}`;
 
 /** A small picture of a frame. */
-export function picturePath(image: Pick<ImageReference, 'study_instance_uid' | 'series_instance_uid' | 'sop_instance_uid' | 'frame'>, size = 256): string {
-  const { study_instance_uid: study, series_instance_uid: series, sop_instance_uid: sop, frame } = image;
-  return `/dicom-web/studies/${study}/series/${series}/instances/${sop}/frames/${frame}/rendered?viewport=${size},${size}`;
+export function picturePath(image: Omit<ImageReference, 'note'>, size = 256): string {
+  const { study_instance_uid: study, series_instance_uid: series, sop_instance_uid: sop, frame, window } = image;
+  return `/dicom-web/studies/${study}/series/${series}/instances/${sop}/frames/${frame}/rendered?viewport=${size},${size}${window ? `&window=${window[1]},${window[0]},linear` : ''}`;
 }

@@ -1,10 +1,16 @@
 /** What was said and done in a consultation, in order. */
-import { useState } from 'preact/hooks';
+import './thread.css';
+import { useEffect, useState } from 'preact/hooks';
+import type { ComponentChildren } from 'preact';
+import { post } from '../common/api';
+import { discard, keep as keepToSend, unsent, type Unsent } from '../common/outbox';
 import { bytes, dateTime, language, type Language } from '../common/i18n';
 import { Icon, type IconName } from '../common/icons';
 import { explain } from '../common/explain';
 import { Button, toast } from '../common/ui';
-import { act, attachmentPath, clientId, picturePath, words, type Happening, type ImageReference, type Whole } from './api';
+import { again } from './answer';
+import { attachmentPath, eventsPath, loadMachine, machine, picturePath, words, type Finding, type Happening, type ImageReference, type Kind, type Whole } from './api';
+import { inWords } from './findings';
 import { say } from './strings';
 import { moment } from './time';
 
@@ -15,7 +21,13 @@ const ICONS: Partial<Record<Happening['kind'], IconName>> = {
 /** What people say in their own words stands in a box; the rest is one line. */
 const SAID = new Set<Happening['kind']>(['asked', 'opinion', 'message', 'concluded', 'addendum', 'key_images', 'attachment']);
 
-export function Timeline({ consult }: { consult: Whole }) {
+/** How a page shows images of the consultation: the reading room goes to them, other pages open it. */
+export interface Showing {
+  go?: (image: ImageReference) => void;
+  picture?: (image: ImageReference) => ComponentChildren;
+}
+
+export function Timeline({ consult, showing = {} }: { consult: Whole; showing?: Showing }) {
   const translations = consult.events.filter((one) => one.kind === 'translation');
   return (
     <ol class="timeline" data-testid="timeline">
@@ -28,10 +40,35 @@ export function Timeline({ consult }: { consult: Whole }) {
             <span>{say(`event.${one.kind}`)}</span>
             <time title={dateTime(one.at)}>{moment(one.at)}</time>
           </header>
-          {SAID.has(one.kind) ? <Said consult={consult} event={one} translations={translations.filter((other) => other.body.of === one.sequence)} /> : <Note event={one} />}
+          {SAID.has(one.kind) ? <Said consult={consult} event={one} showing={showing} translations={translations.filter((other) => other.body.of === one.sequence)} /> : <Note event={one} />}
         </li>
       ))}
+      {unsent.value.filter((one) => one.path === eventsPath(consult.code)).map((one) => <Pending key={one.id} code={consult.code} entry={one} />)}
     </ol>
+  );
+}
+
+/** What was sent and the server has not taken yet. */
+function Pending({ code, entry }: { code: string; entry: Unsent }) {
+  const { kind, body } = entry.json as { kind: Kind; body: Happening['body'] & { findings?: Finding[] } };
+  return (
+    <li class="event event-mine event-pending" data-testid="event-pending">
+      <header><Icon name={entry.refused ? 'warning' : 'clock'} size={14} /><span>{say(`event.${kind}`)}</span><span>{entry.refused ? '' : say('pending')}</span></header>
+      <div class="said">
+        {body.verdict && <span class={`verdict verdict-${body.verdict}`}>{words('verdicts', body.verdict)}</span>}
+        {body.findings && body.findings.length > 0 && <ul class="said-findings">{body.findings.map((one, index) => <li key={index}>{inWords(one)}</li>)}</ul>}
+        <p class="said-text">{body.text || body.conclusion || ''}</p>
+        {entry.refused && (
+          <p class="event-refused" role="alert">
+            {say('pending.refused', { reason: entry.refused })}
+            {(body.text || body.conclusion) && kind !== 'translation' && (
+              <button type="button" class="link" onClick={() => { again(code, kind, body); discard(entry.id); }}>{say('pending.again')}</button>
+            )}
+            <button type="button" class="link" onClick={() => discard(entry.id)}>{say('pending.discard')}</button>
+          </p>
+        )}
+      </div>
+    </li>
   );
 }
 
@@ -40,7 +77,7 @@ function Note({ event }: { event: Happening }) {
   return text ? <p class="event-note">{text}</p> : null;
 }
 
-function Said({ consult, event, translations }: { consult: Whole; event: Happening; translations: Happening[] }) {
+function Said({ consult, event, translations, showing }: { consult: Whole; event: Happening; translations: Happening[]; showing: Showing }) {
   const { body } = event;
   const text = body.text || body.conclusion || '';
   const sentences = event.sentences?.[language.value] ?? [];
@@ -53,7 +90,7 @@ function Said({ consult, event, translations }: { consult: Whole; event: Happeni
       {sentences.length > 0 && <ul class="said-findings">{sentences.map((sentence) => <li key={sentence}>{sentence}</li>)}</ul>}
       {text && <Text text={text} language={body.language} />}
       {body.recommendation && <><h4>{say('recommendation')}</h4><Text text={body.recommendation} language={body.language} /></>}
-      {body.images && body.images.length > 0 && consult.shows && <Pictures images={body.images} />}
+      {body.images && body.images.length > 0 && consult.shows && <Pictures images={body.images} code={consult.code} showing={showing} />}
       {event.kind === 'attachment' && body.id && consult.shows && <Attached code={consult.code} event={event} />}
       {translations.map((one) => (
         <div key={one.sequence} class="translation">
@@ -77,17 +114,21 @@ export function Text({ text, language: written }: { text: string; language?: Lan
   );
 }
 
-export function Pictures({ images }: { images: ImageReference[] }) {
+export function Pictures({ images, code, showing = {} }: { images: ImageReference[]; code: string; showing?: Showing }) {
   return (
     <ul class="said-pictures">
-      {images.map((image) => (
-        <li key={`${image.sop_instance_uid}/${image.frame}`}>
-          <a href={`/read/${image.study_instance_uid}?series=${image.series_instance_uid}`} title={image.note || say('open')}>
-            <img src={picturePath(image)} alt={image.note} loading="lazy" decoding="async" />
-          </a>
-          {image.note && <span class="muted">{image.note}</span>}
-        </li>
-      ))}
+      {images.map((image) => {
+        const picture = showing.picture?.(image) ?? <img src={picturePath(image)} class={image.invert ? 'inverted' : ''} alt={image.note} loading="lazy" decoding="async" />;
+        const { go } = showing;
+        return (
+          <li key={`${image.sop_instance_uid}/${image.frame}`} data-testid="said-picture">
+            {go
+              ? <button type="button" class="said-picture" title={image.note || say('open')} aria-label={image.note || say('open')} onClick={() => go(image)}>{picture}</button>
+              : <a href={`/read/${image.study_instance_uid}?consult=${code}`} title={image.note || say('open')}>{picture}</a>}
+            {image.note && <span class="muted">{image.note}</span>}
+          </li>
+        );
+      })}
     </ul>
   );
 }
@@ -106,24 +147,28 @@ function Attached({ code, event }: { code: string; event: Happening }) {
 function Translate({ consult, of }: { consult: Whole; of: number }) {
   const [open, setOpen] = useState(false);
   const [text, setText] = useState('');
-  const [busy, setBusy] = useState(false);
-  const [id] = useState(clientId);
-  if (!open) return <button type="button" class="link said-translate" onClick={() => setOpen(true)} data-testid="translate">{say('translate')}</button>;
-  const send = async (): Promise<void> => {
-    setBusy(true);
-    try {
-      await act(consult.code, 'translation', { of, text, language: language.value }, id);
-      setOpen(false);
-    } catch (error) {
-      toast(explain(error), 'bad');
-    } finally {
-      setBusy(false);
-    }
+  useEffect(loadMachine, []);
+  const ask = (): void => {
+    post(`/api/consults/${consult.code}/translations`, { of, language: language.value })
+      .then(() => toast(say('translate.asked')), (error: unknown) => toast(explain(error), 'bad'));
+  };
+  if (!open) {
+    return (
+      <p class="said-translate">
+        <button type="button" class="link" onClick={() => setOpen(true)} data-testid="translate">{say('translate')}</button>
+        {machine.value && <button type="button" class="link" onClick={ask} data-testid="translate-machine">{say('translate.machine')}</button>}
+      </p>
+    );
+  }
+  const send = (): void => {
+    keepToSend(eventsPath(consult.code), { kind: 'translation', body: { of, text, language: language.value } });
+    setOpen(false);
+    setText('');
   };
   return (
-    <form class="translate" onSubmit={(event) => { event.preventDefault(); void send(); }}>
+    <form class="translate" onSubmit={(event) => { event.preventDefault(); send(); }}>
       <textarea class="input ask-text" rows={2} value={text} aria-label={say('translate.text', { language: say(`lang.${language.value}`) })} placeholder={say('translate.text', { language: say(`lang.${language.value}`) })} onInput={(event) => setText(event.currentTarget.value)} />
-      <Button type="submit" busy={busy} disabled={text.trim() === ''}>{say('translate.send')}</Button>
+      <Button type="submit" disabled={text.trim() === ''}>{say('translate.send')}</Button>
     </form>
   );
 }

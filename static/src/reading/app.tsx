@@ -19,13 +19,13 @@ import { live, liveOpen, loadLive, roomInAddress } from './slots';
 import { reading } from './strings';
 
 /** What is drawn and the panel beside the images: code that comes after the first image. */
-const side = signal<{ Side: FunctionComponent; refresh: () => Promise<void> } | null>(null);
+const side = signal<{ Side: FunctionComponent; refresh: () => Promise<void>; consulted: (code: string) => void } | null>(null);
 const LEAVE_MS = 1500;
 
 export function App() {
   useEffect(() => {
     void open();
-    const deaf = listen(studyUid, more, leave, () => void side.value?.refresh());
+    const deaf = listen(studyUid, { more, gone: leave, annotated: () => void side.value?.refresh(), consulted: (code) => side.value?.consulted(code) });
     const beside = effect(() => {
       if ((loads.value || sideOpen.value) && !side.peek()) {
         void import('./notes/side').then((module) => (side.value = module), () => undefined);

@@ -6,14 +6,24 @@ interface Changes {
   studies?: string[];
   annotated?: string[];
   revoked?: string[];
+  consults?: Record<string, number>;
   reset?: boolean;
 }
 
 const POLL = 5000;
 const SETTLE = 800;
 
-/** `gone`: the study may not be seen any more. */
-export function listen(study: string, more: () => Promise<void>, gone: () => void, annotated: () => void = () => undefined): () => void {
+interface Hearing {
+  more: () => Promise<void>;
+  /** The study may not be seen any more. */
+  gone: () => void;
+  /** Somebody drew or wrote on its images. */
+  annotated: () => void;
+  /** There is something new in the consultation of this code; in any, when it is empty. */
+  consulted: (code: string) => void;
+}
+
+export function listen(study: string, { more, gone, annotated, consulted }: Hearing): () => void {
   let sequence: number | null = null;
   let stopped = false;
   let waiting: ReturnType<typeof setTimeout> | undefined;
@@ -22,6 +32,7 @@ export function listen(study: string, more: () => Promise<void>, gone: () => voi
   const hear = (changes: Changes): void => {
     sequence = Math.max(sequence ?? 0, changes.sequence);
     if (changes.reset || changes.annotated?.includes(study)) annotated();
+    for (const code of changes.reset ? [''] : Object.keys(changes.consults ?? {})) consulted(code);
     if (changes.revoked?.includes(study)) gone();
     // What happened was too long ago to be told: perhaps this.
     if (changes.reset) get(`/api/studies/${study}`).catch((error: unknown) => (error instanceof Problem && [403, 404].includes(error.status) ? gone() : undefined));
@@ -45,6 +56,7 @@ export function listen(study: string, more: () => Promise<void>, gone: () => voi
   source.addEventListener('revoked', (event) => {
     if ((JSON.parse((event as MessageEvent<string>).data) as { study: string }).study === study) gone();
   });
+  source.addEventListener('consult', (event) => consulted((JSON.parse((event as MessageEvent<string>).data) as { code: string }).code));
   source.addEventListener('error', () => {
     // A closed stream was refused and will not come back by itself.
     if (source.readyState === EventSource.CLOSED && !polling && !stopped) poll();

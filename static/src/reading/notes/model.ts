@@ -35,6 +35,8 @@ export interface Note {
   createdAt: number;
   at: number;
   shared: boolean;
+  /** The code of the consultation it is shared with. */
+  consult: string;
   body: Body;
 }
 
@@ -50,12 +52,13 @@ export interface Told {
   created_at: number;
   at: number;
   shared: boolean;
+  consult: string;
   body: Body;
 }
 
 export function noteOf(told: Told): Note {
-  const { annotation_id: id, created_at: createdAt, version, sequence, deleted, author, mine, at, shared, body } = told;
-  return { id, createdAt, version, sequence, deleted, author, mine, at, shared, body };
+  const { annotation_id: id, created_at: createdAt, version, sequence, deleted, author, mine, at, shared, consult, body } = told;
+  return { id, createdAt, version, sequence, deleted, author, mine, at, shared, consult, body };
 }
 
 /** The same in one form, to see whether anything changed. */

@@ -7,7 +7,7 @@ import { Icon } from '../panels/icons';
 import { TOOL_LABELS } from '../panels/labels';
 import { reading } from '../strings';
 import type { Note } from './model';
-import { answer, chosen, colours, erase, frameIdOf, giveUp, hidden, notes, restore, waiting, whileTyping, write } from './store';
+import { answer, chosen, colours, erase, frameIdOf, giveUp, hidden, notes, restore, share, shareWith, waiting, whileTyping, write } from './store';
 import { words } from './strings';
 
 export function NotesPanel() {
@@ -106,7 +106,8 @@ function Card({ note, answers }: { note: Note; answers: readonly Note[] }) {
 
 export function By({ note }: { note: Note }) {
   const name = note.mine ? words('you') : note.author.name;
-  return <p class="note-by" title={dateTime(note.at)}>{words('by', { name, time: relative(note.at) })}{note.shared ? ` · ${words('shared')}` : ''}</p>;
+  return <p class="note-by" data-shared={note.shared} title={dateTime(note.at)}>{words('by', { name, time: relative(note.at) })}{note.shared ? ` · ${words('shared')}` : ''}
+    {note.mine && !note.shared && shareWith.value && <> · <button type="button" class="link" data-testid="note-share" onClick={() => share(note.id, shareWith.value)}>{words('share')}</button></>}</p>;
 }
 
 export function Unsent({ note }: { note: Note }) {

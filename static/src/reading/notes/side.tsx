@@ -6,12 +6,15 @@ import type { ComponentChildren, FunctionComponent } from 'preact';
 import { unsent, volatile } from '../../common/outbox';
 import { late, sideOpen } from '../control/room';
 import { Icon } from '../panels/icons';
+import { about, begin as beginConsults, code, consulted } from '../consult/store';
+import { ThreadTab } from '../consult/tab';
 import { KeysPanel, keyImages } from './keys';
 import { NotesPanel } from './panel';
 import { begin, chosen, notes } from './store';
 import { words } from './strings';
 
 export { refresh } from './store';
+export { consulted };
 
 /** A part of the panel. */
 export interface Tab {
@@ -24,10 +27,17 @@ export interface Tab {
 export const tabs = signal<readonly Tab[]>([
   { id: 'notes', label: () => words('notes'), count: () => [...notes.value.values()].filter((one) => !one.deleted && one.body.points).length, View: NotesPanel },
   { id: 'keys', label: () => words('keys'), count: () => keyImages().length, View: KeysPanel },
+  { id: 'consult', label: () => words('consult'), count: () => about.value?.length ?? 0, View: ThreadTab },
 ]);
 export const tab = signal('notes');
 
 begin();
+beginConsults();
+// Who comes from a consultation finds its thread open.
+if (code.peek()) {
+  tab.value = 'consult';
+  sideOpen.value = !matchMedia('(max-width: 1100px)').matches;
+}
 // Whoever drew an arrow is asked for its words.
 effect(() => {
   if (!chosen.value) return;

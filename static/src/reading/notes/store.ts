@@ -21,6 +21,8 @@ export const hidden = signal<ReadonlySet<string>>(new Set());
 export const colours = computed(() => coloursOf(notes.value.values()));
 /** What waits to be sent of this study, by annotation. */
 export const waiting = computed(() => new Map(unsent.value.filter((one) => one.path === PATH).map((one) => [String(one.json['annotation_id']), one])));
+/** The consultation that new drawings are shared with; "" while they stay in the hospital. */
+export const shareWith = signal('');
 /** The annotation whose words are to be written next. */
 export const chosen = signal<string | null>(null);
 
@@ -105,30 +107,32 @@ function set(note: Note): void {
 }
 
 /** Does something to an annotation of one's own: kept, shown and sent. */
-function act(id: string, kind: Kind, body: Body, remember = true): void {
+function act(id: string, kind: Kind, body: Body, { remember = true, share = '' } = {}): void {
   const before = notes.value.get(id);
   if (before && !before.mine) return;
+  // An answer is where what it answers is.
+  const consult = before?.consult || share || (before ? '' : (notes.value.get(body.to ?? '')?.consult ?? shareWith.value));
   const now = Date.now();
   const user = session.value?.user;
-  keep(PATH, { annotation_id: id, version: nextVersion(id, before?.version ?? 0), kind, ...(kind === 'put' ? { body } : {}) });
+  keep(PATH, { annotation_id: id, version: nextVersion(id, before?.version ?? 0), kind, ...(kind === 'put' ? { body } : {}), ...(consult ? { consult } : {}) });
   const author = before?.author ?? { id: user?.id ?? '', name: user?.display_name || user?.name || '' };
   const after = { deleted: kind === 'delete', body };
   if (remember) {
     done = [...done.slice(-199), { id, before: before ? { deleted: before.deleted, body: before.body } : null, after }];
     undone = [];
   }
-  set({ version: 0, sequence: 0, createdAt: now, shared: false, ...before, id, author, mine: true, at: now, ...after });
+  set({ version: 0, sequence: 0, createdAt: now, ...before, id, author, mine: true, at: now, shared: consult !== '', consult, ...after });
 }
 
 /** An act of before that was never acknowledged. */
 function takeUp(entry: Unsent): void {
-  const { annotation_id: id, kind, body } = entry.json as { annotation_id: string; kind: Kind; body?: Body };
+  const { annotation_id: id, kind, body, consult = '' } = entry.json as { annotation_id: string; kind: Kind; body?: Body; consult?: string };
   const before = notes.value.get(id);
   const user = session.value?.user;
   const words = body ?? before?.body;
   if (!words) return;
   set({
-    version: 0, sequence: 0, createdAt: entry.at, shared: false, author: { id: user?.id ?? '', name: user?.display_name || user?.name || '' },
+    version: 0, sequence: 0, createdAt: entry.at, shared: consult !== '', consult, author: { id: user?.id ?? '', name: user?.display_name || user?.name || '' },
     ...before, id, mine: true, at: entry.at, deleted: kind === 'delete', body: words,
   });
 }
@@ -244,6 +248,12 @@ export function write(id: string, text: string): void {
   if (note && !note.deleted && note.body.text !== text) act(id, 'put', { ...note.body, text });
 }
 
+/** Shares an annotation of one's own with a consultation; it stays shared. */
+export function share(id: string, code: string): void {
+  const note = notes.value.get(id);
+  if (note && !note.deleted && !note.shared) act(id, 'put', note.body, { share: code });
+}
+
 export function answer(to: string, text: string): void {
   if (text.trim()) act(uuid(), 'put', { tool: 'answer', to, text: text.trim() });
 }
@@ -289,9 +299,9 @@ function become(id: string, to: State | null): void {
   const now = notes.value.get(id);
   if (!now) return;
   if (!to || to.deleted) {
-    if (!now.deleted) act(id, 'delete', now.body, false);
-  } else if (now.deleted && same(now.body, to.body)) act(id, 'restore', to.body, false);
-  else if (!same(now.body, to.body) || now.deleted) act(id, 'put', to.body, false);
+    if (!now.deleted) act(id, 'delete', now.body, { remember: false });
+  } else if (now.deleted && same(now.body, to.body)) act(id, 'restore', to.body, { remember: false });
+  else if (!same(now.body, to.body) || now.deleted) act(id, 'put', to.body, { remember: false });
 }
 
 /** Marks the image that is shown as a key image, or takes one's own mark away. */
