@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from bench.corpus import ct_series
-from tests.support.browser import Watched, chromium
+from tests.support.browser import FAKE_VOICE, Watched, chromium
 from tests.support.rooms import Participant, enter, pid_of_rooms, socket_to, ticket
 from tests.support.server import PASSWORD, Browserless, Running, serving
 
@@ -151,12 +152,16 @@ def test_a_hundred_sockets_leave_the_pages_alone(scene: Scene) -> None:
 @contextmanager
 def seen(scene: Scene, *who: tuple[str, int, int]) -> Iterator[list[Watched]]:
     """Browsers of these people (name, width, height), signed in."""
-    with chromium() as browser:
+    with chromium(*FAKE_VOICE) as browser:
         pages = []
         for name, width, height in who:
             phone = width < 500
             context = browser.new_context(
-                viewport={"width": width, "height": height}, locale="vi-VN", has_touch=phone, is_mobile=phone
+                viewport={"width": width, "height": height},
+                locale="vi-VN",
+                has_touch=phone,
+                is_mobile=phone,
+                permissions=["microphone", "camera"],
             )
             base = scene.server.base_url
             answer = context.request.post(
@@ -169,6 +174,7 @@ def seen(scene: Scene, *who: tuple[str, int, int]) -> Iterator[list[Watched]]:
 
 def _inside(page: Watched, url: str) -> None:
     page.page.goto(url)
+    page.page.wait_for_url(re.compile(r"/read/[0-9.]+"))  # an invitation leads to the page of a case
     page.until("an image", lambda: page.active() and page.active()["quality"] == "original")
     if page.find("live").count() == 0:
         page.find("live-toggle").click()
@@ -227,6 +233,45 @@ def test_two_browsers_and_a_phone_look_at_the_same_image(scene: Scene) -> None:
         for page in (minh, lan, hung):
             page.find("live-over").wait_for()
             assert not [line for line in page.wrong if "WebSocket connection to" not in line]  # the process was killed
+
+
+def test_two_hear_each_other_and_the_session_is_played_again(scene: Scene) -> None:
+    with seen(scene, ("minh", 1280, 800), ("lan", 1100, 700)) as (minh, lan):
+        code = scene.room()
+        for page in (minh, lan):
+            _inside(page, f"{scene.server.base_url}/read/-#room={code}")
+        for page in (minh, lan):
+            page.find("live-voice").click()
+        heard = "[data-voice=connected][data-heard=true]"
+        _all((minh, lan), "a voice", lambda page: page.page.locator(heard).count() == 1)
+        minh.page.keyboard.press("Home")
+        lan.until("the first image", lambda: lan.active()["index"] == 0)
+        minh.find("live-text").fill("Kết luận: theo dõi sau 3 tháng.")
+        minh.find("live-send").click()
+        lan.until("the chat", lambda: "theo dõi" in lan.find("live-chat").inner_text())
+        lan.find("live-voice").click()
+        minh.until("silence", lambda: minh.page.locator(heard).count() == 0)
+        minh.page.keyboard.press("End")
+        lan.until("the last image", lambda: lan.active()["index"] == 2)
+        minh.find("live-end").click()
+        minh.find("live-end-sure").click()
+        lan.find("live-over").wait_for()
+        minh.until("the track", lambda: scene.lan.get(f"/api/rooms/{code}/track").json()["stretches"])
+        lan.page.goto(f"{scene.server.base_url}/read/{scene.study}")
+        lan.page.goto(f"{scene.server.base_url}/read/{scene.study}#replay={code}")
+        lan.page.reload()
+        lan.until("the replay", lambda: lan.find("live-seek").count() == 1)
+        lan.until("an image", lambda: lan.active() and lan.active()["quality"] == "original")
+        seek = lan.find("live-seek")
+        events = scene.lan.get(f"/api/rooms/{code}/events").json()["events"]
+        said = next(int(one["at"]) for one in events if one["kind"] == "chat")
+        assert "theo dõi" not in lan.find("live-chat").inner_text()
+        begun = scene.lan.get(f"/api/rooms/{code}").json()["created_at"]
+        seek.fill(str(begun + (said - begun + 99) // 100 * 100))
+        lan.until("what was said then", lambda: "theo dõi" in lan.find("live-chat").inner_text())
+        lan.until("what was shown then", lambda: lan.active()["index"] == 0)
+        lan.find("live-play").click()
+        lan.until("what was shown at the end", lambda: lan.active()["index"] == 2)
 
 
 def test_a_room_outlives_its_process_and_loses_nothing(scene: Scene) -> None:

@@ -119,7 +119,9 @@ function apply(): void {
   }
   if (going || pane.state !== 'stack' || !pane.view) return;
   const look = JSON.stringify([state.i, state.f, state.w, state.z]);
-  if (look === applied) return;
+  // A stack that was still being put up may have gone to its own beginning after it was taken there.
+  const { frame } = pane.view;
+  if (look === applied && frame?.instance.uid === state.i && frame.number === (state.f ?? 1)) return;
   applied = look;
   untracked(() => applyTo(state));
 }
