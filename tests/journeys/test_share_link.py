@@ -61,7 +61,7 @@ def opened(context: BrowserContext, url: str, pin: str) -> Watched:
 
 
 def test_a_link_is_made_opened_on_a_phone_and_withdrawn(browser: Browser, server: Running, tmp_path: Path) -> None:
-    desk = Watched(browser.new_context(viewport={"width": 1280, "height": 860}, locale="vi-VN").new_page())
+    desk = Watched(browser.new_context(viewport={"width": 1560, "height": 900}, locale="vi-VN").new_page())
     desk.page.goto(server.base_url)
     desk.find("sign-in-name").fill("bs.lan")
     desk.find("sign-in-password").fill(PASSWORD)

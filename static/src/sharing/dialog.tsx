@@ -66,7 +66,7 @@ function Form({ study, onClose, onMade }: { study: Shared; onClose: () => void; 
         </fieldset>
         {terms.anonymise && (
           <>
-            <Field label={words('dates')} hint={words('face')}>
+            <Field label={words('dates')}>
               {(control) => (
                 <select {...control} class="input select" value={terms.dates} onChange={(event) => set({ dates: event.currentTarget.value as Terms['dates'] })}>
                   <option value="removed">{words('dates.removed')}</option>
@@ -75,6 +75,7 @@ function Form({ study, onClose, onMade }: { study: Shared; onClose: () => void; 
               )}
             </Field>
             <Check checked={terms.characteristics} onChange={(characteristics) => set({ characteristics })}>{words('characteristics')}</Check>
+            <p class="muted">{words('face')}</p>
           </>
         )}
         <div class="two">
