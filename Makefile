@@ -23,6 +23,7 @@ help:
 	@echo "make clean  remove what was built; your data stays"
 
 run: $(STAMPS)/python $(STAMPS)/web
+	@tools/debian-packages --run
 	@exec $(BIN)/hoichan serve $(ARGS)
 
 setup: $(STAMPS)/python $(STAMPS)/web

@@ -3,6 +3,10 @@
 ``.venv/bin/python -m tools.screenshots`` after ``make test`` has set everything up.
 """
 
+import os
+import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -40,6 +44,15 @@ def main() -> None:
         watched.find("refused-add").first.wait_for()
         take(watched, "peers-vi")
         read(watched, running)
+    meet()
+
+
+def meet() -> None:
+    """The live room, as the journey of a whole consultation sees it."""
+    with tempfile.TemporaryDirectory() as shots:
+        journey = [sys.executable, "-m", "pytest", "-q", "tests/journeys/test_whole_consultation.py"]
+        subprocess.run(journey, check=True, env={**os.environ, "HOICHAN_SHOTS": shots})
+        shutil.copy(Path(shots) / "whole-4-room-0.png", IMAGES / "room-vi.png")
 
 
 def signed_in(browser: Browser, running: Running) -> Watched:
