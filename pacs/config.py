@@ -17,15 +17,13 @@ from typing import Any, get_args, get_origin, get_type_hints
 import yaml
 
 from pacs.errors import ConfigError
+from pacs.settings import CodecsConfig as CodecsConfig
+from pacs.settings import SmtpConfig as SmtpConfig
+from pacs.settings import setting
 
 PREFIX = "HOICHAN_"
 _DATA = Path("data")
 PEER_RIGHTS = frozenset({"store", "query", "retrieve"})
-
-
-def setting(default: Any, help: str, **limits: Any) -> Any:
-    """A field of the schema with its explanation and limits (``low``, ``high``, ``choices``, ``pattern``)."""
-    return field(default=default, metadata={"help": help, **limits})
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,18 +177,6 @@ class ObjectsConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class CodecsConfig:
-    """Child processes that decode and encode pixels, with limits, so that no image can hurt the archive."""
-
-    processes: int = setting(2, "Child processes.", low=1, high=64)
-    memory_mb: int = setting(1536, "Memory limit of each, in MB.", low=256, high=65536)
-    seconds: int = setting(20, "Time limit of one frame, in seconds.", low=1, high=600)
-    cache_mb: int = setting(
-        2048, "Disk space for frames that were encoded on demand, in MB; 0 keeps none.", low=0, high=10_000_000
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class ScrubConfig:
     """Reading back what is stored, in the background, to find what rots before somebody needs it."""
 
@@ -231,6 +217,7 @@ class Config:
     objects: ObjectsConfig = field(default_factory=ObjectsConfig)
     codecs: CodecsConfig = field(default_factory=CodecsConfig)
     scrub: ScrubConfig = field(default_factory=ScrubConfig)
+    smtp: SmtpConfig = field(default_factory=SmtpConfig)
     log: LogConfig = field(default_factory=LogConfig)
     peers: tuple[PeerConfig, ...] = setting((), "Peers added at the first start.")
 
@@ -412,6 +399,8 @@ def _check_meaning(config: Config, file: str, mistakes: list[str]) -> None:
             mistakes.append(f"{file}: web.trusted_networks: {network} is no network, e.g. 10.0.0.0/8")
     if config.live.turn_secret_file and not Path(config.live.turn_secret_file).is_file():
         mistakes.append(f"{file}: live.turn_secret_file: {config.live.turn_secret_file} does not exist")
+    if config.smtp.host and not config.smtp.sender:
+        mistakes.append(f"{file}: smtp.sender: missing: the address that letters come from")
     if config.objects.secret_key_file and not Path(config.objects.secret_key_file).is_file():
         mistakes.append(f"{file}: objects.secret_key_file: {config.objects.secret_key_file} does not exist")
 

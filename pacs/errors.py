@@ -14,6 +14,7 @@ ArchiveError
 │   └── AnnotationLimit         the study has as many acts as are kept of one
 ├── InvalidConsult              what is asked or answered in a consultation cannot be kept as it is
 ├── PdfUnavailable              the libraries that draw PDF are not on this machine
+├── MailRefused                 the mail server will never take this letter
 ├── NotSignedIn                 no valid session or token
 ├── TooManyTries                sign-in throttled
 └── ConfigError                 every mistake in config.yaml at once
@@ -68,6 +69,10 @@ class InvalidConsult(ArchiveError):
 
 class PdfUnavailable(ArchiveError):
     """The libraries that draw PDF are not on this machine; the message names the packages."""
+
+
+class MailRefused(ArchiveError):
+    """The mail server will never take this letter, whoever asks again."""
 
 
 class NotSignedIn(ArchiveError):

@@ -45,6 +45,7 @@ STORE: Mapping[type[kept.ArchiveError], int] = {
     done.AnnotationLimit: PROCESSING_FAILURE,
     done.InvalidConsult: PROCESSING_FAILURE,
     done.PdfUnavailable: PROCESSING_FAILURE,
+    done.MailRefused: PROCESSING_FAILURE,
     done.NotSignedIn: NOT_AUTHORISED,
     done.TooManyTries: OUT_OF_RESOURCES,
     done.ConfigError: PROCESSING_FAILURE,

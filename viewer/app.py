@@ -8,7 +8,7 @@ from flask import Flask, Response, jsonify
 from pacs.archive import Archive
 from pacs.config import Config
 from viewer import compression, headers, journal, problems
-from viewer.access import devices, factors, setup
+from viewer.access import devices, factors, invitation, setup
 from viewer.access import routes as session
 from viewer.access.guard import Guard
 from viewer.admin import access as admin_access
@@ -58,11 +58,12 @@ def create_app(
         factors.blueprint(guard),
         devices.blueprint(guard),
         setup.blueprint(guard),
+        invitation.blueprint(guard),
         studies.blueprint(archive, guard),
         annotations.blueprint(archive, guard),
         changing.blueprint(archive, guard, tail),
         uploads.blueprint(archive, guard, config),
-        consult.blueprint(archive, guard),
+        consult.blueprint(archive, guard, invites=bool(config.smtp.host)),
         translating.blueprint(archive, guard, config.consult),
         attachments.blueprint(archive, guard),
         minutes.blueprint(archive, guard),

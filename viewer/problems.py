@@ -52,6 +52,7 @@ PROBLEMS: dict[type[storage_errors.ArchiveError], Problem] = {
     pacs_errors.AnnotationLimit: Problem(413, "Too many annotations"),
     pacs_errors.InvalidConsult: Problem(400, "Consultation cannot be kept"),
     pacs_errors.PdfUnavailable: Problem(503, "PDF cannot be drawn"),
+    pacs_errors.MailRefused: Problem(502, "Mail was refused"),
     pacs_errors.NotSignedIn: Problem(401, "Not signed in"),
     pacs_errors.TooManyTries: Problem(429, "Too many tries", 30),
     pacs_errors.ConfigError: Problem(500, "Configuration has mistakes"),

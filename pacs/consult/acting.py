@@ -1,7 +1,7 @@
 """Asking and acting: the rules, the rows and what follows from them, in one transaction.
 
 The studies named are granted to the side that is asked in the same moment; an anonymised consultation grants copies,
-which the worker makes (task COPY), by `show_copy`.
+which the worker makes (pacs/sharing.py).
 """
 
 import json
@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pacs.consult import bodies, rules
+from pacs import sharing
+from pacs.consult import bodies, notices, rules
 from pacs.consult.vocabulary import BY_CODE
 from pacs.errors import InvalidConsult
 from storage.errors import NotFound
-from storage.index import audit, consults, grants, instances, tasks
+from storage.index import audit, consults, grants, instances, links, tasks
 from storage.index.database import Connection, Database
 from storage.index.types import now_ms
 from storage.model.archive import Scope
@@ -89,6 +90,7 @@ def ask(
     _check_references(db, made, Kind.ASKED, kept)
     note(db, made, Kind.ASKED, actor, studies=[one.study_instance_uid for one in named], to_user=question.to_user_id)
     written, _ = consults.append(db, made, event, {})
+    notices.follow(db, made, Kind.ASKED, written.sequence, question.requester_id)
     return consults.by_id(db, made.id), written
 
 
@@ -111,6 +113,7 @@ def act(
         consult = consults.by_id(db, consult.id)
         _follow(db, consult, kind)
         note(db, consult, kind, actor)
+        notices.follow(db, consult, kind, written.sequence, party.user_id)
         consults.set_seen(db, consult.id, party.user_id, written.sequence)
         return consult, written, new
 
@@ -121,12 +124,12 @@ def spoken_for(consult: Consult, side: Side) -> int | None:
 
 
 def show(db: Connection, consult: Consult) -> None:
-    """Let the side that is asked see the studies, or ask for the copies it is to see."""
+    """Let the side that is asked see the studies, or ask for the copies it is to see (task COPY)."""
     if consult.anonymise:
         tasks.enqueue(db, COPY, {"consult": consult.id}, key=f"{COPY} {consult.id}")
+        return
     for one in consults.studies(db, [consult.id])[consult.id]:
-        if one.shown_hospital_id is not None and one.shown_study_instance_uid is not None:
-            _grant(db, consult, one.shown_hospital_id, one.shown_study_instance_uid)
+        _grant(db, consult, one.hospital_id, one.study_instance_uid)
 
 
 def show_copy(db: Connection, consult: Consult, named: Named, hospital_id: int, study_instance_uid: str) -> None:
@@ -137,21 +140,33 @@ def show_copy(db: Connection, consult: Consult, named: Named, hospital_id: int, 
 
 
 def _grant(db: Connection, consult: Consult, hospital_id: int, study_instance_uid: str) -> None:
-    to = Grantee(user_id=consult.to_user_id)
-    if consult.to_user_id is None:
-        to = Grantee(hospital_id=consult.to_hospital_id)
-    grants.give(db, hospital_id, study_instance_uid, to, consult_id=consult.id)
+    grants.give(db, hospital_id, study_instance_uid, _grantee(consult), consult_id=consult.id)
+
+
+def _grantee(consult: Consult) -> Grantee:
+    """The side that is asked."""
+    if consult.to_user_id is not None:
+        return Grantee(user_id=consult.to_user_id)
+    return Grantee(hospital_id=consult.to_hospital_id)
 
 
 def _follow(db: Connection, consult: Consult, kind: Kind) -> None:
     """What the act means for what the other side sees."""
     if kind in (Kind.WITHDRAWN, Kind.REVOKED):
-        grants.revoke(db, consult_id=consult.id)
+        _hide(db, consult)
     elif kind is Kind.CLOSED and consult.closed_at is not None:
         grants.limit(db, consult.id, consult.closed_at + AFTER_CLOSING_MS)
     elif kind is Kind.REOPENED:
-        grants.revoke(db, consult_id=consult.id)
+        _hide(db, consult)
         show(db, consult)
+
+
+def _hide(db: Connection, consult: Consult) -> None:
+    """End what the side that is asked sees, copies included."""
+    grants.revoke(db, consult_id=consult.id)
+    copies = links.of_consult(db, consult.id)
+    if copies is not None:
+        sharing.end(db, copies.id, now_ms())
 
 
 def note(db: Connection, consult: Consult, action: str, actor: Actor, **detail: Any) -> None:

@@ -16,17 +16,18 @@ from pacs import auditing, receipts, reconciling, sharing
 from pacs.archive import Archive
 from pacs.archive.rejections import catch_up
 from pacs.association.tls import TlsCredentials
-from pacs.config import ScrubConfig
+from pacs.config import ScrubConfig, SmtpConfig
 from pacs.consult import acting, copying, translating
 from pacs.jobs import scrub as scrubbing
 from pacs.jobs.commitment import Commitments
 from pacs.jobs.endings import Stopping
+from pacs.jobs.mailing import Mailing
 from pacs.jobs.plan import SAMPLES, SUMMARISE, SWEEP, plan
 from pacs.jobs.uploads import uploading
 from pacs.minutes import filing
 from pacs.samples import load_samples
 from storage.errors import ArchiveError, NotFound, StorageUnavailable
-from storage.index import accounts, changes, commitments, grants, maintenance, tasks
+from storage.index import accounts, changes, commitments, grants, letters, maintenance, tasks
 from storage.index.remembered import Stamp
 from storage.index.types import now_ms
 from storage.model.archive import Origin
@@ -50,7 +51,12 @@ FORGOTTEN_AT_ONCE = 20_000  # lines of the change log in one transaction: who st
 KEPT_FAILURES_MS = 24 * 3600 * 1000
 KEPT_COMMITMENTS_MS = 90 * 24 * 3600 * 1000  # requests for storage commitment that are over
 # Tasks that wait for peers and disks have workers of their own, so that nobody waits for them.
-SLOW = frozenset({commitments.TASK, sharing.PREPARE, sharing.END, translating.TASK, filing.FILE})
+SLOW = frozenset(
+    {
+        acting.COPY, commitments.TASK, filing.FILE, letters.MAIL, letters.REMIND, sharing.END, sharing.PREPARE,
+        translating.TASK,
+    }
+)  # fmt: skip
 SLOWEST = frozenset({scrubbing.TASK})
 QUICK = frozenset({SUMMARISE, SAMPLES, SWEEP})
 
@@ -69,6 +75,8 @@ class Worker:
         scrub: ScrubConfig | None = None,
         kinds: frozenset[str] | None = None,
         translator: str = "",
+        smtp: SmtpConfig | None = None,
+        base_url: str = "",
     ) -> None:
         self._archive = archive
         self._translator = translator
@@ -81,12 +89,15 @@ class Worker:
         self._nothing_until: float | None = None  # … before this instant, in UTC milliseconds
         self._commitments = Commitments(archive, own_ae, lambda: self._stop.is_set(), credentials)
         self._scrub = scrubbing.Scrub(archive, scrub or ScrubConfig(), lambda: self._stop.is_set())
+        self._mailing = Mailing(archive.database, smtp or SmtpConfig(), base_url)
         done_by_kind: Mapping[str, Callable[[Task, dict[str, Any]], None]] = {
             SUMMARISE: self._summarise,
             SAMPLES: self._samples,
             SWEEP: self._sweep,
             commitments.TASK: self._commitment,
             scrubbing.TASK: self._scrub_on,
+            letters.MAIL: lambda _, given: self._mailing.send(given["key"]),
+            letters.REMIND: lambda _, given: self._mailing.remind(int(given["consult"])),
             sharing.PREPARE: self._prepare,
             acting.COPY: self._copy_consult,
             filing.FILE: lambda _, given: filing.file(archive, given),
@@ -283,6 +294,7 @@ class Worker:
             for number in commitments.unfinished(db):
                 commitments.ask(db, number)
             tasks.enqueue(db, scrubbing.TASK, {}, scrubbing.TASK, 0.0, scrubbing.PRIORITY)
+        self._mailing.again(self._archive.clock())
         mended = self._scrub.recheck()
         copying.sweep(self._archive.database, self._archive.clock())
         sharing.catch_up(self._archive.database, self._archive.clock())

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from pacs.archive import Archive
 from pacs.assembly import open_archive, prepare
-from pacs.config import Config, WebConfig
+from pacs.config import Config, SmtpConfig, WebConfig
 from storage.index import accounts as store
 from storage.index import hospitals
 from storage.model.archive import Hospital, Origin, Outcome
@@ -22,6 +22,7 @@ from viewer.access.passwords import hash_password
 from viewer.access.secrets import kept, new_secret
 from viewer.app import create_app
 
+SMTP = SmtpConfig(host="127.0.0.1", sender="pacs@bv.vn")  # nothing is sent without a worker
 PASSWORD = "một mật khẩu đủ dài"
 
 
@@ -101,7 +102,7 @@ class Web:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    return Config(data=tmp_path / "data", web=WebConfig(second_factor_for_admins=False))
+    return Config(data=tmp_path / "data", web=WebConfig(second_factor_for_admins=False), smtp=SMTP)
 
 
 @pytest.fixture

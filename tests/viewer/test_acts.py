@@ -11,7 +11,8 @@ from pacs.command.standalone import codecs_if_none
 from pacs.rejecting import GRACE_MS
 from pacs.sharing import prepare
 from storage.errors import StorageUnavailable
-from storage.index import audit, peers
+from storage.index import accounts as store
+from storage.index import audit, invitations, peers
 from storage.index.database import Database
 from storage.index.types import now_ms
 from storage.model.archive import Origin
@@ -29,6 +30,7 @@ from tests.viewer.reading.test_annotations import UIDS as ANNOTATED
 from tests.viewer.reading.test_annotations import acted
 from tests.viewer.worklist.test_uploads import upload
 from viewer.access.guard import SAFE
+from viewer.access.secrets import kept
 from viewer.access.setup import create_setup_link
 
 UIDS: dict[str, Any] = {"StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.4", "SOPInstanceUID": "1.2.5"}
@@ -169,6 +171,15 @@ def consulting(web: Web) -> None:
         "due_at": now_ms() + 60_000, "question": "Nguyễn?", "informed_how": "oral",
     }  # fmt: skip
     path = f"/api/consults/{asker.post('/api/consults', json=given).json['code']}"
+    assert asker.patch("/api/session", json={"email": "hoi@example.org", "mail": False}).status_code == 200
+    invite = {"email": "smith@example.org", "name": "Dr Smith", "language": "en"}
+    more = {**given, "client_id": str(uuid.uuid4()), "to": {"invite": invite}}
+    assert asker.post("/api/consults", json=more).status_code == 201
+    with web.archive.database.writing() as db:
+        smith = next(one for one in store.users(db) if one.invited)
+        invitations.set_secret(db, smith.id, kept("secret"))
+    accepted = {"secret": "secret", "display_name": "Dr Smith", "language": "en", "password": NEW}
+    assert web.anonymous().post("/api/invitation", json=accepted).json["needs"] == "enrol"
     assert answerer.post(f"{path}/seen", json={"sequence": 1}).status_code == 204
     assert asker.open("PUT", f"{path}/attachments/{uuid.uuid4()}", data=b"%PDF-1.7 Nguyen").status_code == 201
     image = {"study_instance_uid": "1.5", "series_instance_uid": "1.2", "sop_instance_uid": "1.3", "frame": 1}

@@ -58,6 +58,8 @@ OPEN = (
     "session.sign_in",  # POST /api/session
     "factor.code",  # POST /api/session/code: the second step, for a session that owes it
     "factor.enrol",  # POST and PUT /api/session/enrolment: the same, the first time
+    "invitation.look",  # POST /api/invitation/look: who is invited by whom, for whoever holds the one-time link
+    "invitation.accept",  # POST /api/invitation: giving the account its password, with the same link
     "setup.setup",  # GET and POST /api/setup: whether the first account is missing; making it with the secret
     "guests.look",  # POST /api/guest/look: whether a link is in force, for who has its secret
     "guests.enter",  # POST /api/guest: becoming a guest with secret and PIN

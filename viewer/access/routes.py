@@ -1,9 +1,15 @@
 """Signing in and out: /api/session."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from flask import Blueprint, Response, jsonify
 
+from pacs.consult.addressing import email_of
+from pacs.consult.vocabulary import BY_CODE
 from storage.errors import NotPermitted
 from storage.index import accounts as store
+from storage.model.people import User
 from viewer import bodies
 from viewer.access.accounts import LANGUAGES
 from viewer.access.guard import Guard, acts
@@ -39,15 +45,19 @@ def blueprint(guard: Guard) -> Blueprint:
 
     @routes.patch("")
     @guard.signed_in
-    @acts("account.password", "account.language")
+    @acts("account.password", "account.language", "account.notices")
     def change() -> Response:
         user, csrf = guard.caller().user, guard.caller().csrf
-        given = bodies.optional(language=str, current_password=str, password=str)
+        given = bodies.optional(
+            language=str, current_password=str, password=str, email=str, mail=bool, specialties=list
+        )
         if user is None:
             raise NotPermitted("only people have a session")
         if "password" in given:
             changed = guard.sessions.change_password(user, given.get("current_password", ""), given["password"])
             return guard.sessions.answer_to_sign_in(changed, passed=True)
+        if given.keys() & {"email", "mail", "specialties"}:
+            return jsonify(guard.sessions.described(_notices(guard, user, given), csrf))
         if given.get("language") not in LANGUAGES:
             raise InvalidRequest(f"language must be one of {', '.join(LANGUAGES)}")
         with guard.database.writing() as db:
@@ -56,3 +66,20 @@ def blueprint(guard: Guard) -> Blueprint:
         return jsonify(guard.sessions.described(user, csrf))
 
     return routes
+
+
+def _notices(guard: Guard, user: User, given: Mapping[str, Any]) -> User:
+    """Where notices about consultations go, whether they do, and what one is asked about."""
+    specialties = given.get("specialties")
+    if specialties is not None and not set(map(str, specialties)) <= BY_CODE["specialties"].keys():
+        raise InvalidRequest("specialties must be codes of the vocabulary")
+    email = None if "email" not in given else email_of(given["email"]) if given["email"].strip() else ""
+    if user.invited and email is not None and email != user.email:
+        raise NotPermitted("the address of an invitation stays")
+    with guard.database.writing() as db:
+        changed = store.update_user(
+            db, user.id, email=email, mail=given.get("mail"),
+            specialties=None if specialties is None else list(dict.fromkeys(map(str, specialties))),
+        )  # fmt: skip
+        guard.sessions.record(db, changed, "account.notices", changed.name, mail=changed.mail)
+    return changed

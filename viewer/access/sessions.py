@@ -54,7 +54,7 @@ class Sessions:
 
     def needs_factor(self, user: User, address: str) -> bool:
         """Whether this account may sign in from there only with a second factor."""
-        if user.second_factor:
+        if user.second_factor or user.invited:
             return True
         web = self._config.web
         administers = any(role in (ADMIN, PLATFORM) for _, role in user.roles)
@@ -186,6 +186,10 @@ class Sessions:
                 "display_name": user.display_name,
                 "language": user.language,
                 "second_factor": user.second_factor,
+                "email": user.email,
+                "mail": user.mail,
+                "specialties": list(user.specialties),
+                "invited": user.invited,
                 "roles": [{"hospital": hospital.code, "role": role} for hospital, role in roles],
             },
             "rights": sorted(rights_of(user.roles)),

@@ -1,6 +1,6 @@
 """What pages are told of a consultation: as much as the side it is told to may know."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pacs.consult.findings import sentence
@@ -8,6 +8,7 @@ from pacs.consult.rules import may
 from pacs.consult.vocabulary import LANGUAGES
 from storage.model.archive import Hospital
 from storage.model.consult import Attachment, Consult, ConsultEvent, ConsultStudy, Party, Side
+from storage.model.links import Exchange
 from storage.model.people import User
 from viewer.worklist.display import age_at, clean, display_name
 
@@ -15,17 +16,22 @@ ARRIVING_MS = 120_000  # a study whose newest image is not older than this may s
 
 
 class Told:
-    """Tells one party; `people` and `places` are the accounts and hospitals by their ids."""
+    """Tells one party of the consultations `found`; `people` and `places` are accounts and hospitals by their ids,
+    `exchanges` the UIDs of copies by the ids of anonymised consultations."""
 
     def __init__(
         self,
         party: Party,
+        found: Iterable[Consult],
         people: Mapping[int, User],
         places: Mapping[int, Hospital],
         seen: Mapping[int, int],
+        exchanges: Mapping[int, Exchange],
         now: int,
     ) -> None:
         self._party, self._people, self._places, self._seen, self._now = party, people, places, seen, now
+        self._exchanges = exchanges
+        self._asks = {one.id: Side.FROM in one.sides(party) for one in found}
 
     def card(self, consult: Consult, studies: Sequence[ConsultStudy]) -> dict[str, Any]:
         """One consultation as it lies in a box."""
@@ -93,7 +99,7 @@ class Told:
             "actor": {"id": event.actor_id, "name": event.actor, "guest": bool(event.guest)},
             "hospital": self._hospital(event.hospital_id),
             "mine": event.actor_id == self._party.user_id,
-            "body": event.body,
+            "body": self._under_own_uids(event),
         }
         if event.body.get("findings"):
             told["sentences"] = {
@@ -101,13 +107,28 @@ class Told:
             }
         return told
 
+    def _under_own_uids(self, event: ConsultEvent) -> dict[str, Any]:
+        """What was said, with images named as this party's side knows them; of an anonymised consultation those of
+        the other side's that have no copy are left out."""
+        exchange = self._exchanges.get(event.consult_id)
+        if exchange is None or "images" not in event.body:
+            return event.body
+        mine = exchange.originals if self._asks.get(event.consult_id) else exchange.copies
+        known = set(mine.values())
+        told = []
+        for image in event.body["images"]:
+            named = {name: mine.get(value, value) for name, value in image.items() if name.endswith("_uid")}
+            if named["sop_instance_uid"] in known or self._asks.get(event.consult_id):
+                told.append({**image, **named})
+        return {**event.body, "images": told}
+
     def _study(self, study: ConsultStudy, *, asks: bool) -> dict[str, Any]:
         """The side that asks knows its study, the other side what it is shown."""
         uid = study.study_instance_uid if asks else study.shown_study_instance_uid
         return {
             "StudyInstanceUID": uid,
             "prior": study.prior,
-            "ready": uid is not None,
+            "ready": uid is not None and (asks or study.arrived > 0),
             "modalities": list(study.modalities),
             "StudyDate": f"{study.study_date:08}" if study.study_date and (asks or not self._is_copy(study)) else "",
             "StudyDescription": clean(study.description) if asks or not self._is_copy(study) else "",

@@ -26,16 +26,16 @@ _QUESTION: dict[str, requests.Kind] = {
 }  # fmt: skip
 
 
-def blueprint(archive: Archive, guard: Guard) -> Blueprint:
-    """Asking, answering and the inbox."""
+def blueprint(archive: Archive, guard: Guard, *, invites: bool) -> Blueprint:
+    """Asking, answering and the inbox. `invites`: there is a mail server, so that people can be invited by e-mail."""
     routes = Blueprint("consult", __name__)
-    _asking(routes, archive, guard)
+    _asking(routes, archive, guard, invites=invites)
     _reading(routes, archive, guard)
     _acting(routes, archive, guard)
     return routes
 
 
-def _asking(routes: Blueprint, archive: Archive, guard: Guard) -> None:
+def _asking(routes: Blueprint, archive: Archive, guard: Guard, *, invites: bool) -> None:
     database = archive.database
 
     @routes.get("/api/consult/vocabulary")
@@ -57,7 +57,7 @@ def _asking(routes: Blueprint, archive: Archive, guard: Guard) -> None:
     def addressees() -> Response:
         with database.reading() as db:
             found = addressing.addressees(db, guard.caller().scope.hospital_ids)
-        return jsonify(hospitals=found)
+        return jsonify(hospitals=found, invites=invites)
 
     @routes.post("/api/consults")
     @guard.needs(CONSULT_ASK)
@@ -66,6 +66,8 @@ def _asking(routes: Blueprint, archive: Archive, guard: Guard) -> None:
         given = requests.optional(**_QUESTION)
         caller = guard.caller()
         party, client_id = party_of(caller), bodies.client_id(given.get("client_id"))
+        if "invite" in given.get("to", {}) and not invites:
+            raise InvalidRequest("nobody can be invited: no mail server is configured")
         uids = [given.get("study", ""), *given.get("priors", [])]
         if not all(isinstance(uid, str) for uid in uids):
             raise InvalidRequest("priors must be a list of Study Instance UIDs")

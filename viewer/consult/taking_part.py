@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from storage.errors import NotPermitted
 from storage.index import accounts as store
-from storage.index import consults, hospitals
+from storage.index import consults, hospitals, links
 from storage.index.database import Connection
 from storage.index.types import now_ms
 from storage.model.consult import Consult, Party
@@ -25,10 +25,17 @@ def telling(db: Connection, party: Party, found: Iterable[Consult]) -> Told:
     """What tells the party of these consultations."""
     mentioned = list(found)
     people = {id for one in mentioned for id in (one.requester_id, one.to_user_id) if id is not None}
+    exchanges = {}
+    for one in mentioned:
+        copies = links.of_consult(db, one.id) if one.anonymise else None
+        if copies is not None:
+            exchanges[one.id] = links.exchange(db, copies.id)
     return Told(
         party,
+        mentioned,
         {user.id: user for user in store.users_of(db, people)},
         {hospital.id: hospital for hospital in hospitals.all(db)},
         consults.seen(db, [one.id for one in mentioned], party.user_id),
+        exchanges,
         now_ms(),
     )

@@ -10,7 +10,7 @@ export type Right =
   | 'consult.ask' | 'consult.answer' | 'consult.statistics' | 'link.make';
 
 export interface Session {
-  user: { id: number | string; name: string; display_name: string; language: Language; second_factor: boolean; roles: { hospital: string | null; role: Role }[] };
+  user: { id: number | string; name: string; display_name: string; language: Language; second_factor: boolean; email: string; mail: boolean; specialties: string[]; invited: boolean; roles: { hospital: string | null; role: Role }[] };
   /** Who came by a share link has no account, and goes back to the page of the link. */
   guest?: { name: string; institution: string; link: string };
   rights: Right[];

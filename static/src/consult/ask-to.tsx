@@ -22,7 +22,7 @@ export function toOf(address: Address): object | null {
   return /^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(email) ? { invite: { email, name: address.name.trim(), language: address.language } } : null;
 }
 
-export function To({ address, addressees, onChange }: { address: Address; addressees: Addressee[] | null; onChange: (next: Address) => void }) {
+export function To({ address, addressees, invites, onChange }: { address: Address; addressees: Addressee[] | null; invites: boolean; onChange: (next: Address) => void }) {
   const change = (part: Partial<Address>): void => onChange({ ...address, ...part });
   const hospitals = (addressees ?? []).filter((one) => one.answers);
   return (
@@ -30,7 +30,7 @@ export function To({ address, addressees, onChange }: { address: Address; addres
       <div class="ask-line">
         <h3>{say('ask.to')}</h3>
         <Segmented label={say('ask.to')} value={address.kind} onChange={(kind) => change({ kind })}
-          options={(['hospital', 'person', 'invite'] as const).map((value) => ({ value, text: say(`ask.to.${value}`), testid: `ask-to-${value}` }))} />
+          options={(['hospital', 'person', 'invite'] as const).filter((kind) => kind !== 'invite' || invites).map((value) => ({ value, text: say(`ask.to.${value}`), testid: `ask-to-${value}` }))} />
       </div>
       {addressees?.length === 0 && address.kind !== 'invite' && <Notice kind="info">{say('ask.nobody')}</Notice>}
       {address.kind === 'hospital' && (

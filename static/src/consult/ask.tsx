@@ -60,6 +60,7 @@ export function AskDialog({ study, onSent }: { study: Asked; onSent?: (code: str
   const [files, setFiles] = useState<Chosen[]>([]);
   const [anonymise, setAnonymise] = useState(false);
   const [informed, setInformed] = useState<{ how: string; at: string }>({ how: '', at: localNow() });
+  const [invites, setInvites] = useState(false);
   const [addressees, setAddressees] = useState<Addressee[] | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
   const [tried, setTried] = useState(false);
@@ -67,10 +68,11 @@ export function AskDialog({ study, onSent }: { study: Asked; onSent?: (code: str
 
   useEffect(() => {
     loadVocabulary().catch((error: unknown) => setFailure(explain(error)));
-    get<{ hospitals: Addressee[] }>('/api/consult/addressees').then(
-      ({ hospitals }) => {
+    get<{ hospitals: Addressee[]; invites: boolean }>('/api/consult/addressees').then(
+      ({ hospitals, invites: able }) => {
         setAddressees(hospitals);
-        setAddress((before) => preset(before, hospitals));
+        setInvites(able);
+        setAddress((before) => preset(before, hospitals, able));
       },
       (error: unknown) => setFailure(explain(error)),
     );
@@ -136,7 +138,7 @@ export function AskDialog({ study, onSent }: { study: Asked; onSent?: (code: str
       <div class="ask">
         <p class="ask-patient"><strong>{study.PatientName}</strong><span>{[study.modalities.join(', '), study.StudyDescription, dicomDate(study.StudyDate)].filter(Boolean).join(' · ')}</span></p>
         {failure && <Notice kind="bad" testid="ask-failure">{failure}</Notice>}
-        <To address={address} addressees={addressees} onChange={setAddress} />
+        <To address={address} addressees={addressees} invites={invites} onChange={setAddress} />
         <section class="ask-part">
           <h3>{say('ask.question')}<span class="muted">{say('ask.question.hint')}</span></h3>
           <Chips chosen={chips} modalities={study.modalities} onChange={setChips} />
@@ -293,7 +295,7 @@ function remember(address: Address): void {
   }
 }
 
-function preset(before: Address, hospitals: Addressee[]): Address {
+function preset(before: Address, hospitals: Addressee[], invites: boolean): Address {
   let last: { hospital?: string; specialty?: string } = {};
   try {
     last = JSON.parse(localStorage.getItem(LAST) ?? '{}') as typeof last;
@@ -302,7 +304,7 @@ function preset(before: Address, hospitals: Addressee[]): Address {
   }
   const able = hospitals.filter((one) => one.answers);
   const found = able.find((one) => one.code === last.hospital) ?? able.find((one) => !one.own) ?? able[0];
-  return found ? { ...before, hospital: found.code, specialty: last.specialty ?? '' } : { ...before, kind: 'invite' };
+  return found ? { ...before, hospital: found.code, specialty: last.specialty ?? '' } : { ...before, kind: invites ? 'invite' : 'hospital' };
 }
 
 function localNow(): string {

@@ -10,6 +10,7 @@ import { Rows, Section, useLoaded, When } from './admin/parts';
 import { words } from './admin/strings';
 import { factor } from './factor-strings';
 import { openOwnPassword } from './own-password';
+import { Notices } from './notices';
 import { Codes, Picture, type Shown } from './second-step';
 import { shell } from './strings';
 
@@ -34,6 +35,7 @@ export function AccountPage() {
         action={<Button kind={user.second_factor ? 'plain' : 'primary'} icon="shield" onClick={() => setSetting(true)} data-testid="factor-set">{account(user.second_factor ? 'factor.again' : 'factor.set')}</Button>}>
         {user.second_factor && <p class="muted">{account('factor.lost')}</p>}
       </Section>
+      <Notices />
       <Section title={account('password')} text={account('password.text')}
         action={<Button icon="key" onClick={openOwnPassword}>{shell('own.title')}</Button>}>
         {null}

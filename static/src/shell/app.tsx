@@ -16,6 +16,7 @@ import { Leaving } from './leaving';
 import { OwnPassword } from './own-password';
 import { AskLayer, Consulting, followConsults } from './consult/entry';
 import { go, route } from './route';
+import { Invitation } from './invitation';
 import { SetUp } from './set-up';
 import { SignIn } from './sign-in';
 import { shell } from './strings';
@@ -60,6 +61,7 @@ function Page() {
   useEffect(() => (current ? followConsults() : undefined), [Boolean(current)]);
   if (current) wasIn.value = true;
   if (first === 'setup' && second) return <SetUp secret={second} />;
+  if (first === 'invitation' && second) return <Invitation secret={second} />;
   if (unreachable.value !== null) return <Unreachable text={unreachable.value} />;
   if (current === undefined) return <main class="boot" aria-busy="true"><Mark size={48} /></main>;
   if (current === null) return <SignIn expired={wasIn.value || route.value.query.has('next')} />;

@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
-from storage.index import grants
+from pacs.jobs.worker import SLOW, Worker
+from storage.errors import NotFound
+from storage.index import grants, hospitals, instances
+from storage.model.archive import Scope
 from tests.viewer.conftest import Person, Web
 from tests.viewer.consult.conftest import OTHER, PRIOR, STUDY, Two, new_id, soon
 
@@ -202,11 +205,37 @@ def test_an_anonymised_question_shows_neither_name_nor_study_before_there_are_co
     code = two.ask(anonymise=True)
     page = two.answerer.get(f"/api/consults/{code}").json
     assert page["patient"] is None
-    assert [one["StudyInstanceUID"] for one in page["studies"]] == [None, None]
+    assert [(one["ready"], one["StudyDescription"]) for one in page["studies"]] == [(False, "")] * 2
+    assert not {one["StudyInstanceUID"] for one in page["studies"]} & {UID, PRIOR_UID}
     assert page["images"] == {"arrived": 0, "expected": 2}
     assert not sees(two.answerer, UID)
     assert "Vàng" not in two.answerer.get("/api/consults?box=to_me").text
     assert two.asker.get(f"/api/consults/{code}").json["patient"]["name"] == "Vàng A Sếnh"
+
+
+def test_an_anonymised_question_shows_copies_under_other_uids_until_it_is_taken_back(two: Two) -> None:
+    code = two.ask(anonymise=True, images=[IMAGE])
+    worker = Worker(two.web.archive, kinds=SLOW)
+    while worker.step():
+        pass
+    page = two.answerer.get(f"/api/consults/{code}").json
+    copy = page["studies"][0]["StudyInstanceUID"]
+    assert (page["images"], page["studies"][0]["ready"]) == ({"arrived": 2, "expected": 2}, True)
+    shown = two.answerer.get(f"/dicom-web/studies/{copy}/metadata").text
+    assert "Vàng" not in shown
+    assert "LC-77" not in shown
+    assert UID not in shown + two.answerer.get(f"/api/consults/{code}").text
+    (image,) = page["events"][0]["body"]["images"]
+    assert image["study_instance_uid"] == copy
+    two.act(two.answerer, code, "key_images", images=[image])
+    seen = two.asker.get(f"/api/consults/{code}").json["events"][1]["body"]["images"]
+    assert seen == [{**IMAGE, "note": "vùng giảm tỷ trọng"}]
+    two.act(two.asker, code, "withdrawn")
+    assert not sees(two.answerer, copy)
+    while worker.step():
+        pass
+    with two.web.archive.database.reading() as db, pytest.raises(NotFound):
+        instances.study(db, Scope(frozenset({hospitals.shared(db).id})), copy)
 
 
 def test_attachments_are_files_to_save_and_nothing_else(two: Two) -> None:

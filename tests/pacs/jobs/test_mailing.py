@@ -1,0 +1,203 @@
+"""Letters about consultations, through a real mail server on this machine."""
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+
+from pacs.config import SmtpConfig
+from pacs.consult import notices as words
+from pacs.jobs.worker import SLOW, Worker
+from storage.index import accounts as store
+from storage.index import letters
+from storage.index.database import Database
+from tests.support.server import free_port
+from tests.viewer.conftest import Web, config, dist, web
+from tests.viewer.consult.conftest import Two, two
+
+__all__ = ["config", "dist", "two", "web"]
+
+PATIENT = ("Vàng", "Sếnh", "LC-77", "1.2.840", "yếu nửa người", "sọ não", "Lào Cai", "Bach Mai", "lao-cai")
+
+
+@dataclass
+class Mailbox:
+    """What a mail server has been given; `answer` is what it says to the next letters instead of taking them."""
+
+    answer: str = ""
+    letters: list[Any] = field(default_factory=list)
+    came: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        if self.answer:
+            return self.answer
+        self.letters.append((envelope.rcpt_tos, message_from_bytes(envelope.content, policy=policy.default)))
+        self.came.release()
+        return "250 OK"
+
+
+@pytest.fixture
+def mailbox() -> Iterator[tuple[Mailbox, SmtpConfig]]:
+    box, port = Mailbox(), free_port()
+
+    def known(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
+        return AuthResult(success=(data.login, data.password) == (b"hoichan", b"bi mat"))
+
+    controller = Controller(
+        box, hostname="127.0.0.1", port=port, authenticator=known, auth_required=True, auth_require_tls=False
+    )
+    controller.start()
+    settings = SmtpConfig("127.0.0.1", port, starttls=False, user="hoichan", password="bi mat", sender="pacs@bv.vn")
+    yield box, settings
+    controller.stop()
+
+
+def work(web: Web, smtp: SmtpConfig) -> None:
+    worker = Worker(web.archive, kinds=SLOW, smtp=smtp, base_url="https://pacs.bv.vn")
+    while worker.step():
+        pass
+
+
+def set_mail(database: Database, user_id: int, email: str, **more: Any) -> None:
+    with database.writing() as db:
+        store.update_user(db, user_id, email=email, **more)
+
+
+def waiting(database: Database) -> list[str]:
+    with database.reading() as db:
+        return [row[0] for row in db.exec_driver_sql("SELECT key FROM consult_notice WHERE sent_at IS NULL")]
+
+
+def test_letters_are_sent_once_in_the_language_of_their_reader_and_say_nothing_of_the_patient(
+    two: Two, mailbox: tuple[Mailbox, SmtpConfig]
+) -> None:
+    box, smtp = mailbox
+    database = two.web.archive.database
+    set_mail(database, two.answerer.user.id, "duc@bachmai.vn", language="en")
+    set_mail(database, two.asker.user.id, "my@laocai.vn")
+    other = two.web.person("radiologist", "bach-mai", "khac.bm")
+    set_mail(database, other.user.id, "khac@bachmai.vn", specialties=("chest",))  # not asked about the brain
+    code = two.ask()
+    work(two.web, smtp)
+    work(two.web, smtp)
+    ((to, asked),) = box.letters
+    assert to == ["duc@bachmai.vn"]
+    assert asked["Subject"] == "Hội Chẩn: a consultation is waiting for you"
+    assert asked["From"] == "pacs@bv.vn"
+    assert asked["Auto-Submitted"] == "auto-generated"
+    assert "https://pacs.bv.vn/#/consult" in asked.get_content()
+    two.act(two.answerer, code, "opinion", verdict="agree", text="yếu nửa người")
+    work(two.web, smtp)
+    to, answered = box.letters[-1]
+    assert (to, answered["Subject"]) == (["my@laocai.vn"], "Hội Chẩn: yêu cầu của bạn đã có trả lời")
+    two.act(two.answerer, code, "concluded", conclusion="x")
+    work(two.web, smtp)
+    assert [to for to, _ in box.letters[2:]] == [["my@laocai.vn"]]  # who concluded knows
+    for _, letter in box.letters:
+        whole = str(letter) + letter.get_content()
+        for secret in (*PATIENT, code):
+            assert secret not in whole, secret
+
+
+def test_a_server_that_is_away_is_tried_again_and_one_that_refuses_is_not(
+    two: Two, mailbox: tuple[Mailbox, SmtpConfig]
+) -> None:
+    box, smtp = mailbox
+    database = two.web.archive.database
+    set_mail(database, two.answerer.user.id, "duc@bachmai.vn")
+    two.ask()
+    box.answer = "451 later"
+    work(two.web, smtp)
+    (key,) = waiting(database)
+    assert key.startswith("1 1 asked ")
+    box.answer = ""
+    with database.writing() as db:
+        assert letters.again(db, 0, 1 << 60) == 1
+        db.exec_driver_sql("UPDATE task SET run_at = 0 WHERE kind = 'mail'")
+    work(two.web, smtp)
+    assert len(box.letters) == 1
+    assert waiting(database) == []
+    box.answer = "550 nobody here"
+    two.ask(chips=["next_step"])
+    work(two.web, smtp)
+    assert waiting(database) == []
+    assert len(box.letters) == 1
+
+
+def test_who_wants_no_letters_gets_none_and_without_a_server_nothing_waits(
+    two: Two, mailbox: tuple[Mailbox, SmtpConfig]
+) -> None:
+    box, smtp = mailbox
+    database = two.web.archive.database
+    set_mail(database, two.answerer.user.id, "duc@bachmai.vn", mail=False)
+    two.ask()
+    work(two.web, smtp)
+    assert box.letters == []
+    set_mail(database, two.answerer.user.id, "duc@bachmai.vn", mail=True)
+    two.ask(chips=["next_step"])
+    work(two.web, SmtpConfig())
+    assert waiting(database) == []
+    assert box.letters == []
+
+
+def test_a_reminder_comes_before_the_deadline_unless_there_is_an_answer(
+    two: Two, mailbox: tuple[Mailbox, SmtpConfig]
+) -> None:
+    box, smtp = mailbox
+    database = two.web.archive.database
+    set_mail(database, two.answerer.user.id, "duc@bachmai.vn")
+    two.ask()
+    answered = two.ask(chips=["next_step"])
+    two.act(two.answerer, answered, "opinion", verdict="agree", text="x")
+    with database.writing() as db:
+        rows = db.exec_driver_sql("SELECT arguments, run_at FROM task WHERE kind = 'remind'").all()
+        assert len(rows) == 2
+        assert json.loads(rows[0][0])["consult"] == 1
+        db.exec_driver_sql("UPDATE task SET run_at = 0 WHERE kind = 'remind'")
+    work(two.web, smtp)
+    subjects = [letter["Subject"] for _, letter in box.letters]
+    assert subjects.count("Hội Chẩn: sắp đến hạn trả lời") == 1
+
+
+def test_an_invited_expert_comes_by_the_link_and_sees_exactly_the_study(
+    two: Two, mailbox: tuple[Mailbox, SmtpConfig]
+) -> None:
+    box, smtp = mailbox
+    invite = {"email": "Smith@Example.org", "name": "Dr Jane Smith", "language": "en"}
+    two.ask(to={"invite": invite}, specialty="")
+    work(two.web, smtp)
+    ((to, letter),) = box.letters
+    assert to == ["smith@example.org"]
+    secret = letter.get_content().split("/#/invitation/")[1].split()[0]
+    client = two.web.anonymous()
+    known = client.post("/api/invitation/look", json={"secret": secret}).json
+    assert (known["name"], known["hospital"]) == ("smith@example.org", "Bệnh viện lao-cai")
+    assert client.post("/api/session", json={"name": "smith@example.org", "password": ""}).status_code == 401
+    given = {"secret": secret, "display_name": "Dr Jane Smith", "language": "en", "password": "a long password of hers"}
+    assert client.post("/api/invitation", json={**given, "secret": "x" * 43}).status_code == 410
+    assert client.post("/api/invitation", json=given).json["needs"] == "enrol"  # a second factor is owed, wherever
+    assert client.get("/api/consults").status_code == 401
+    assert client.post("/api/invitation", json=given).status_code == 410  # the link is good once
+    with two.web.archive.database.reading() as db:
+        user = next(one for one in store.users(db) if one.invited)
+    expert = two.web.signed_in(user)
+    (card,) = expert.get("/api/consults?box=waiting").json["consults"]
+    assert expert.get("/api/worklist").json["total"] == 2
+    assert two.act(expert, card["code"], "opinion", verdict="differ", text="Agree to differ", language="en").json
+    two.web.user("radiologist", "lao-cai", "cung.vien")
+    two.ask(to={"hospital": "lao-cai"})
+    assert len(expert.get("/api/consults?box=to_me").json["consults"]) == 1  # nothing that is put to the hospital
+
+
+def test_letters_have_words_for_everything() -> None:
+    for kind in (words.ASKED, words.ANSWERED, words.CONCLUDED, words.REMINDER):
+        for language in ("vi", "en"):
+            subject, text = words.letter(kind, language, "https://pacs.bv.vn")
+            assert "\n" not in subject
+            assert text.count("https://pacs.bv.vn/#/consult") == 1
