@@ -112,6 +112,8 @@ def test_from_the_question_to_signed_minutes(browser: Browser, running: Running,
     asker.find("live-title").fill("Hội chẩn Lào Cai – Bạch Mai")
     asker.find("live-open").click()
     asker.in_room()
+    kinds = [one["kind"] for one in asker.ask("GET", f"/api/consults/{code}/events").json()["events"]]
+    assert kinds[-1] == "room_opened", "the parties find the room where they look for the consultation"
     asker.find("live-guests").check()
     phone = Person(
         browser, running.base_url, COLLEAGUE, viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True

@@ -103,7 +103,8 @@ export const lobby = (ended: boolean): Promise<RoomRow[]> =>
 
 /** Opens a room on this study and goes in. */
 export async function openRoom(title: string): Promise<void> {
-  const opened = await post<RoomRow>('/api/rooms', { studies: [studyUid], title });
+  const consult = new URLSearchParams(location.search).get('consult'); // the one these images were opened from
+  const opened = await post<RoomRow>('/api/rooms', { studies: [studyUid], title, ...(consult ? { consult } : {}) });
   enter(opened.code);
 }
 
