@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from bench.corpus import ct_series
 from tests.support.browser import FAKE_VOICE, Watched, chromium
+from tests.support.reading import drawn, measure
 from tests.support.rooms import Participant, enter, pid_of_rooms, socket_to, ticket
 from tests.support.server import PASSWORD, Browserless, Running, serving
 
@@ -151,7 +152,7 @@ def test_a_hundred_sockets_leave_the_pages_alone(scene: Scene) -> None:
 
 @contextmanager
 def seen(scene: Scene, *who: tuple[str, int, int]) -> Iterator[list[Watched]]:
-    """Browsers of these people (name, width, height), signed in."""
+    """Browsers of these people (name, width, height), signed in; without a name, nobody's."""
     with chromium(*FAKE_VOICE) as browser:
         pages = []
         for name, width, height in who:
@@ -164,10 +165,11 @@ def seen(scene: Scene, *who: tuple[str, int, int]) -> Iterator[list[Watched]]:
                 permissions=["microphone", "camera"],
             )
             base = scene.server.base_url
-            answer = context.request.post(
-                f"{base}/api/session", data={"name": name, "password": PASSWORD}, headers={"Origin": base}
-            )
-            assert answer.ok
+            if name:
+                answer = context.request.post(
+                    f"{base}/api/session", data={"name": name, "password": PASSWORD}, headers={"Origin": base}
+                )
+                assert answer.ok
             pages.append(Watched(context.new_page()))
         yield pages
 
@@ -233,6 +235,71 @@ def test_two_browsers_and_a_phone_look_at_the_same_image(scene: Scene) -> None:
         for page in (minh, lan, hung):
             page.find("live-over").wait_for()
             assert not [line for line in page.wrong if "WebSocket connection to" not in line]  # the process was killed
+
+
+def _shown(page: Watched, name: str = "") -> list[str]:
+    """The ids of what is drawn; with a name, only when that stands beside a drawing on the image."""
+    words = page.page.locator("[data-testid=viewport-0] svg text").all_text_contents()
+    if name and not any(name in one for one in words):
+        return []
+    return [str(one["uid"]) for one in drawn(page)]
+
+
+def _guest(scene: Scene, page: Watched, code: str) -> None:
+    """This browser comes by a link to an anonymised copy of the study."""
+    base = scene.server.base_url
+    terms = {"studies": [scene.study], "purpose": "hội chẩn", "anonymise": True}
+    made = scene.minh.ask("POST", "/api/links", terms).json()
+    address, _, secret = made["url"].partition("#")
+    who = {"name": "Prof. Anna Schmidt", "institution": "Charité Berlin", "agree": True}
+    entry = {"code": address.rpartition("/")[2], "secret": secret, "pin": made["pin"], **who}
+    answer = page.page.context.request.post(f"{base}/api/guest", data=entry, headers={"Origin": base})
+    assert answer.ok, answer.text()
+    asked = page.page.context.request
+    page.until("the copy", lambda: asked.get(f"{base}/api/rooms/{code}").json().get("cases", [{}])[0].get("label"))
+
+
+def test_what_is_drawn_in_a_room_is_seen_by_all_who_are_in_it(scene: Scene, tmp_path: Path) -> None:
+    with seen(scene, ("minh", 1280, 800), ("lan", 1100, 700), ("", 1280, 800)) as (minh, lan, anna):
+        code = scene.room()
+        link = f"{scene.server.base_url}/read/-#room={code}"
+        _inside(minh, link)
+        _inside(lan, link)
+        minh.find("live-guests").check()
+        minh.page.locator("[data-testid=pane-0]").focus()
+        minh.page.keyboard.press("Home")
+        lan.until("the presenter's image", lambda: lan.active()["index"] == 0)
+        measure(minh, (0.3, 0.3), (0.5, 0.35))
+        lan.until("a length with its author's name", lambda: len(_shown(lan, "minh")) == 1)
+        (length,) = _shown(lan)
+        colours = (
+            "[...document.querySelectorAll('[data-testid=viewport-0] svg text')].map((one) => one.getAttribute('fill'))"
+        )
+        assert set(lan.page.evaluate(colours)) == {"#ffd54a"}  # minh's colour in the room
+
+        _guest(scene, anna, code)
+        _inside(anna, link)
+        anna.until("what stood before", lambda: _shown(anna, "minh") == [length])
+        assert _sop(anna) != _sop(minh)  # a copy has UIDs of its own
+        measure(anna, (0.5, 0.6), (0.7, 0.65))
+        _all((minh, lan), "the guest's length", lambda page: len(_shown(page, "Anna Schmidt")) == 2)
+        anna.page.screenshot(path=str(tmp_path / "guest.png"))
+        minh.page.screenshot(path=str(tmp_path / "minh.png"))
+        lan.page.screenshot(path=str(tmp_path / "lan.png"))
+        kept = scene.lan.get(f"/api/studies/{scene.study}/annotations").json()["annotations"]
+        assert [one["annotation_id"] for one in kept] == [length]
+
+        minh.page.locator("[data-testid=pane-0]").focus()
+        minh.page.keyboard.press("Delete")
+        _all((lan, anna), "the first to go", lambda page: len(drawn(page)) == 1)
+        anna.page.reload()
+        anna.until("the guest's own after a reload", lambda: anna.state() and len(_shown(anna)) == 1)
+        anna.until("the presenter's image again", lambda: anna.active()["index"] == 0)
+        anna.page.locator("[data-testid=pane-0]").focus()
+        anna.page.keyboard.press("Delete")
+        _all((minh, lan, anna), "nothing", lambda page: not drawn(page))
+        for page in (minh, lan, anna):
+            assert not page.wrong
 
 
 def test_two_hear_each_other_and_the_session_is_played_again(scene: Scene) -> None:

@@ -3,6 +3,7 @@ import './live.css';
 import { typing } from '../control/keyboard';
 import { active, panes } from '../control/room';
 import { roomInAddress, type Live } from '../slots';
+import { draw } from './drawn';
 import { follow } from './follow';
 import { lastPoint, Marks } from './marks';
 import { Panel } from './panel';
@@ -38,6 +39,7 @@ function ping(): void {
 }
 
 follow();
+draw();
 listen();
 const code = roomInAddress();
 if (code && location.hash.startsWith('#replay=')) void open(code, Number(/&at=(\d+)/.exec(location.hash)?.[1] ?? 0)).catch(() => undefined);

@@ -71,8 +71,8 @@ export class Link {
   }
 
   /** Says something; it is sent until there is a receipt. */
-  say(kind: string, body: Record<string, unknown>): string {
-    const said = { id: crypto.randomUUID(), kind, body };
+  say(kind: string, body: Record<string, unknown>, id: string = crypto.randomUUID()): string {
+    const said = { id, kind, body };
     this.outbox.push(said);
     this.remember();
     if (this.joined) this.send({ t: 'say', ...said });

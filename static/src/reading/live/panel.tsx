@@ -312,10 +312,16 @@ function Chat() {
   );
 }
 
-/** What is worth a line: hands only when they go up, and who comes back after a cut did not come anew. */
+/** What is worth a line: hands only when they go up, drawings only when they are new, and who comes back after a cut did not
+ * come anew. */
 function quiet(list: readonly Event[]): Event[] {
   const here = new Set<string>();
+  const drawn = new Set<unknown>();
   return list.filter((one) => {
+    if (one.kind === 'annotation') {
+      if (drawn.has(one.body['annotation'])) return false;
+      drawn.add(one.body['annotation']);
+    }
     if (one.kind === 'joined') {
       if (here.has(one.by)) return false;
       here.add(one.by);
@@ -341,7 +347,7 @@ function Line({ event }: { event: Event }) {
   const text = live(key as 'event_step', { name, case: Number(event.body['case'] ?? 0) + 1 } as never);
   return (
     <li class="happened">
-      {event.kind === 'look' && event.by !== me.value
+      {['look', 'annotation'].includes(event.kind) && event.by !== me.value
         ? <button type="button" class="link" title={live('goThere')} onClick={() => void toPlace(event.body as unknown as Place)}>{text}</button>
         : text} <small>{time}</small>
     </li>

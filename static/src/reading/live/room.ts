@@ -153,7 +153,7 @@ export function forget(): void {
   room.value = null;
 }
 
-export const say = (kind: string, body: Record<string, unknown>): string => link?.say(kind, body) ?? '';
+export const say = (kind: string, body: Record<string, unknown>, id?: string): string => link?.say(kind, body, id) ?? '';
 export const signal_to = (to: string, data: Record<string, unknown>): void => link?.signal(to, data);
 export const move = (state: State): void => link?.move(state);
 

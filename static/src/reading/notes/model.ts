@@ -75,6 +75,28 @@ export function rounded([x, y]: Point): Point {
   return [three(x), three(y)];
 }
 
+/** A drawing as it was told in a live room. */
+export interface RoomDrawing {
+  id: string;
+  /** The key of the member who drew it. */
+  by: string;
+  name: string;
+  colour: string;
+  at: number;
+  deleted: boolean;
+  body: Body;
+}
+
+/** What is shown: of a note in the room, in its author's colour there. */
+export type Shown = Pick<Note, 'id' | 'deleted' | 'mine' | 'author' | 'body'> & { colour?: string };
+
+/** The annotations that are here, and those that only the room knows; one that came both ways is shown once. */
+export function together(notes: ReadonlyMap<string, Note>, room: ReadonlyMap<string, RoomDrawing>): Shown[] {
+  const both = [...notes.values()].map((note) => (note.mine ? note : { ...note, colour: room.get(note.id)?.colour }));
+  const others = [...room.values()].filter((one) => !notes.has(one.id));
+  return [...both, ...others.map(({ id, by, name, colour, deleted, body }) => ({ id, deleted, mine: false, author: { id: by, name }, colour, body }))];
+}
+
 /** Colours of others, told apart on black and from one's own yellow. */
 const COLOURS = [
   'rgb(120, 220, 232)', 'rgb(255, 145, 190)', 'rgb(150, 225, 130)', 'rgb(205, 165, 255)', 'rgb(255, 165, 105)', 'rgb(130, 175, 255)',

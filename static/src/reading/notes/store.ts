@@ -9,7 +9,7 @@ import type { Drawing, DrawingTool, Drawn } from '../control/drawing';
 import { keepWith, stacks, studyUid, theViewer } from '../control/room';
 import { ROOT } from '../dicom/transport';
 import type { View } from '../viewport';
-import { coloursOf, noteOf, OWN, rounded, same, type Body, type Kind, type Note, type Told } from './model';
+import { coloursOf, noteOf, OWN, rounded, same, together, type Body, type Kind, type Note, type RoomDrawing, type Shown, type Told } from './model';
 
 export const PATH = `/api/studies/${studyUid}/annotations`;
 /** A hand that rests so long has done one act. */
@@ -25,6 +25,26 @@ export const waiting = computed(() => new Map(unsent.value.filter((one) => one.p
 export const shareWith = signal('');
 /** The annotation whose words are to be written next. */
 export const chosen = signal<string | null>(null);
+
+/** What was told in the live room this window is in. */
+export const inRoom = signal<ReadonlyMap<string, RoomDrawing>>(new Map());
+/** A guest draws in a room: told there, and not kept by us. */
+export const guestDraws = signal(false);
+
+/** Something done to an annotation of one's own; `client` is the id of the act. */
+export interface Act {
+  client: string;
+  id: string;
+  kind: Kind;
+  body: Body;
+}
+const actors = new Set<(act: Act) => void>();
+
+/** Calls back for every act of this window; gives the way to stop. */
+export function onAct(by: (act: Act) => void): () => void {
+  actors.add(by);
+  return () => actors.delete(by);
+}
 
 /** One's own acts, for undo and redo: the state before and after. */
 interface Step {
@@ -49,7 +69,7 @@ let begun = false;
 /** Begins when it is known who reads: takes up what was left unsent, then asks the server. */
 export function begin(): void {
   effect(() => {
-    if (!session.value || session.value.guest || begun) return; // guests draw in rooms only
+    if (!session.value || begun || (session.value.guest && !guestDraws.value)) return; // guests draw in rooms only
     begun = true;
     queueMicrotask(start);
   });
@@ -60,9 +80,10 @@ function start(): void {
   unsent.peek().filter((one) => one.path === PATH).forEach(takeUp);
   effect(() => {
     void stacks.value;
-    show([...notes.value.values()], colours.value, hidden.value);
+    show(together(notes.value, inRoom.value), colours.value, hidden.value);
   });
-  for (const id of theViewer()?.drawingIds() ?? []) drawn(id, 'done');
+  // What a guest measured before they came into the room stays theirs alone.
+  if (!session.value?.guest) for (const id of theViewer()?.drawingIds() ?? []) drawn(id, 'done');
   keepWith({ drawn, undo, redo, remove, mark });
   window.addEventListener('pagehide', settleAll);
   document.addEventListener('visibilitychange', () => {
@@ -76,7 +97,7 @@ let again = false;
 
 /** Asks for what is new; one question at a time. */
 export function refresh(): Promise<void> {
-  if (!begun) return Promise.resolve();
+  if (!begun || session.value?.guest) return Promise.resolve();
   if (asking) {
     again = true;
     return asking;
@@ -110,11 +131,15 @@ function set(note: Note): void {
 function act(id: string, kind: Kind, body: Body, { remember = true, share = '' } = {}): void {
   const before = notes.value.get(id);
   if (before && !before.mine) return;
+  if (kind === 'delete') {
+    clearTimeout(settling.get(id)); // what its hand was about to do is void, and must not keep it on the image
+    settling.delete(id);
+  }
   // An answer is where what it answers is.
   const consult = before?.consult || share || (before ? '' : (notes.value.get(body.to ?? '')?.consult ?? shareWith.value));
   const now = Date.now();
   const user = session.value?.user;
-  keep(PATH, { annotation_id: id, version: nextVersion(id, before?.version ?? 0), kind, ...(kind === 'put' ? { body } : {}), ...(consult ? { consult } : {}) });
+  const client = session.value?.guest ? uuid() : keep(PATH, { annotation_id: id, version: nextVersion(id, before?.version ?? 0), kind, ...(kind === 'put' ? { body } : {}), ...(consult ? { consult } : {}) });
   const author = before?.author ?? { id: user?.id ?? '', name: user?.display_name || user?.name || '' };
   const after = { deleted: kind === 'delete', body };
   if (remember) {
@@ -122,6 +147,13 @@ function act(id: string, kind: Kind, body: Body, { remember = true, share = '' }
     undone = [];
   }
   set({ version: 0, sequence: 0, createdAt: now, ...before, id, author, mine: true, at: now, shared: consult !== '', consult, ...after });
+  actors.forEach((by) => by({ client, id, kind, body }));
+}
+
+/** A drawing of one's own that only the room has kept. */
+export function adopt({ id, name, at, deleted, body }: RoomDrawing): void {
+  if (notes.value.has(id)) return;
+  set({ id, version: 0, sequence: 0, createdAt: at, at, mine: true, author: { id: session.value?.user.id ?? '', name }, shared: false, consult: '', deleted, body });
 }
 
 /** An act of before that was never acknowledged. */
@@ -155,7 +187,7 @@ export async function giveUp(id: string): Promise<void> {
 
 function drawn(id: string, what: Drawn): void {
   const note = notes.value.get(id);
-  if (placing || (note && !note.mine)) return;
+  if (placing || (note ? !note.mine : inRoom.value.has(id))) return;
   if (what === 'removed') {
     if (note && !note.deleted) act(id, 'delete', note.body);
   } else if (!note) {
@@ -209,7 +241,7 @@ export function frameIdOf(body: Body): string {
 }
 
 /** Makes the viewer show these, and only what changed. */
-function show(list: readonly Note[], colour: ReadonlyMap<string, string>, hide: ReadonlySet<string>): void {
+function show(list: readonly Shown[], colour: ReadonlyMap<string, string>, hide: ReadonlySet<string>): void {
   const viewer = theViewer();
   if (!viewer) return;
   let changed = false;
@@ -218,7 +250,7 @@ function show(list: readonly Note[], colour: ReadonlyMap<string, string>, hide: 
     if (!note.body.points || settling.has(note.id)) continue;
     const author = String(note.author.id);
     const look = {
-      text: note.body.text, by: note.mine ? '' : note.author.name, colour: colour.get(author) ?? OWN, locked: !note.mine, hidden: hide.has(author),
+      text: note.body.text, by: note.mine ? '' : note.author.name, colour: note.colour ?? colour.get(author) ?? OWN, locked: !note.mine, hidden: hide.has(author),
     };
     const key = note.deleted ? 'deleted' : JSON.stringify([note.body, look]);
     if (shown.get(note.id) === key) continue;
@@ -238,7 +270,7 @@ function show(list: readonly Note[], colour: ReadonlyMap<string, string>, hide: 
   if (changed) viewer.redraw();
 }
 
-function drawingOf({ id, body }: Note): Drawing {
+function drawingOf({ id, body }: Shown): Drawing {
   return { id, tool: body.tool as DrawingTool, frame: frameIdOf(body), points: body.points ?? [], box: body.box ?? null };
 }
 
