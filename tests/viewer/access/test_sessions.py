@@ -11,7 +11,7 @@ from pacs.config import WebConfig
 from storage.index import accounts as store
 from storage.index.types import now_ms
 from tests.viewer.conftest import PASSWORD, Web
-from viewer.access import throttle
+from viewer.access import rights, throttle
 from viewer.access.secrets import kept
 from viewer.app import create_app
 
@@ -30,7 +30,7 @@ def test_a_name_and_a_password_begin_a_session(web: Web) -> None:
     assert answer.status_code == 200
     assert answer.json["user"]["display_name"] == "Người radiologist.main"
     assert answer.json["user"]["roles"] == [{"hospital": "main", "role": "radiologist"}]
-    assert answer.json["rights"] == ["dicomweb", "study.read", "study.reject", "study.status", "study.store"]
+    assert answer.json["rights"] == sorted(rights.ROLES["radiologist"])
     assert answer.json["hospitals"][0]["code"] == "main"
     assert answer.json["dicom"] == {"ae_title": "HOICHAN", "host": "127.0.0.1", "port": 11112}
     assert client.get("/api/session").json == answer.json
