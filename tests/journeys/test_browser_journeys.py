@@ -185,6 +185,7 @@ def _send_vietnamese(running: Running) -> None:
     dcmtk("storescu", "-aec", "HOICHAN", "127.0.0.1", running.dicom_port, file)
 
 
+@pytest.mark.parametrize("running", ["files and SQLite"], indirect=True)  # how a page looks is not the store's affair
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (1280, 800), (390, 844)])
 def test_every_screen_in_both_languages(
     browser: Browser, running: Running, tmp_path: Path, width: int, height: int
