@@ -222,6 +222,8 @@ class Live:
             client_id = rules.client_id(identity)
             body, changes = rules.checked(kind, _inward(given, seat), seat.member, room.row, room.here(), seat.cases)
             seat.active = True
+            if kind == ENDED:
+                keeping.keep(room, self.writing, now=True)  # who hears that it is over finds the whole track
             event, fresh = await self.writing.ask(
                 partial(_write, room.row.id, seat.member, client_id, kind, body, changes)
             )
@@ -298,6 +300,7 @@ class Live:
             for event in events:
                 self._happened(room, event)
             if row.ended_at is not None:
+                keeping.keep(room, self.writing, now=True)
                 for seat in list(room.seats):
                     _bye(seat.connection, "ended")
 

@@ -55,16 +55,21 @@ def series(watched: Watched) -> Any:
     return state["series"][0] if state and state["series"] else {"loaded": 0, "previewed": 0}
 
 
+def quality(watched: Watched) -> str:
+    """What the badge says; what is in memory is drawn a moment later."""
+    return str(watched.find("quality").get_attribute("data-quality"))
+
+
 def test_previews_become_originals_and_are_not_asked_for_again(server: Running, link: Shaper, browser: Browser) -> None:
     context, study = signed_in(browser, link.url), study_of(server)
     seen: list[str] = []
     watched = Watched(context.new_page())
     watched.page.on("request", lambda request: seen.append(request.url))
     watched.page.goto(f"{link.url}/read/{study}", wait_until="commit")
-    watched.until("a marked preview", lambda: watched.find("quality").get_attribute("data-quality") == "preview", 60)
+    watched.until("a marked preview", lambda: quality(watched) == "preview", 60)
     assert "HU" in watched.find("quality").inner_text()
     watched.until("all of them whole", lambda: series(watched)["loaded"] == SLICES, 90)
-    assert watched.find("quality").get_attribute("data-quality") == "original"
+    watched.until("the original on the screen", lambda: quality(watched) == "original")
     frames = [url for url in seen if "/frames/" in url]
     assert len([url for url in frames if "/preview" in url]) == SLICES - 1, "the first came with the opening"
     assert all("?v=" in url for url in frames)
@@ -87,7 +92,7 @@ def test_without_a_shaped_link_originals_come_and_nothing_comes_twice(server: Ru
     watched.page.on("request", lambda request: seen.append(request.url))
     watched.page.goto(f"{server.base_url}/read/{study}")
     watched.until("all of them whole", lambda: series(watched)["loaded"] == SLICES, 60)
-    assert watched.find("quality").get_attribute("data-quality") == "original"
+    watched.until("the original on the screen", lambda: quality(watched) == "original")
     frames = [url for url in seen if "/frames/" in url]  # with previews among them when this machine is busy
     assert len(frames) == len(set(frames))
     assert not watched.wrong

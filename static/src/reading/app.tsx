@@ -6,7 +6,7 @@ import { guestHome } from '../common/api';
 import { explain } from '../common/explain';
 import { language } from '../common/i18n';
 import { commandOf, typing } from './control/keyboard';
-import { active, arrived, failure, help, layout, loads, more, oneUp, open, PANES, perform, series, sideOpen, stripOpen, study, studyUid, theViewer, viewerFailure } from './control/room';
+import { active, arrived, ended, failure, help, layout, loads, more, oneUp, open, PANES, perform, refused, series, sideOpen, stripOpen, study, studyUid, theViewer, viewerFailure } from './control/room';
 import { listen } from './control/live';
 import { AskLayer } from './panels/ask';
 import { ShareLayer } from './panels/share';
@@ -25,7 +25,13 @@ const LEAVE_MS = 1500;
 export function App() {
   useEffect(() => {
     void open();
-    const deaf = listen(studyUid, { more, gone: leave, annotated: () => void side.value?.refresh(), consulted: (code) => side.value?.consulted(code) });
+    const ear = listen(studyUid, { more, gone: () => (ended.value = true), annotated: () => void side.value?.refresh(), consulted: (code) => side.value?.consulted(code) });
+    const doubting = effect(() => {
+      if (refused.value) ear.ask();
+    });
+    const leaving = effect(() => {
+      if (ended.value && study.value) leave(); // what could not be opened in the first place says so itself
+    });
     const beside = effect(() => {
       if ((loads.value || sideOpen.value) && !side.peek()) {
         void import('./notes/side').then((module) => (side.value = module), () => undefined);
@@ -38,10 +44,13 @@ export function App() {
     }
     const titled = effect(() => {
       void language.value;
-      document.title = [study.value?.PatientName, study.value?.StudyDescription, reading('title')].filter(Boolean).join(' · ');
+      const shown = ended.value ? null : study.value;
+      document.title = [shown?.PatientName, shown?.StudyDescription, reading('title')].filter(Boolean).join(' · ');
     });
     return () => {
-      deaf();
+      ear.stop();
+      doubting();
+      leaving();
       beside();
       window.removeEventListener('keydown', onKey);
       titled();
@@ -49,6 +58,7 @@ export function App() {
   }, []);
   if (failure.value) return <Failure title={reading('studyNotFound')} detail={explain(failure.value)} />;
   if (viewerFailure.value) return <Failure title={reading('viewerFailed')} detail={viewerFailure.value instanceof Error ? viewerFailure.value.message : ''} />;
+  if (ended.value && study.value) return <Gone />;
   const [Live, Side] = [live.value, side.value?.Side];
   return (
     <div class={`room${stripOpen.value ? '' : ' no-strip'}${Live && liveOpen.value ? ' with-live' : ''}${Side && sideOpen.value ? ' with-side' : ''}`} data-testid="room">
@@ -88,6 +98,11 @@ function Grid() {
     </main>
   );
 }
+
+/** In the place of everything the moment the study may not be seen any more, however long the next page takes. */
+const Gone = () => (
+  <main class="failure" data-testid="gone"><Icon name="warning" size={32} /><h1>{reading('gone')}</h1><p role="alert">{reading('goneText')}</p></main>
+);
 
 /** The study may not be seen any more: a page without it takes this one's place, and with it all that is in memory; the
  * server lets the browser forget what it has kept. */

@@ -5,7 +5,7 @@ import type { Frame } from '../dicom/instance';
 import { link } from '../dicom/link';
 import type { Opening } from '../dicom/opening';
 import { ordered, PICTURELESS, stackOf, type Series, type Stack } from '../dicom/series';
-import { opening, ROOT } from '../dicom/transport';
+import { opening, ROOT, TransportError } from '../dicom/transport';
 import { givePreview } from '../pixels/picture';
 import type { Screen, Viewer, View } from '../viewport';
 import type { Drawn } from './drawing';
@@ -57,6 +57,10 @@ export const IDS_COUNT = IDS.length;
 export const study = signal<Study | null>(null);
 export const failure = signal<unknown>(null);
 export const viewerFailure = signal<unknown>(null);
+/** The study may not be seen any more. */
+export const ended = signal(false);
+/** Counts up when an image is refused to us: perhaps the whole study is now. */
+export const refused = signal(0);
 export const series = signal<Series[]>([]);
 export const stacks = signal<ReadonlyMap<string, Stack>>(new Map());
 export const panes = IDS.map(() => signal<Pane>({ series: null, state: 'empty', view: null }));
@@ -423,7 +427,8 @@ function finishSoon({ frame, picture }: View): void {
   }, link.slow ? DWELL : 0) };
 }
 
-function onFrame(frameId: string, state: 'preview' | 'loaded' | 'finished' | 'stuck' | 'failed' | 'removed'): void {
+function onFrame(frameId: string, state: 'preview' | 'loaded' | 'finished' | 'stuck' | 'failed' | 'removed', error?: unknown): void {
+  if (error instanceof TransportError && [401, 403, 404].includes(error.status)) refused.value += 1;
   const whole = state === 'loaded' || state === 'finished';
   if (whole) {
     loaded.add(frameId);
