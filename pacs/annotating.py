@@ -307,8 +307,9 @@ def _point(value: object) -> tuple[float, float]:
 
 
 def _finite(value: object) -> bool:
-    plain = isinstance(value, int | float) and not isinstance(value, bool)
-    return plain and math.isfinite(value) and abs(value) <= FARTHEST  # type: ignore[arg-type]
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return math.isfinite(value) and abs(value) <= FARTHEST
 
 
 def _whole(value: object, least: int, most: int) -> bool:

@@ -1,6 +1,7 @@
 """What is drawn is never lost, by a cut network, a reload or a sign-out; others see it as it comes."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +155,7 @@ def test_ones_own_acts_are_undone_and_done_again(browser: Browser, running: Runn
     lan.page.locator("[data-testid=pane-0]").focus()
     for key, count in (("Control+z", before), ("Control+y", before + 1), ("Delete", before), ("Control+z", before + 1)):
         lan.page.keyboard.press(key)
-        lan.until(f"{key} to do its work", lambda count=count: len(drawn(lan)) == count)  # type: ignore[misc]
+        lan.until(f"{key} to do its work", partial(lambda wanted: len(drawn(lan)) == wanted, count))
     found = next(one for one in drawn(lan) if one["uid"] == newest["uid"])
     assert found["points"] == newest["points"]
     lan.until("all of it to be acknowledged", lambda: unsent(lan) == 0)

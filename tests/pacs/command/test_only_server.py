@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -45,7 +46,7 @@ def test_parts_of_a_killed_server_are_waited_for(config: Config) -> None:
     leaving.start()
     real = serve._locked
 
-    def locked(handle):  # type: ignore[no-untyped-def]
+    def locked(handle: IO[str]) -> bool:
         taken = real(handle)
         asked.set()
         return taken

@@ -199,13 +199,16 @@ def test_pictures_are_the_same_and_what_they_say_conforms(tmp_path: Path) -> Non
     for path in chosen:
         out = tmp_path / "copy.dcm"
         try:
+            before = pixel_array(path)
+        except (ValueError, NotImplementedError, RuntimeError, AttributeError):
+            continue  # the reference cannot decode the original
+        try:
             with out.open("wb") as handle:
                 write_copy(path, handle.write, Policy(), Pseudonyms(KEY), confirmed=True)
-            before, after = pixel_array(path), pixel_array(out)
-        except (NotDeidentifiable, ValueError, NotImplementedError, RuntimeError, AttributeError):
+        except NotDeidentifiable:
             continue
         compared += 1
-        assert np.array_equal(before, after), path
+        assert np.array_equal(before, pixel_array(out)), path
         assert _errors(out) - _errors(path) == set(), path
     assert compared
 

@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from viewer.reading.pages import DIST
 
 FIRST_KB = 48  # of scripts, as brotli sends them: the page itself, without the viewer's chunk
@@ -25,8 +23,8 @@ def first_scripts() -> list[Path]:
     return found
 
 
-@pytest.mark.skipif(not DIST.is_dir(), reason="the pages are not built; run `make web`")
 def test_the_page_before_the_first_image_is_small() -> None:
+    assert DIST.is_dir(), "the pages are not built; run `make web`"
     scripts = first_scripts()
     assert scripts
     size = sum(one.with_name(one.name + ".br").stat().st_size for one in scripts if one.stat().st_size > 512)

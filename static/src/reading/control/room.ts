@@ -1,4 +1,4 @@
-/** The state of the reading room, and everything that can be done in it. Panels read the signals and call these. */
+/** The state of the reading room and what changes it; commands.ts does what keys and buttons ask for. */
 import { batch, signal } from '@preact/signals';
 import { get, here, loadSession } from '../../common/api';
 import type { Frame } from '../dicom/instance';
@@ -9,8 +9,7 @@ import { opening, ROOT, TransportError } from '../dicom/transport';
 import { givePreview } from '../pixels/picture';
 import type { Screen, Viewer, View } from '../viewport';
 import type { Drawn } from './drawing';
-import type { Command, Tool } from './keyboard';
-import { presetsFor } from './presets';
+import type { Tool } from './keyboard';
 import { Prefetch } from './prefetch';
 
 export interface Study {
@@ -98,7 +97,7 @@ export function keepWith(one: Keeper): void {
   asked = [];
 }
 
-function kept(ask: (by: Keeper) => void): void {
+export function kept(ask: (by: Keeper) => void): void {
   if (keeper) ask(keeper);
   else asked.push(ask);
 }
@@ -267,82 +266,6 @@ export function chooseTool(next: Tool): void {
   viewer?.choose(next);
 }
 
-/** Does what a key or a button asks; false when there is nothing to do. */
-export function perform(command: Command): boolean {
-  const now = screen();
-  switch (command.do) {
-    case 'image': now?.scroll(command.by); break;
-    case 'first': now?.go(0); break;
-    case 'last': now?.go(now.count - 1); break;
-    case 'nextPane': return movePane(1);
-    case 'previousPane': return movePane(-1);
-    case 'nextSeries': return moveSeries(1);
-    case 'previousSeries': return moveSeries(-1);
-    case 'tool': chooseTool(command.tool); break;
-    case 'preset': preset(command.key); break;
-    case 'invert': now?.toggleInvert(); break;
-    case 'rotateRight': now?.rotate(90); break;
-    case 'rotateLeft': now?.rotate(-90); break;
-    case 'flipHorizontal': now?.flip('horizontal'); break;
-    case 'flipVertical': now?.flip('vertical'); break;
-    case 'fit': now?.fit(); break;
-    case 'zoomIn': now?.zoomBy(1.25); break;
-    case 'zoomOut': now?.zoomBy(0.8); break;
-    case 'reset': now?.reset(); break;
-    case 'cancel': cancel(); break;
-    case 'cine': toggleCine(); break;
-    case 'help': help.value = !help.value; break;
-    case 'overlays': overlays.value = !overlays.value; break;
-    case 'fullScreen': void fullScreen(); break;
-    case 'undo': kept((by) => by.undo()); break;
-    case 'redo': kept((by) => by.redo()); break;
-    case 'delete': {
-      const [selected, frame] = [viewer?.selected, panes[active.value]?.value.view?.frame?.id ?? ''];
-      kept((by) => by.remove(selected, frame));
-      break;
-    }
-    case 'keyImage': {
-      const view = panes[active.value]?.value.view;
-      if (view) kept((by) => by.mark(view));
-      break;
-    }
-    case 'side': sideOpen.value = !sideOpen.value; break;
-    case 'oneUp': if (layout.value === '1x1') return false; oneUp.value = !oneUp.value; break;
-  }
-  return true;
-}
-
-function movePane(by: number): boolean {
-  const count = PANES[layout.value];
-  if (count === 1 || oneUp.value) return false;
-  active.value = (active.value + by + count) % count;
-  return true;
-}
-
-function moveSeries(by: number): boolean {
-  const at = series.value.findIndex((one) => one.uid === panes[active.value]?.value.series);
-  const next = series.value[at + by];
-  if (!next) return false;
-  void show(active.value, next.uid);
-  return true;
-}
-
-/** Key 0 is the instance's own; 1 to 8 by modality. */
-export function preset(key: number, choice = 0): void {
-  const now = screen();
-  const view = panes[active.value]?.value.view;
-  if (!now || !view?.frame) return;
-  if (key === 0) {
-    now.setDefault(choice);
-    return;
-  }
-  const { modality, valueUnit } = view.frame.instance;
-  const found = presetsFor(modality, valueUnit).find((one) => one.key === key);
-  const own = view.picture?.choices[0]?.voi;
-  const window = own?.kind === 'window' ? own.window : now.window();
-  if (found && window) now.setWindow(found.window({ ...now.span(), window }), found.name);
-}
-
 let timer: ReturnType<typeof setInterval> | undefined;
 
 export function toggleCine(): void {
@@ -369,19 +292,6 @@ export function startCine(rate: number): void {
 export function stopCine(): void {
   clearInterval(timer);
   cine.value = null;
-}
-
-function cancel(): void {
-  if (help.value) help.value = false;
-  else {
-    stopCine();
-    viewer?.cancel();
-  }
-}
-
-async function fullScreen(): Promise<void> {
-  if (document.fullscreenElement) await document.exitFullscreen();
-  else await document.documentElement.requestFullscreen().catch(() => undefined);
 }
 
 /** More has arrived: the counts of the study, and the stacks that are already open. */

@@ -2,7 +2,8 @@
 import { useState } from 'preact/hooks';
 import { number } from '../../common/i18n';
 import { goTo, type Place } from '../control/going';
-import { active, panes, perform } from '../control/room';
+import { perform } from '../control/commands';
+import { active, panes } from '../control/room';
 import { Icon } from '../panels/icons';
 import type { Body, Note } from './model';
 import { By, Dot, placeOf, Text, Unsent } from './panel';

@@ -1,6 +1,7 @@
 /** One viewport of the grid: the image, what is written over it, its scroll bar, and what to show instead of an image. */
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { active, idOf, layout, loads, mount, oneUp, overlays, panes, perform, screen, show, stacks, study, theViewer, unmount } from '../control/room';
+import { perform } from '../control/commands';
+import { active, idOf, layout, loads, mount, oneUp, overlays, panes, screen, show, stacks, study, theViewer, unmount } from '../control/room';
 import { kindOf, titleOf, type Kind } from '../dicom/series';
 import { bytesOfElement, TransportError } from '../dicom/transport';
 import type { Instance } from '../dicom/instance';

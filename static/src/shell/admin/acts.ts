@@ -39,7 +39,7 @@ export function facts({ detail }: Told): string[] {
     counted('fact.sessions', given.sessions),
     typeof given.times === 'number' && given.times > 1 ? act('fact.times', { count: given.times }) : undefined,
     counted('fact.further', given.further),
-    held === undefined ? undefined : act('fact.roles', { roles: roles(held) }),
+    held === undefined ? undefined : act('fact.roles', { roles: roleNames(held) || act('fact.none') }),
     status === undefined ? undefined : act('fact.status', { status }),
     why === undefined || why === 'not permitted' ? undefined : (word(`why.${why}`) ?? why),
   ];
@@ -50,9 +50,9 @@ function counted(key: 'fact.instances' | 'fact.answers' | 'fact.sessions' | 'fac
   return typeof value === 'number' ? act(key, { count: value }) : undefined;
 }
 
-function roles(held: string): string {
-  const known = held.split(',').filter(Boolean).map((role) => (`role.${role}` in shell.vi ? shell(`role.${role}` as 'role.admin') : role));
-  return known.join(', ') || act('fact.none');
+/** Roles as people call them; peers and the program itself are named here, as nobody holds those. */
+export function roleNames(held: string): string {
+  return held.split(',').filter(Boolean).map((role) => word(`as.${role}`) ?? (`role.${role}` in shell.vi ? shell(`role.${role}` as 'role.admin') : role)).join(', ');
 }
 
 function word(key: string): string | undefined {

@@ -4,9 +4,8 @@ import { may } from '../../common/api';
 import { dateTime } from '../../common/i18n';
 import { Field } from '../../common/ui';
 import { Icon } from '../../common/icons';
-import { shell } from '../strings';
 import { act } from './act-strings';
-import { facts, GROUPS, said, type Group } from './acts';
+import { facts, GROUPS, roleNames, said, type Group } from './acts';
 import { odd } from './odd-strings';
 import { usePages } from './pages';
 import { Rows, Section } from './parts';
@@ -103,10 +102,6 @@ function What({ of: one }: { of: Entry }) {
       {study && may('study.read') && <div class="muted"><a href={`/read/${study}`}>{odd('audit.study')}</a></div>}
     </div>
   );
-}
-
-function roleNames(roles: string): string {
-  return roles.split(',').map((role) => (`role.${role}` in shell.vi ? shell(`role.${role}` as 'role.admin') : role)).join(', ');
 }
 
 function result(name: string): string {
