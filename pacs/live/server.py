@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from pacs.live import handover, keeping, rules
+from pacs.live import closing, handover, keeping, rules
 from pacs.live.connection import AGAIN, FULL, NORMAL, POLICY, Connection
 from pacs.live.joining import Joined, TicketRefused, ask_to_join
 from pacs.live.room import LiveRoom, Seat, events_for, for_seat
@@ -415,7 +415,7 @@ def _write(
 ) -> tuple[RoomEvent, bool]:
     event, fresh = rooms.append(db, room_id, member, client_id, kind, body, changes)
     if fresh and kind == ENDED:
-        rooms.end_room(db, room_id)
+        closing.close(db, room_id, event)
     if fresh:
         notices.tell(db, notices.ROOMS, str(room_id))
     return event, fresh

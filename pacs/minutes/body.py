@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pacs.consult.bodies import text
+from pacs.consult.bodies import MOST_TEXT, text
 from pacs.consult.findings import sentence
 from pacs.consult.vocabulary import LANGUAGES, words
 from pacs.errors import InvalidConsult
@@ -52,11 +52,15 @@ def prefilled(
     people: Sequence[Mapping[str, str]],
     patient: Mapping[str, str],
     held: tuple[int, int],
+    met: Mapping[str, str],
     *,
     english: bool,
 ) -> dict[str, Any]:
-    """A first draft: who took part, what was asked, and the newest of what was found and concluded."""
+    """A first draft: who took part, what was asked, the newest of what was found and concluded. `met` is what was drawn
+    and said in live rooms, in each language."""
     written = {language: _written(consult, events, language) for language in LANGUAGES}
+    for language, one in written.items():
+        one["findings"] = _lines(one["findings"], met.get(language, ""))[:MOST_TEXT]
     return {
         **dict.fromkeys(SINGLE, ""),
         "place": "Trực tuyến, qua hệ thống Hội Chẩn",

@@ -1,15 +1,16 @@
-"""The first draft of minutes: who took part in the thread and in rooms, when, and about whom."""
+"""The first draft of minutes: who took part in the thread and in rooms, when, about whom, and what was said."""
 
 from typing import Any
 
-from pacs.consult.vocabulary import words
+from pacs.consult.vocabulary import LANGUAGES, words
 from pacs.minutes.body import prefilled
-from storage.index import accounts, consults, hospitals, instances, rooms
+from storage.index import accounts, consults, hospitals, instances
 from storage.index.database import Connection
 from storage.model.archive import Scope
 from storage.model.consult import Consult, ConsultEvent, ConsultStudy
-from storage.model.live import Room
+from storage.model.live import RoomMember
 from storage.model.people import User
+from viewer.consult.met import meetings
 from viewer.worklist.display import age_at, clean, display_name
 
 TITLES = {
@@ -24,37 +25,18 @@ def draft_of(db: Connection, consult: Consult) -> dict[str, Any]:
     """What the minutes begin with."""
     events = consults.events(db, consult.id)
     studies = consults.studies(db, [consult.id])[consult.id]
-    met = _met(db, consult, studies)
-    held = (met[0], met[1]) if met else (consult.created_at, events[-1].at if events else consult.created_at)
-    people = _people(db, consult, events, met[2] if met else [])
+    met = meetings(db, consult, studies)
+    held = (consult.created_at, events[-1].at if events else consult.created_at)
+    if met:
+        held = min(one.began_at for one in met), max(one.ended_at for one in met)
+    people = _people(db, consult, events, [person for one in met for person in one.people])
     patient = _patient(db, consult, studies)
-    return prefilled(consult, events, people, patient, held, english=_reads_english(db, consult, events))
-
-
-def _met(db: Connection, consult: Consult, studies: list[ConsultStudy]) -> tuple[int, int, list[dict[str, str]]] | None:
-    """When they met in rooms about this consultation, and who was there."""
-    uids = {uid for one in studies for uid in (one.study_instance_uid, one.shown_study_instance_uid) if uid}
-    found = {
-        room.id: room for uid in uids for room in rooms.on_study(db, uid, ended=True)
-        if room.consult_id == consult.id or (room.consult_id is None and _is_about(db, consult, room))
-    }  # fmt: skip
-    if not found:
-        return None
-    there = [member for room_id in found for member in rooms.members(db, room_id)]
-    if not there:
-        return None
-    begin, end = min(one.first_at for one in there), max(one.seen_at for one in there)
-    return begin, end, [{"name": one.name, "title": "", "hospital": one.hospital, "key": one.key} for one in there]
-
-
-def _is_about(db: Connection, consult: Consult, room: Room) -> bool:
-    """Whether a room that names no consultation was opened meanwhile about a study of the hospital that asks."""
-    own = any(case.hospital_id == consult.hospital_id for case in rooms.cases(db, room.id))
-    return own and room.created_at >= consult.created_at
+    said = {language: "\n".join(filter(None, (one.lines[language] for one in met))) for language in LANGUAGES}
+    return prefilled(consult, events, people, patient, held, said, english=_reads_english(db, consult, events))
 
 
 def _people(
-    db: Connection, consult: Consult, events: list[ConsultEvent], met: list[dict[str, str]]
+    db: Connection, consult: Consult, events: list[ConsultEvent], met: list[RoomMember]
 ) -> list[dict[str, str]]:
     """Who asked first, then the others of that side, then who answered; those of rooms and guests last."""
     places = {one.id: one.name or one.code for one in hospitals.all(db)}
@@ -69,7 +51,7 @@ def _people(
             person = {"name": user.display_name or user.name, "title": title_of(user)}
             found.setdefault(f"user-{user_id}", {**person, "hospital": places.get(hospital_id, "")})
     for one in met:
-        found.setdefault(one["key"], {name: one[name] for name in ("name", "title", "hospital")})
+        found.setdefault(one.key, {"name": one.name, "title": "", "hospital": one.hospital})
     return list(found.values())
 
 

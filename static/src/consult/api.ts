@@ -126,6 +126,12 @@ export interface Happening {
     name?: string;
     type?: string;
     size?: number;
+    /** Of a live session that is over. */
+    began_at?: number;
+    ended_at?: number;
+    participants?: { name: string; hospital: string }[];
+    drawings?: number;
+    messages?: number;
   };
   sentences?: Record<Language, string[]>;
 }

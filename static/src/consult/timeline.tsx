@@ -16,7 +16,7 @@ import { moment } from './time';
 
 const ICONS: Partial<Record<Happening['kind'], IconName>> = {
   asked: 'help', accepted: 'check', opinion: 'eye', attachment: 'clip', key_images: 'star', concluded: 'check', closed: 'check',
-  withdrawn: 'back', revoked: 'shield', reopened: 'refresh', signed: 'edit',
+  withdrawn: 'back', revoked: 'shield', reopened: 'refresh', signed: 'edit', room_opened: 'consult', room_closed: 'consult',
 };
 /** What people say in their own words stands in a box; the rest is one line. */
 const SAID = new Set<Happening['kind']>(['asked', 'opinion', 'message', 'concluded', 'addendum', 'key_images', 'attachment']);
@@ -73,8 +73,17 @@ function Pending({ code, entry }: { code: string; entry: Unsent }) {
 }
 
 function Note({ event }: { event: Happening }) {
-  const text = [event.body.outcome ? words('outcomes', event.body.outcome) : '', event.body.text ?? ''].filter(Boolean).join('. ');
+  const text = event.kind === 'room_closed' ? session(event)
+    : [event.body.outcome ? words('outcomes', event.body.outcome) : '', event.body.text ?? ''].filter(Boolean).join('. ');
   return text ? <p class="event-note">{text}</p> : null;
+}
+
+/** A live session in one line: how long, who was there, what is left of it. */
+function session({ body: { began_at: from = 0, ended_at: to = 0, participants = [], drawings = 0, messages = 0 } }: Happening): string {
+  const parts = [say('session.minutes', { count: Math.max(1, Math.round((to - from) / 60_000)) }), participants.map((one) => one.name).join(', ')];
+  if (drawings) parts.push(say('session.drawings', { count: drawings }));
+  if (messages) parts.push(say('session.messages', { count: messages }));
+  return parts.filter(Boolean).join(' · ');
 }
 
 function Said({ consult, event, translations, showing }: { consult: Whole; event: Happening; translations: Happening[]; showing: Showing }) {

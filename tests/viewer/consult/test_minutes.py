@@ -14,16 +14,17 @@ import pytest
 
 from pacs import keyfile
 from pacs.jobs.worker import Worker
+from pacs.live import closing
 from pacs.minutes import filing
 from pacs.minutes.document import html
 from pacs.minutes.glyphs import missing
 from storage.errors import NotFound
-from storage.index import accounts, audit, consults, factors
+from storage.index import accounts, audit, consults, factors, rooms
 from storage.model.archive import Scope
 from storage.model.minutes import hash_of
 from tests.clients.test_validation import errors
 from tests.viewer.conftest import Person, Web
-from tests.viewer.consult.conftest import STUDY, Two
+from tests.viewer.consult.conftest import OTHER, STUDY, Two
 from viewer.access.guard import Guard
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -119,6 +120,47 @@ def test_they_are_prefilled_from_what_happened(two: Two, concluded: str) -> None
     assert body["conclusion"] == "Nhồi máu não bán cầu phải."
     assert two.stranger.get(path(concluded)).status_code == 404
     assert two.stranger.get(path(concluded, ".pdf")).status_code == 404
+
+
+def test_they_begin_with_what_was_said_and_drawn_in_a_live_session(two: Two, concluded: str) -> None:
+    """A case of somebody else on the same agenda leaves nothing, nor does what was drawn and taken away again."""
+    opened = two.asker.post("/api/rooms", json={"studies": [STUDY["StudyInstanceUID"]], "consult": concluded}).json
+    who = f"user-{two.asker.user.id}"
+    image = {"case": 0, "SeriesInstanceUID": STUDY["SeriesInstanceUID"], "SOPInstanceUID": STUDY["SOPInstanceUID"]}
+    said: list[tuple[str, dict[str, Any]]] = [
+        ("annotation", {**image, "annotation": "a", "act": "put", "tool": "Length", "text": "ổ giảm tỷ trọng 👍"}),
+        ("annotation", {**image, "annotation": "b", "act": "put", "tool": "Length", "text": "bỏ đi"}),
+        ("annotation", {**image, "annotation": "b", "act": "delete", "tool": "Length", "text": "bỏ đi"}),
+        ("look", {**image, "point": [1, 2]}),
+        ("chat", {"text": "Đồng ý tiêu sợi huyết"}),
+        ("step", {"case": 1}),
+        ("chat", {"text": "về người bệnh khác"}),
+    ]
+    with two.web.archive.database.writing() as db:
+        room = rooms.by_code(db, opened["code"])
+        rooms.add_case(db, room.id, room.hospital_id, OTHER["StudyInstanceUID"], "2 · CT")
+        rooms.enter(db, room.id, who, "Người hỏi", "Bệnh viện lao-cai")
+        rooms.enter(db, room.id, "guest-1-x", "Dr Miller", "Mahosot Hospital")
+        for number, (kind, body) in enumerate(said):
+            rooms.append(db, room.id, who, f"event-{number:04}", kind, body)
+        ended, _ = rooms.append(db, room.id, who, "event-ended", "ended", {})
+        closing.close(db, room.id, ended)
+    told = two.answerer.get(f"/api/consults/{concluded}").json["events"][-1]
+    assert (told["kind"], told["actor"]["name"]) == ("room_closed", "Người clinician.lao-cai")
+    body = told["body"]
+    assert [one["name"] for one in body["participants"]] == ["Người hỏi", "Dr Miller"]
+    assert (body["drawings"], body["looks"], body["messages"]) == (1, 1, 2)
+    assert body["began_at"] <= body["ended_at"] == ended.at
+    draft = two.asker.get(path(concluded)).json["body"]
+    assert draft["participants"][-1] == {"name": "Dr Miller", "title": "", "hospital": "Mahosot Hospital"}
+    assert draft["held_to"] == ended.at
+    assert "Không thấy chảy máu." in draft["findings"]
+    assert "ổ giảm tỷ trọng\n" in draft["findings"], "letters that cannot be printed are left out"
+    assert "Ảnh đã chỉ: chuỗi" in draft["findings"]
+    assert "Người hỏi: Đồng ý tiêu sợi huyết" in draft["findings"]
+    assert "bỏ đi" not in draft["findings"]
+    assert "người bệnh khác" not in draft["findings"]
+    assert put(two.asker, concluded, 0).status_code == 200, "it can be kept as it is"
 
 
 def test_both_sides_write_and_nobody_overwrites_the_other(two: Two, concluded: str) -> None:
