@@ -23,6 +23,7 @@ export default tseslint.config(
         { property: 'innerHTML', message: markup },
         { property: 'outerHTML', message: markup },
         { property: 'insertAdjacentHTML', message: markup },
+        { property: 'randomUUID', message: 'Only secure pages have it; uuid() of common/uuid.ts is there always.' },
       ],
       'no-restricted-syntax': [
         'error',

@@ -61,6 +61,14 @@ def test_only_the_reading_room_may_style_inline(web: Web) -> None:
     assert worklist["worker-src"] == "'self' blob:"
 
 
+def test_text_never_becomes_markup_or_script(web: Web) -> None:
+    client = web.anonymous()
+    for path, named in (("/", "'none'"), ("/s/x", "'none'"), ("/read/1.2.3", "default")):
+        rules = policy(client.get(path).headers["Content-Security-Policy"])
+        assert rules["require-trusted-types-for"] == "'script'", path
+        assert rules["trusted-types"] == named, path
+
+
 def test_https_is_remembered_by_the_browser(web: Web) -> None:
     assert "Strict-Transport-Security" in web.anonymous().get("/", base_url="https://localhost").headers
     assert "Strict-Transport-Security" not in web.anonymous().get("/").headers

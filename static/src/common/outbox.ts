@@ -7,6 +7,7 @@
  */
 import { effect, signal } from '@preact/signals';
 import { get, loadSession, Problem, request, session } from './api';
+import { uuid } from './uuid';
 
 export interface Unsent {
   id: string;
@@ -216,12 +217,3 @@ window.addEventListener('storage', (event) => {
 window.addEventListener('beforeunload', (event) => {
   if (volatile.value && unsent.value.length) event.preventDefault();
 });
-
-/** A random UUID (version 4); browsers give their own only on secure origins. */
-export function uuid(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
-}

@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals';
 import { get, post, request } from '../common/api';
 import { language, type Language } from '../common/i18n';
+import { uuid } from '../common/uuid';
 
 export interface Term {
   code: string;
@@ -197,15 +198,7 @@ export function words(table: TableName, code: string): string {
 export const terms = (table: TableName): Term[] => vocabulary.value?.[table] ?? [];
 
 /** A name for what is sent, so that sending it again after a cut is harmless. */
-export function clientId(): string {
-  if (typeof crypto.randomUUID === 'function') return crypto.randomUUID();
-  // Browsers give it to secure pages only; inside a hospital network a page may not be one.
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  const hex = [...bytes].map((one) => one.toString(16).padStart(2, '0')).join('');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
-}
+export const clientId = uuid;
 
 export function act(code: string, kind: Kind, body: object, id = clientId()): Promise<{ event: Happening; state: State }> {
   return post(`/api/consults/${code}/events`, { client_id: id, kind, body });

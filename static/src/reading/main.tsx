@@ -12,7 +12,9 @@ import { App } from './app';
 import { failure } from './control/room';
 import { roomInAddress } from './slots';
 import { exposeState } from './state';
+import { trustOwnScripts } from './trusted';
 
+trustOwnScripts();
 exposeState();
 const root = document.getElementById('app');
 if (location.pathname === '/read/-' && roomInAddress()) void invited();

@@ -1,5 +1,6 @@
 /** The way to a room and back to it: one socket, found again after every cut, and an outbox until there is a receipt. */
 import { Problem } from '../../common/api';
+import { uuid } from '../../common/uuid';
 import { difference, type State } from './state';
 
 export type Message = Record<string, unknown> & { t: string };
@@ -71,7 +72,7 @@ export class Link {
   }
 
   /** Says something; it is sent until there is a receipt. */
-  say(kind: string, body: Record<string, unknown>, id: string = crypto.randomUUID()): string {
+  say(kind: string, body: Record<string, unknown>, id: string = uuid()): string {
     const said = { id, kind, body };
     this.outbox.push(said);
     this.remember();

@@ -1,6 +1,7 @@
 /** Voice from browser to browser, each with each, up to five. The room carries only what they must tell each other to
  * begin. When it cannot be had the room goes on without, and says so. */
 import { batch, effect, signal } from '@preact/signals';
+import { uuid } from '../../common/uuid';
 import { ice, me, onMessage, people, screens, signal_to, status } from './room';
 
 export const MOST = 5;
@@ -118,7 +119,7 @@ export function listen(): void {
 }
 
 async function call(key: string): Promise<void> {
-  const line = lineTo(key, crypto.randomUUID());
+  const line = lineTo(key, uuid());
   await offer(key, line);
 }
 

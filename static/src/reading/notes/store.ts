@@ -4,7 +4,8 @@
  */
 import { computed, effect, signal } from '@preact/signals';
 import { get, session } from '../../common/api';
-import { discard, heard, keep, nextVersion, unsent, uuid, type Unsent } from '../../common/outbox';
+import { discard, heard, keep, nextVersion, unsent, type Unsent } from '../../common/outbox';
+import { uuid } from '../../common/uuid';
 import type { Drawing, DrawingTool, Drawn } from '../control/drawing';
 import { keepWith, stacks, studyUid, theViewer } from '../control/room';
 import { ROOT } from '../dicom/transport';
