@@ -104,7 +104,13 @@ def administration(web: Web, owner: Person) -> None:
         "/api/admin/users", json={"name": "bs.chi", "password": PASSWORD, "roles": ["clinician"], "hospital": "main"}
     )
     path = f"/api/admin/users/{made.json['id']}"
-    for change in ({"roles": ["radiologist"]}, {"password": NEW}, {"disabled": True}, {"disabled": False}):
+    for change in (
+        {"roles": ["radiologist"]},
+        {"password": NEW},
+        {"disabled": True},
+        {"disabled": False},
+        {"email": "chi@bv.vn"},
+    ):
         assert owner.patch(path, json=change).status_code == 200
     assert owner.delete(f"{path}/factor").status_code == owner.delete(f"{path}/sessions").status_code == 204
     assert owner.post("/api/admin/tokens", json={"name": "AI", "scope": "dicomweb"}).status_code == 201

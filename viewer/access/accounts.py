@@ -3,10 +3,13 @@
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from storage.errors import Conflict, NotFound
+from pacs.consult.addressing import email_of
+from pacs.consult.vocabulary import BY_CODE
+from storage.errors import Conflict, NotFound, NotPermitted
 from storage.index import accounts as store
 from storage.index import audit, hospitals
 from storage.index.database import Connection, Database
@@ -24,6 +27,20 @@ LANGUAGES = ("vi", "en")
 _NAME = re.compile(r"[^\W_][\w.@+-]{0,62}[^\W_]")
 
 
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What is known of a person beside what they may do; None: as it is. `email` is where letters go, empty for none;
+    `specialties` are codes of pacs/consult/vocabulary.py, none for all."""
+
+    display_name: str | None = None
+    email: str | None = None
+    language: str | None = None
+    specialties: tuple[str, ...] | None = None
+
+
+NOTHING = Details()
+
+
 def add_user(
     database: Database,
     name: str,
@@ -32,6 +49,7 @@ def add_user(
     password: str,
     hospital_code: str | None = None,
     record: Recorder | None = None,
+    details: Details = NOTHING,
 ) -> User:
     """A new account with these roles at one hospital (the first one when none is named). `record` writes the act, here
     as in what follows; without one it was done by the command."""
@@ -42,7 +60,11 @@ def add_user(
     password_hash = hash_password(password)
     hospital = find_hospital(database, hospital_code)
     with database.writing() as db:
-        user = store.add_user(db, name, display_name, password_hash, roles=[(hospital.id, role) for role in roles])
+        user = store.add_user(
+            db, name, display_name, password_hash, roles=[(hospital.id, role) for role in roles],
+            language=details.language or LANGUAGES[0], email=details.email or "",
+        )  # fmt: skip
+        user = store.update_user(db, user.id, specialties=details.specialties)
         (record or by_command)(db, {hospital.id}, "user.create", user.name, {"roles": ",".join(roles)})
         return user
 
@@ -120,6 +142,25 @@ def change_user(
         return user
 
 
+def describe_user(database: Database, user_id: int, details: Details, record: Recorder | None = None) -> User:
+    """Another name to be seen by, address of letters, language or specialties. Whoever was invited keeps the address
+    that the invitation went to, which is who they are: raises NotPermitted."""
+    with database.writing() as db:
+        before = store.user(db, user_id)
+        if before.invited and details.email not in (None, before.email):
+            raise NotPermitted("the address of an invitation stays")
+        user = store.update_user(
+            db, user_id, display_name=details.display_name, email=details.email, language=details.language,
+            specialties=details.specialties,
+        )  # fmt: skip
+        fields = ("display_name", "email", "language", "specialties")
+        changed = [field for field in fields if getattr(user, field) != getattr(before, field)]
+        if changed:
+            at = {hospital for hospital, _ in user.roles}
+            (record or by_command)(db, at, "user.details", user.name, {"fields": ",".join(changed)})
+        return user
+
+
 def named(database: Database, name: str) -> User:
     """The account of this name; raises NotFound."""
     with database.reading() as db:
@@ -156,6 +197,29 @@ def check_display_name(name: str) -> str:
     if len(name) > 128:
         raise InvalidRequest("a name has at most 128 characters")
     return name
+
+
+def check_details(given: Mapping[str, Any]) -> Details:
+    """What a body says of a person, each part if it is there; raises InvalidRequest or InvalidConsult."""
+    display_name, email, language = given.get("display_name"), given.get("email"), given.get("language")
+    if display_name is not None:
+        display_name = check_display_name(display_name)
+        if not display_name:
+            raise InvalidRequest("a person needs a name")
+    if language is not None and language not in LANGUAGES:
+        raise InvalidRequest(f"language must be one of {', '.join(LANGUAGES)}")
+    if email is not None:
+        email = email_of(email) if email.strip() else ""
+    return Details(display_name, email, language, check_specialties(given.get("specialties")))
+
+
+def check_specialties(codes: Collection[Any] | None) -> tuple[str, ...] | None:
+    """Codes of specialties, each once, or InvalidRequest; None stays None."""
+    if codes is None:
+        return None
+    if not set(map(str, codes)) <= BY_CODE["specialties"].keys():
+        raise InvalidRequest("specialties must be codes of the vocabulary")
+    return tuple(dict.fromkeys(map(str, codes)))
 
 
 def check_roles(roles: Collection[str]) -> tuple[str, ...]:

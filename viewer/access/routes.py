@@ -5,13 +5,11 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from pacs.consult.addressing import email_of
-from pacs.consult.vocabulary import BY_CODE
 from storage.errors import NotPermitted
 from storage.index import accounts as store
 from storage.model.people import User
 from viewer import bodies
-from viewer.access.accounts import LANGUAGES
+from viewer.access.accounts import LANGUAGES, check_details
 from viewer.access.guard import Guard, acts
 from viewer.errors import InvalidRequest
 
@@ -70,16 +68,12 @@ def blueprint(guard: Guard) -> Blueprint:
 
 def _notices(guard: Guard, user: User, given: Mapping[str, Any]) -> User:
     """Where notices about consultations go, whether they do, and what one is asked about."""
-    specialties = given.get("specialties")
-    if specialties is not None and not set(map(str, specialties)) <= BY_CODE["specialties"].keys():
-        raise InvalidRequest("specialties must be codes of the vocabulary")
-    email = None if "email" not in given else email_of(given["email"]) if given["email"].strip() else ""
-    if user.invited and email is not None and email != user.email:
+    details = check_details({name: given[name] for name in ("email", "specialties") if name in given})
+    if user.invited and details.email not in (None, user.email):
         raise NotPermitted("the address of an invitation stays")
     with guard.database.writing() as db:
         changed = store.update_user(
-            db, user.id, email=email, mail=given.get("mail"),
-            specialties=None if specialties is None else list(dict.fromkeys(map(str, specialties))),
-        )  # fmt: skip
+            db, user.id, email=details.email, mail=given.get("mail"), specialties=details.specialties
+        )
         guard.sessions.record(db, changed, "account.notices", changed.name, mail=changed.mail)
     return changed

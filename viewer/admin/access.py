@@ -57,7 +57,11 @@ def _users(routes: Blueprint, archive: Archive, guard: Guard, record: accounts.R
     @guard.needs(ADMIN_USERS)
     @acts("user.create")
     def add_user() -> tuple[Response, int]:
-        given = bodies.optional(name=str, display_name=str, password=str, roles=list, hospital=str)
+        given = bodies.optional(
+            name=str, display_name=str, password=str, roles=list, hospital=str, email=str, language=str,
+            specialties=list,
+        )  # fmt: skip
+        about: dict[str, Any] = {name: given[name] for name in ("email", "language", "specialties") if name in given}
         hospital = guard.sessions.hospital_in(guard.caller().scope, given.get("hospital", ""))
         user = accounts.add_user(
             database,
@@ -67,26 +71,34 @@ def _users(routes: Blueprint, archive: Archive, guard: Guard, record: accounts.R
             given.get("password", ""),
             hospital.code,
             record,
+            accounts.check_details(about),
         )
         return jsonify(_user(user, [hospital])), 201
 
     @routes.patch("/users/<int:user_id>")
     @guard.needs(ADMIN_USERS)
-    @acts("user.roles", "user.disable", "user.enable", "user.password")
+    @acts("user.roles", "user.disable", "user.enable", "user.password", "user.details")
     def change_user(user_id: int) -> Response:
-        given = bodies.optional(disabled=bool, roles=list, password=str, hospital=str)
+        given = bodies.optional(
+            disabled=bool, roles=list, password=str, hospital=str, display_name=str, email=str, language=str,
+            specialties=list,
+        )  # fmt: skip
+        details = accounts.check_details(given)
         hospital = guard.sessions.hospital_in(guard.caller().scope, given.get("hospital", ""))
         with database.reading() as db:
             known, before = hospitals.all(db), store.user(db, user_id)
         if not visible(before):
             raise NotFound(f"there is no user with the id {user_id}")
-        if given.keys() & {"password", "disabled"} and not rights.may_manage(guard.caller().roles, before.roles):
+        own = given.keys() - {"roles", "hospital"}
+        if own and not rights.may_manage(guard.caller().roles, before.roles):
             raise NotPermitted("this account also has roles you may not give; you may change those you may")
         roles = (hospital.id, given_at(hospital, given["roles"], before)) if "roles" in given else None
         user = accounts.change_user(
             database, user_id, disabled=given.get("disabled"), roles=roles, password=given.get("password"),
             record=record,
         )  # fmt: skip
+        if details != accounts.NOTHING:
+            user = accounts.describe_user(database, user_id, details, record)
         return jsonify(_user(user, known))
 
     def managed(user_id: int) -> User:
@@ -174,6 +186,9 @@ def _user(user: User, known: list[Hospital]) -> dict[str, Any]:
         "language": user.language,
         "disabled": user.disabled,
         "second_factor": user.second_factor,
+        "email": user.email,
+        "specialties": list(user.specialties),
+        "invited": user.invited,
         "roles": [{"hospital": codes[hospital], "role": role} for hospital, role in user.roles if hospital in codes],
         "created_at": user.created_at,
         "last_sign_in_at": user.last_sign_in_at,

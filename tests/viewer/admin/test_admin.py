@@ -11,7 +11,7 @@ import pytest
 from pacs.dimse import reasons
 from storage.errors import StorageUnavailable
 from storage.index import accounts as store
-from storage.index import peers
+from storage.index import audit, peers
 from storage.objects.base import Condition
 from storage.objects.room import Room
 from tests.viewer.conftest import PASSWORD, Web
@@ -116,6 +116,30 @@ def test_an_account_is_made_and_changed(web: Web) -> None:
     assert web.anonymous().post("/api/session", json=login).status_code == 401
     assert admin.post("/api/admin/users", json=given).status_code == 409
     assert admin.post("/api/admin/users", json={}).status_code == 400
+
+
+def test_where_letters_go_and_what_somebody_answers_for_is_kept_by_the_administrator(web: Web) -> None:
+    admin = web.person("admin")
+    given = {
+        "name": "bs.hoa", "display_name": "BS. Hoa", "password": PASSWORD, "roles": ["radiologist"],
+        "email": " Hoa@BenhVien.vn ", "language": "en", "specialties": ["chest", "neuro", "chest"],
+    }  # fmt: skip
+    made = admin.post("/api/admin/users", json=given).json
+    assert (made["email"], made["language"], made["specialties"]) == ("hoa@benhvien.vn", "en", ["chest", "neuro"])
+    one = f"/api/admin/users/{made['id']}"
+    changed = admin.patch(one, json={"display_name": "TS. Hoa", "email": "", "language": "vi", "specialties": []}).json
+    assert (changed["display_name"], changed["email"], changed["specialties"]) == ("TS. Hoa", "", [])
+    assert changed["roles"] == made["roles"]
+    for wrong in ({"email": "nobody"}, {"language": "fr"}, {"specialties": ["astrology"]}, {"display_name": " "}):
+        assert admin.patch(one, json=wrong).status_code == 400, wrong
+    with web.archive.database.reading() as db:
+        (act,) = [one for one in audit.records(db) if one.action == "user.details"]
+    assert "Hoa" not in act.detail
+    theirs = web.user("clinician", "main", "both")
+    other = web.hospital_of("other")
+    with web.archive.database.writing() as db:
+        store.set_roles(db, theirs.id, [*theirs.roles, (other.id, "admin")])
+    assert admin.patch(f"/api/admin/users/{theirs.id}", json={"email": "me@evil.vn"}).status_code == 403
 
 
 def test_the_accounts_of_another_hospital_are_not_ours(web: Web) -> None:

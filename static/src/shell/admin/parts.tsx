@@ -6,6 +6,7 @@ import { explain } from '../../common/explain';
 import { relative, dateTime } from '../../common/i18n';
 import { common } from '../../common/strings';
 import { Button, Dialog, Notice } from '../../common/ui';
+import { access } from './access-strings';
 import { words } from './strings';
 
 export interface Loaded<T> {
@@ -127,6 +128,7 @@ const KNOWN = [
 /** What a 4xx says is about what was typed, so it is shown. */
 export function refusal(error: unknown): string {
   if (!(error instanceof Problem) || ![400, 409, 422].includes(error.status)) return explain(error);
+  if (/e-mail address/.test(error.message)) return access('users.email.bad');
   const known = KNOWN.find(([pattern]) => pattern.test(error.message));
   return known ? words(known[1]) : words('confirm.bad', { detail: error.message });
 }

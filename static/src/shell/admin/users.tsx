@@ -1,27 +1,19 @@
 /** People and what they may do. */
-import { useState } from 'preact/hooks';
-import { del, patch, post, session, type Role } from '../../common/api';
+import { useEffect, useState } from 'preact/hooks';
+import { del, patch, session, type Role } from '../../common/api';
+import { language } from '../../common/i18n';
 import { common } from '../../common/strings';
 import { openMenu, type MenuItem } from '../../common/menu';
-import { Button, CopyLine, Dialog, Field, IconButton, Notice, toast } from '../../common/ui';
+import { Button, Dialog, Field, IconButton, Notice, toast } from '../../common/ui';
+import { loadVocabulary, words as term } from '../../consult/api';
 import { openOwnPassword } from '../own-password';
-import { good, rules } from '../password';
-import { RuleList } from '../password-rules';
 import { shell } from '../strings';
 import { access } from './access-strings';
 import { Confirm, refusal, Rows, Section, useLoaded, When } from './parts';
-import { givable, RoleBoxes } from './roles';
+import { RoleBoxes } from './roles';
+import { ResetPassword } from './set-password';
 import { words } from './strings';
-
-interface User {
-  id: number;
-  name: string;
-  display_name: string;
-  disabled: boolean;
-  second_factor: boolean;
-  roles: { hospital: string; role: Role }[];
-  last_sign_in_at: number | null;
-}
+import { AddUser, EditUser, type User } from './user';
 
 export function Users() {
   const list = useLoaded<{ users: User[] }>('/api/admin/users');
@@ -29,8 +21,10 @@ export function Users() {
   const [resetting, setResetting] = useState<User | null>(null);
   const [disabling, setDisabling] = useState<User | null>(null);
   const [giving, setGiving] = useState<User | null>(null);
+  const [editing, setEditing] = useState<User | null>(null);
   const [losing, setLosing] = useState<User | null>(null);
   const [ending, setEnding] = useState<User | null>(null);
+  useEffect(() => void loadVocabulary().catch(() => undefined), []); // without it the codes of specialties are not named
   const change = async (user: User, json: object): Promise<void> => {
     await patch(`/api/admin/users/${user.id}`, { hospital: user.roles[0]?.hospital, ...json });
     toast(words('users.saved', { name: user.display_name || user.name }));
@@ -45,15 +39,18 @@ export function Users() {
     toast(words('users.saved', { name: user.display_name || user.name }));
     list.reload();
   };
+  const own: MenuItem[] = [{ id: 'reset', text: shell('own.title'), icon: 'key', onSelect: openOwnPassword }];
   const more = (user: User): MenuItem[] => [
+    { id: 'reset', text: words('users.reset'), icon: 'key', onSelect: () => setResetting(user) },
     { id: 'sessions', text: access('users.sessions.end'), icon: 'logout', onSelect: () => setEnding(user) },
     ...(user.second_factor ? [{ id: 'factor', text: access('users.factor.reset'), icon: 'shield' as const, onSelect: () => setLosing(user) }] : []),
+    { id: 'disable', text: words(user.disabled ? 'users.enable' : 'users.disable'), icon: user.disabled ? 'check' : 'close', separate: true, onSelect: () => (user.disabled ? attempt(change(user, { disabled: false })) : setDisabling(user)) },
   ];
   return (
     <Section title={words('users')} text={words('users.text')} failure={list.failure} reload={list.reload}
       action={<Button kind="primary" icon="plus" onClick={() => setAdding(true)} data-testid="user-add">{words('users.add')}</Button>}>
       <Rows
-        heads={[words('users.displayName'), words('users.role'), words('users.state'), words('users.lastSignIn'), words('actions')]}
+        heads={[words('users.displayName'), words('users.role'), access('users.letters'), words('users.state'), words('users.lastSignIn'), words('actions')]}
         rows={list.data?.users ?? null}
         keyOf={(user) => user.id}
         none=""
@@ -64,20 +61,21 @@ export function Users() {
           return [
             <div><strong>{user.display_name || user.name}</strong>{me && <span class="tag">{words('users.you')}</span>}<div class="muted">{user.name}</div></div>,
             <RolesOf user={user} />,
+            <LettersOf user={user} />,
             <div>{user.disabled ? <span class="state state-off">{words('users.disabled')}</span> : <span class="state state-on">{words('users.active')}</span>}{user.second_factor && <div class="muted" data-testid="user-has-factor">{access('users.factor')}</div>}</div>,
             <When at={user.last_sign_in_at} />,
             <div class="row-actions">
+              <Button icon="edit" data-testid="user-edit" onClick={() => setEditing(user)}>{access('users.edit')}</Button>
               {!me && <Button icon="users" data-testid="user-roles" onClick={() => setGiving(user)}>{words('users.role')}</Button>}
-              <Button icon="key" data-testid="user-reset" onClick={() => (me ? openOwnPassword() : setResetting(user))}>{me ? shell('own.title') : words('users.reset')}</Button>
-              {!me && <Button onClick={() => (user.disabled ? attempt(change(user, { disabled: false })) : setDisabling(user))} data-testid="user-disable">{words(user.disabled ? 'users.enable' : 'users.disable')}</Button>}
-              {!me && <IconButton icon="more" label={access('users.more', { name: user.display_name || user.name })} data-testid="user-more" aria-haspopup="menu"
-                onClick={(event) => openMenu(event.currentTarget, access('users.more', { name: user.display_name || user.name }), () => more(user))} />}
+              <IconButton icon="more" label={access('users.more', { name: user.display_name || user.name })} data-testid="user-more" aria-haspopup="menu"
+                onClick={(event) => openMenu(event.currentTarget, access('users.more', { name: user.display_name || user.name }), () => (me ? own : more(user)))} />
             </div>,
           ];
         }}
       />
       {adding && <AddUser onClose={() => setAdding(false)} onSaved={list.reload} />}
       {resetting && <ResetPassword user={resetting} onClose={() => setResetting(null)} onSave={(password) => change(resetting, { password })} />}
+      {editing && <EditUser user={editing} onClose={() => setEditing(null)} onSaved={list.reload} />}
       {giving && <GiveRoles user={giving} onClose={() => setGiving(null)} onSave={(json) => change(giving, json)} />}
       {losing && (
         <Confirm title={access('users.factor.reset.title', { name: losing.display_name || losing.name })} text={access('users.factor.reset.text')} action={access('users.factor.reset')}
@@ -109,6 +107,17 @@ function RolesOf({ user }: { user: User }) {
         </div>
       ))}
     </>
+  );
+}
+
+/** Where letters about consultations go, in which language, and about what. */
+function LettersOf({ user }: { user: User }) {
+  const about = user.specialties.map((code) => term('specialties', code)).filter(Boolean).join(', ');
+  return (
+    <div>
+      {user.email ? <span class="wrap">{user.email}</span> : <span class="col-none">{access('users.email.none')}</span>}
+      <div class="muted">{user.language === language.value ? about : [about, user.language === 'vi' ? 'Tiếng Việt' : 'English'].filter(Boolean).join(' · ')}</div>
+    </div>
   );
 }
 
@@ -150,117 +159,4 @@ function GiveRoles({ user, onClose, onSave }: { user: User; onClose: () => void;
       </div>
     </Dialog>
   );
-}
-
-function AddUser({ onClose, onSaved }: { onClose: () => void; onSaved: () => void }) {
-  const hospitals = session.value?.administers ?? [];
-  const first = hospitals[0]?.code ?? '';
-  const usual: Role[] = givable(first).includes('radiologist') ? ['radiologist'] : [];
-  const [user, setUser] = useState({ name: '', display_name: '', password: '', roles: usual, hospital: first });
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<string | null>(null);
-  const put = (some: Partial<typeof user>): void => setUser({ ...user, ...some });
-  const checked = rules(user.password, user.name, user.display_name);
-  const ready = good(checked) && user.name.trim() !== '' && user.display_name.trim() !== '' && user.roles.length > 0;
-  const save = async (event: Event): Promise<void> => {
-    event.preventDefault();
-    if (!ready) return;
-    setBusy(true);
-    try {
-      await post('/api/admin/users', { ...user, name: user.name.trim(), display_name: user.display_name.trim() });
-      toast(words('users.saved', { name: user.display_name }));
-      onSaved();
-      onClose();
-    } catch (error) {
-      setFailure(refusal(error));
-      setBusy(false);
-    }
-  };
-  return (
-    <Dialog title={words('users.add')} onClose={onClose} testid="user-dialog"
-      footer={<><Button onClick={onClose}>{common('cancel')}</Button><Button kind="primary" type="submit" form="user-form" busy={busy} disabled={!ready} data-testid="user-save">{common('save')}</Button></>}>
-      <form id="user-form" class="form" noValidate autocomplete="off" onSubmit={(event) => void save(event)}>
-        {failure && <Notice kind="bad">{failure}</Notice>}
-        <Field label={words('users.displayName')} hint={shell('setup.displayNameHint')}>
-          {(control) => <input {...control} class="input" value={user.display_name} data-testid="user-display-name" onInput={(event) => put({ display_name: event.currentTarget.value })} />}
-        </Field>
-        <Field label={words('users.name')} hint={shell('setup.nameHint')}>
-          {(control) => <input {...control} class="input" autocapitalize="none" spellcheck={false} autocomplete="off" value={user.name} data-testid="user-name" onInput={(event) => put({ name: event.currentTarget.value })} />}
-        </Field>
-        <Field label={words('users.role')}>
-          {() => <RoleBoxes hospital={user.hospital} value={user.roles} onChange={(roles) => put({ roles })} />}
-        </Field>
-        {hospitals.length > 1 && (
-          <Field label={words('hospital')}>
-            {(control) => <select {...control} class="select" value={user.hospital} onChange={(event) => put({ hospital: event.currentTarget.value, roles: [] })}>{hospitals.map((one) => <option key={one.code} value={one.code}>{one.name}</option>)}</select>}
-          </Field>
-        )}
-        <PasswordField label={words('users.password')} value={user.password} onChange={(password) => put({ password })} />
-        <RuleList checked={checked} />
-      </form>
-    </Dialog>
-  );
-}
-
-function ResetPassword({ user, onClose, onSave }: { user: User; onClose: () => void; onSave: (password: string) => Promise<void> }) {
-  const [password, setPassword] = useState('');
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<string | null>(null);
-  const checked = rules(password, user.name, user.display_name);
-  const save = async (event: Event): Promise<void> => {
-    event.preventDefault();
-    setBusy(true);
-    try {
-      await onSave(password);
-      onClose();
-    } catch (error) {
-      setFailure(refusal(error));
-      setBusy(false);
-    }
-  };
-  return (
-    <Dialog title={words('users.reset.title', { name: user.display_name || user.name })} onClose={onClose} testid="reset-dialog"
-      footer={<><Button onClick={onClose}>{common('cancel')}</Button><Button kind="primary" type="submit" form="reset-form" busy={busy} disabled={!good(checked)} data-testid="reset-save">{common('save')}</Button></>}>
-      <form id="reset-form" class="form" noValidate autocomplete="off" onSubmit={(event) => void save(event)}>
-        <p class="muted">{words('users.reset.text')}</p>
-        {failure && <Notice kind="bad">{failure}</Notice>}
-        <PasswordField label={words('users.newPassword')} value={password} onChange={setPassword} />
-        <RuleList checked={checked} />
-      </form>
-    </Dialog>
-  );
-}
-
-/** A password for somebody else: in sight, because it is handed over, and made for one on request. */
-function PasswordField({ label, value, onChange }: { label: string; value: string; onChange: (value: string) => void }) {
-  const [made, setMade] = useState(false);
-  return (
-    <>
-      <Field label={label}>
-        {(control) => (
-          <div class="with-action">
-            <input {...control} class="input mono" autocomplete="off" spellcheck={false} value={value} data-testid="user-password"
-              onInput={(event) => { setMade(false); onChange(event.currentTarget.value); }} />
-            <Button onClick={() => { setMade(true); onChange(randomPassword()); }}>{words('users.generate')}</Button>
-          </div>
-        )}
-      </Field>
-      {made && <CopyLine text={value} />}
-    </>
-  );
-}
-
-/** Four groups of four letters and digits that cannot be mistaken for each other: about 78 bits. */
-function randomPassword(): string {
-  const letters = 'abcdefghjkmnpqrstuvwxyz23456789';
-  const limit = 256 - (256 % letters.length);
-  let text = '';
-  while (text.replaceAll('-', '').length < 16) {
-    for (const byte of crypto.getRandomValues(new Uint8Array(32))) {
-      const length = text.replaceAll('-', '').length;
-      if (byte >= limit || length >= 16) continue;
-      text += (length > 0 && length % 4 === 0 ? '-' : '') + (letters[byte % letters.length] ?? '');
-    }
-  }
-  return text;
 }
