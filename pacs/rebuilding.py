@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
+from itertools import groupby, islice
 
 from pacs import receipts
 from pacs.archive.rejections import obey_all
@@ -165,6 +165,8 @@ def _reading(objects: ObjectStore, open_store: OpenStore, processes: int) -> Ite
 
 
 def _pages(database: Database) -> Iterator[list[ToRead]]:
+    """What is to be read, in the order of the index; what was canonical is never in one page with what was not, because
+    of one batch the earliest comes first, and two objects may have come in the same moment."""
     place = rebuild.BEGINNING
     while True:
         with database.reading() as db:
@@ -172,7 +174,8 @@ def _pages(database: Database) -> Iterator[list[ToRead]]:
         if not found:
             return
         place = found[-1][0]
-        yield [one for _, one in found]
+        for _, some in groupby(found, key=lambda one: one[0][0]):
+            yield [one for _, one in some]
 
 
 _store: list[ObjectStore] = []  # of a reading process

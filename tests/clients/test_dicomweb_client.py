@@ -357,12 +357,13 @@ def iter_bulkdata(client: DICOMwebClient, hospital: Hospital) -> None:
 
 
 def copy_of(dataset: Dataset, number: int, study: str = "1.2.3.999") -> Dataset:
-    """Another instance in a study of its own, with the same pixels."""
+    """Another instance in a study and of a patient of its own, with the same pixels."""
     stream = io.BytesIO()
     dataset.save_as(stream)
     made = pydicom.dcmread(io.BytesIO(stream.getvalue()))
     made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.UID(f"{study}.{number}")
     made.StudyInstanceUID, made.SeriesInstanceUID = study, f"{study}.0"
+    made.PatientID, made.PatientName = "BAN-SAO", "Ban^Sao"  # other programs ask for all of a patient
     return made
 
 

@@ -1,6 +1,7 @@
 """Objects made byte by byte, so that tests can make them wrong, and archives to put them into."""
 
 import struct
+import time
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,12 +146,14 @@ class House:
     archive: Archive
     origin: Origin
     folder: Path
+    apart: float = 0.0  # seconds between two objects: the clock of a file system may tick every 10 ms only
 
     @property
     def scope(self) -> Scope:
         return Scope(frozenset({self.origin.hospital_id}))
 
     def put(self, data: bytes) -> Outcome:
+        time.sleep(self.apart)
         with self.archive.receive(self.origin) as incoming:
             incoming.write(data)
             return self.archive.store(incoming)

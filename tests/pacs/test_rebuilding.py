@@ -21,6 +21,7 @@ from storage.index import changes, damage, instances
 from storage.index.database import Database
 from storage.index.dump import canonical
 from storage.model.archive import CONFLICT, QUARANTINED, Origin, Scope
+from storage.objects import filesystem
 from storage.objects.base import object_key
 from storage.objects.filesystem import FilesystemStore
 from tests.pacs.parts import House, Made, house
@@ -91,6 +92,22 @@ def test_objects_and_receipts_alone_make_the_same_index(tmp_path: Path, processe
         assert {entry.source for entry in instances.conflicts(db, Scope(frozenset({1})))} == {"CT1"}
     assert receipts.write(database, here.archive.objects) == 0  # nothing is written twice
     database.close()
+    here.archive.close()
+
+
+def test_of_two_that_came_in_the_same_moment_the_same_one_stays_canonical(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = filesystem._stored
+    monkeypatch.setattr(filesystem, "_stored", lambda *told: replace(real(*told), stored_at=1_795_760_252_621))
+    here = house(tmp_path)
+    made = [Made(description=text).part10() for text in ("ngực", "sọ não")]
+    made.sort(key=lambda data: hashlib.sha256(data).hexdigest(), reverse=True)
+    assert send(here, here.origin, made[0]) != CONFLICT
+    assert send(here, here.origin, made[1]) == CONFLICT
+    before = dump(here.archive.database)
+    again(here, here.archive.database)
+    assert dump(here.archive.database) == before
     here.archive.close()
 
 

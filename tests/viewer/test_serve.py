@@ -315,14 +315,18 @@ def test_a_worker_that_falls_is_replaced(served: Served) -> None:
 
 
 def test_connections_that_stay_open_are_spread_over_the_workers(stopped: Served) -> None:
-    with contextlib.ExitStack() as stack:
-        for _ in range(8):
-            connection = stack.enter_context(contextlib.closing(stopped.connection()))
-            connection.request("GET", "/healthz")
-            connection.getresponse().read()
-        held = [connections_of(pid, stopped.port) for pid in workers(stopped)]
-    assert sum(held) == 8
-    assert min(held) >= 2
+    """A worker that still starts, or that the machine keeps waiting for long, gets none: so it is tried again."""
+    deadline = time.monotonic() + 60
+    held = [0]
+    while min(held) < 3 and time.monotonic() < deadline:
+        with contextlib.ExitStack() as stack:
+            for _ in range(8):
+                connection = stack.enter_context(contextlib.closing(stopped.connection()))
+                connection.request("GET", "/healthz")
+                connection.getresponse().read()
+            held = [connections_of(pid, stopped.port) for pid in workers(stopped)]
+        assert sum(held) == 8
+    assert min(held) >= 3
 
 
 def connections_of(pid: int, port: int) -> int:
