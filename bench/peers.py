@@ -30,8 +30,9 @@ _PLUGIN = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 
 
 @contextmanager
-def own(folder: Path, name: str = "hoichan", settings: str = "") -> Iterator[Target]:
-    """Hội Chẩn with its defaults, a peer and a token; `settings` are more lines of its configuration."""
+def own(folder: Path, name: str = "hoichan", settings: str = "", root: Path = ROOT) -> Iterator[Target]:
+    """Hội Chẩn with its defaults, a peer and a token; `settings` are more lines of its configuration, `root` is the
+    tree whose code runs."""
     port, web = free_port(), free_port()
     with _folder(folder, name) as scratch:
         config = scratch / "config.yaml"
@@ -43,12 +44,12 @@ def own(folder: Path, name: str = "hoichan", settings: str = "") -> Iterator[Tar
         hoichan = [sys.executable, "-m", "pacs"]
         added = subprocess.run(
             [*hoichan, "token", "add", "bench", "--scope", "dicomweb", "--config", str(config)],
-            cwd=ROOT, capture_output=True, text=True, check=True,
+            cwd=root, env=_of_tree(root), capture_output=True, text=True, check=True,
         )  # fmt: skip
         token = added.stdout.split()[-1]
-        with _running([*hoichan, "serve", "--config", str(config)], scratch, (port, web), ROOT) as pid:
-            root = f"http://127.0.0.1:{web}/dicom-web"
-            yield Target(name, "127.0.0.1", port, "HOICHAN", root, f"Bearer {token}", pid)
+        with _running([*hoichan, "serve", "--config", str(config)], scratch, (port, web), root) as pid:
+            door = f"http://127.0.0.1:{web}/dicom-web"
+            yield Target(name, "127.0.0.1", port, "HOICHAN", door, f"Bearer {token}", pid)
 
 
 @contextmanager
@@ -86,6 +87,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _of_tree(root: Path) -> dict[str, str]:
+    """The environment in which the code below `root` is what Python imports."""
+    return {**os.environ, "PYTHONPATH": str(root)}
+
+
 @contextmanager
 def _folder(folder: Path, name: str) -> Iterator[Path]:
     scratch = Path(tempfile.mkdtemp(prefix=f"bench-{name}-", dir=folder))
@@ -100,7 +106,7 @@ def _running(command: list[str], scratch: Path, ports: tuple[int, ...], cwd: Pat
     with (scratch / "log").open("wb") as log:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=cwd, start_new_session=True,
-            env={**os.environ, "TCP_NODELAY": "1"},
+            env=_of_tree(cwd) | {"TCP_NODELAY": "1"},
         )  # fmt: skip
     try:
         for port in ports:
