@@ -118,6 +118,11 @@ class LiveConfig:
     )
     turn_secret: str = setting("", "The secret shared with coturn (static-auth-secret); better from turn_secret_file.")
     turn_secret_file: str = setting("", "File that holds that secret.")
+    relay_only: bool = setting(False, "Voice goes by the relay only: browsers do not learn each other's addresses.")
+    sound_days: int = setting(
+        0, "Days that recorded voices are kept, then they are deleted; 0: until somebody deletes them.",
+        low=0, high=36_500,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

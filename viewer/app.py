@@ -21,6 +21,7 @@ from viewer.dicomweb.direct_rendered import DirectRendered
 from viewer.dicomweb.direct_search import DirectSearches
 from viewer.links import entering, making
 from viewer.live import routes as live
+from viewer.live import sound
 from viewer.live.door import SocketDoor
 from viewer.reading import annotations, pages
 from viewer.worklist import changing, studies, uploads
@@ -77,6 +78,7 @@ def create_app(
         rejected.blueprint(archive, guard),
         audit.blueprint(archive, guard),
         live.blueprint(archive, guard, config),
+        sound.blueprint(archive, guard),
         health.blueprint(archive, guard, config, lambda: app.config["DOORS"]()),
         dicomweb(archive, guard, config.web),
     ):

@@ -189,6 +189,7 @@ def _worker(config: Config) -> Run:
                 Worker(
                     archive, own_ae=config.dicom.ae_title, credentials=credentials, scrub=config.scrub, kinds=kinds,
                     translator=config.consult.translator, smtp=config.smtp, base_url=config.base_url,
+                    sound_days=config.live.sound_days,
                 ).run(stop)  # fmt: skip
             finally:
                 stop.set()  # one falls, all end; the supervisor starts them again

@@ -24,10 +24,11 @@ from pacs.jobs.endings import Stopping
 from pacs.jobs.mailing import Mailing
 from pacs.jobs.plan import SAMPLES, SUMMARISE, SWEEP, plan
 from pacs.jobs.uploads import uploading
+from pacs.live import voices
 from pacs.minutes import filing
 from pacs.samples import load_samples
 from storage.errors import ArchiveError, NotFound, StorageUnavailable
-from storage.index import accounts, changes, commitments, grants, letters, maintenance, tasks
+from storage.index import accounts, changes, commitments, grants, letters, maintenance, sounds, tasks
 from storage.index.remembered import Stamp
 from storage.index.types import now_ms
 from storage.model.archive import Origin
@@ -54,7 +55,7 @@ KEPT_COMMITMENTS_MS = 90 * 24 * 3600 * 1000  # requests for storage commitment t
 SLOW = frozenset(
     {
         acting.COPY, commitments.TASK, filing.FILE, letters.MAIL, letters.REMIND, sharing.END, sharing.PREPARE,
-        translating.TASK,
+        sounds.FORGET, translating.TASK,
     }
 )  # fmt: skip
 SLOWEST = frozenset({scrubbing.TASK})
@@ -77,9 +78,11 @@ class Worker:
         translator: str = "",
         smtp: SmtpConfig | None = None,
         base_url: str = "",
+        sound_days: int = 0,
     ) -> None:
         self._archive = archive
         self._translator = translator
+        self._sound_days = sound_days
         self._poll = poll
         self._lease = lease
         self._stop = threading.Event()
@@ -102,6 +105,7 @@ class Worker:
             acting.COPY: self._copy_consult,
             filing.FILE: lambda _, given: filing.file(archive, given),
             sharing.END: lambda _, given: sharing.finish(archive, int(given["link"])),
+            sounds.FORGET: lambda _, given: voices.forget(archive.database, archive.objects, int(given["room"])),
             translating.TASK: self._translate,
         }
         self._done_by_kind = {kind: do for kind, do in done_by_kind.items() if kinds is None or kind in kinds}
@@ -298,6 +302,7 @@ class Worker:
         mended = self._scrub.recheck()
         copying.sweep(self._archive.database, self._archive.clock())
         sharing.catch_up(self._archive.database, self._archive.clock())
+        voices.retain(self._archive.database, self._sound_days, self._archive.clock())
         folded = self._refold()
         if files or lines or old or folded or purged or mended:
             log.info("swept %d spool files, %d changes, %d tasks; folded %d again", files, lines, old, folded)

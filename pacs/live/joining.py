@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from pacs.live import sound
 from pacs.live.room import LiveRoom
 from pacs.live.standing import Standing
 from pacs.live.states import Malformed
@@ -38,6 +39,7 @@ class Joined:
     events: list[RoomEvent]
     arrival: RoomEvent | None
     ticket: str
+    sound: sound.Sound
 
 
 def new_ticket(db: Connection, holder: Holder, lasts_ms: int = TICKET_MS) -> str:
@@ -100,5 +102,5 @@ def _enter(holder: Holder, standing: Standing, after: int, present: bool, db: Co
         room = rooms.by_id(db, room.id)
     return Joined(
         room, cases, rooms.members(db, room.id), holder, standing, rooms.events(db, room.id, after, MOST_EVENTS),
-        arrival, new_ticket(db, holder, RETURN_MS),
+        arrival, new_ticket(db, holder, RETURN_MS), sound.standing(rooms.events_of(db, room.id, sound.KINDS)),
     )  # fmt: skip

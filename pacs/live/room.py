@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from pacs.live.connection import Connection
+from pacs.live.sound import Sound
 from pacs.live.standing import Standing
 from pacs.live.states import UIDS, State, difference, shown
 from storage.model.live import ANNOTATION, CASE, LOOK, Holder, Room, RoomCase, RoomEvent, RoomMember
@@ -59,10 +60,16 @@ class LiveRoom:
     moves_at: int = 0
     recorded: dict[str, State] = field(default_factory=dict)
     period: float = PERIOD
+    sound: Sound = field(default_factory=Sound)
+    turning: bool = False  # whether it is being written that sound is recorded, or rests
 
     def here(self) -> set[str]:
         """The keys of who is here, at whatever server."""
         return {seat.member for seat in self.seats} | set(self.away)
+
+    def present(self) -> set[str]:
+        """Who is here, and who was cut off a moment ago and may come back."""
+        return self.here() | set(self.leaving)
 
     def number(self, key: str) -> int:
         return self.numbers.setdefault(key, len(self.numbers))

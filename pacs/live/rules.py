@@ -6,10 +6,23 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from pacs.live.states import Malformed
-from storage.model.live import ANNOTATION, CHAT, CONSENT, ENDED, GUESTS, HAND, LOOK, PRESENTER, RECORDING, STEP, Room
+from storage.model.live import (
+    ANNOTATION,
+    CHAT,
+    CONSENT,
+    ENDED,
+    GUESTS,
+    HAND,
+    LOOK,
+    PRESENTER,
+    RECORDING,
+    SOUND,
+    STEP,
+    Room,
+)
 
-# What a member's program may send; JOINED, LEFT and CASE are written by us.
-SAID = frozenset({CHAT, ANNOTATION, STEP, PRESENTER, HAND, LOOK, CONSENT, RECORDING, GUESTS, ENDED})
+# What a member's program may send; JOINED, LEFT, CASE, SOUNDING and SOUND_DELETED are written by us.
+SAID = frozenset({CHAT, ANNOTATION, STEP, PRESENTER, HAND, LOOK, CONSENT, RECORDING, SOUND, GUESTS, ENDED})
 LONGEST_CHAT = 4000
 LONGEST_BODY = 12_000
 _UID = re.compile(r"[0-9.]{1,64}", re.ASCII)
@@ -80,6 +93,11 @@ def _recording(body: dict[str, Any], member: str, room: Room, here: Collection[s
     return {"on": body.get("on") is True}, {"recording": body.get("on") is True}
 
 
+def _sound(body: dict[str, Any], member: str, room: Room, here: Collection[str], cases: Collection[int]) -> Checked:
+    _leads(member, room, here)
+    return {"on": body.get("on") is True}, {}
+
+
 def _guests(body: dict[str, Any], member: str, room: Room, here: Collection[str], cases: Collection[int]) -> Checked:
     _leads(member, room, here)
     return {"on": body.get("on") is True}, {"guests": body.get("on") is True}
@@ -92,6 +110,7 @@ def _ended(body: dict[str, Any], member: str, room: Room, here: Collection[str],
 
 _SIMPLE = {
     CHAT: _chat, STEP: _step, PRESENTER: _presenter, HAND: _hand, CONSENT: _consent, RECORDING: _recording,
+    SOUND: _sound,
     GUESTS: _guests, ENDED: _ended,
 }  # fmt: skip
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from pacs.live import closing, handover, keeping, rules
+from pacs.live import handover, jobs, keeping, rules, sound, sounding
 from pacs.live.connection import AGAIN, FULL, NORMAL, POLICY, Connection
 from pacs.live.joining import Joined, TicketRefused, ask_to_join
 from pacs.live.room import LiveRoom, Seat, events_for, for_seat
@@ -21,10 +21,9 @@ from pacs.live.standing import Doorkeeper, Standing
 from pacs.live.states import Malformed, merged
 from pacs.live.writing import Writing
 from storage.errors import ArchiveError, StorageUnavailable
-from storage.index import notices, rooms
-from storage.index.database import Connection as Transaction
+from storage.index import notices
 from storage.index.database import Database
-from storage.model.live import ENDED, LEFT, PRESENTER, RoomEvent
+from storage.model.live import CONSENT, ENDED, LEFT, PRESENTER, SOUND, RoomEvent
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +47,7 @@ class Live:
         self._public_host = urlsplit(public_url).netloc.casefold()
         self._loop = asyncio.get_running_loop()
         self.writing = Writing(database, self._loop)
+        self._sounding = sounding.Sounding(self._write_own)
         self.rooms: dict[int, LiveRoom] = {}
         self._strangers: dict[Connection, float] = {}
         self._seats: dict[Connection, tuple[LiveRoom, Seat]] = {}
@@ -142,6 +142,7 @@ class Live:
         if room is None:
             room = self.rooms[joined.room.id] = LiveRoom(joined.room, joined.cases)
             room.told = joined.room.sequence
+            room.sound = joined.sound
         room.row, room.cases = joined.room, joined.cases
         room.members = {one.key: one for one in joined.members}
         seat = Seat(connection, joined.holder, joined.standing)
@@ -162,6 +163,7 @@ class Live:
             }
         )  # fmt: skip
         room.tell_people()
+        self._spawn(self._sounding.look(room))
         room.move(seat)
         mine = [other for other in room.seats if other.member == seat.member]
         for old in mine[:-PER_MEMBER]:
@@ -221,12 +223,14 @@ class Live:
         try:
             client_id = rules.client_id(identity)
             body, changes = rules.checked(kind, _inward(given, seat), seat.member, room.row, room.here(), seat.cases)
+            sounding.check(kind, room.sound, seat.member)
             seat.active = True
             if kind == ENDED:
                 keeping.keep(room, self.writing, now=True)  # who hears that it is over finds the whole track
-            event, fresh = await self.writing.ask(
-                partial(_write, room.row.id, seat.member, client_id, kind, body, changes)
-            )
+            write = partial(jobs.write, room.row.id, seat.member, client_id, kind, body, changes)
+            if kind in (SOUND, CONSENT):
+                write = partial(jobs.noted, write, room.row, seat.standing.actor)
+            event, fresh = await self.writing.ask(write)
         except Malformed as error:
             seat.connection.end(POLICY, str(error))
             return
@@ -246,12 +250,21 @@ class Live:
     def _happened(self, room: LiveRoom, event: RoomEvent) -> None:
         """An event is durable: everybody is told, and what follows from it is done."""
         room.tell(event)
+        room.sound = sound.after(room.sound, event)
+        self._spawn(self._sounding.look(room))
         if event.kind == PRESENTER:
             self._tell_moves_soon(room)
             room.tell_people()
         if event.kind == ENDED:
             for seat in list(room.seats):
                 _bye(seat.connection, "ended")
+
+    async def _write_own(self, room: LiveRoom, kind: str, body: dict[str, Any]) -> RoomEvent:
+        """An event that nobody said; it is told when this returns."""
+        write = partial(jobs.write, room.row.id, "", sounding.name(), kind, body, {})
+        event, _ = await self.writing.ask(partial(jobs.noted, write, room.row, sounding.SERVER))
+        self._happened(room, event)
+        return event
 
     def _signalled(self, room: LiveRoom, seat: Seat, message: dict[str, Any]) -> None:
         """What two browsers must tell each other to hear each other; not looked into, not kept."""
@@ -291,7 +304,7 @@ class Live:
 
     async def _read_news(self, room: LiveRoom) -> None:
         with contextlib.suppress(ArchiveError):
-            row, cases, members, events = await self.writing.ask(partial(_news, room.row.id, room.told))
+            row, cases, members, events = await self.writing.ask(partial(jobs.news, room.row.id, room.told))
             room.row, room.members = row, {one.key: one for one in members}
             if cases != room.cases:
                 room.cases = cases
@@ -334,13 +347,15 @@ class Live:
                 del room.leaving[key]
                 self._spawn(self._left(room, key))
         keeping.keep(room, self.writing)
+        if room.sound.asked:
+            self._spawn(self._sounding.look(room))
         if not room.seats and not room.leaving and not room.moves:
             self.rooms.pop(room.row.id, None)
 
     async def _left(self, room: LiveRoom, key: str) -> None:
         with contextlib.suppress(ArchiveError):
             event, _ = await self.writing.ask(
-                partial(_write, room.row.id, key, f"left-{secrets.token_hex(8)}", LEFT, {}, {})
+                partial(jobs.write, room.row.id, key, f"left-{secrets.token_hex(8)}", LEFT, {}, {})
             )
             self._happened(room, event)
 
@@ -408,21 +423,3 @@ def _inward(body: Any, seat: Seat) -> Any:
         return body
     names = {"SeriesInstanceUID", "SOPInstanceUID"} & body.keys()
     return {**body, **{name: seat.standing.inward(str(body[name])) for name in names}}
-
-
-def _write(
-    room_id: int, member: str, client_id: str, kind: str, body: dict[str, Any], changes: dict[str, Any], db: Transaction
-) -> tuple[RoomEvent, bool]:
-    event, fresh = rooms.append(db, room_id, member, client_id, kind, body, changes)
-    if fresh and kind == ENDED:
-        closing.close(db, room_id, event)
-    if fresh:
-        notices.tell(db, notices.ROOMS, str(room_id))
-    return event, fresh
-
-
-def _news(room_id: int, after: int, db: Transaction) -> Any:
-    return (
-        rooms.by_id(db, room_id), rooms.cases(db, room_id), rooms.members(db, room_id),
-        rooms.events(db, room_id, after, 5000),
-    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from storage.model.audit import Actor
 from storage.model.live import Holder
 
 
@@ -19,6 +20,10 @@ class Standing(Protocol):
     @property
     def guest(self) -> bool:
         """Whether they came by a link."""
+
+    @property
+    def actor(self) -> Actor:
+        """What the audit log calls them."""
 
     def sees(self, hospital_id: int, study_instance_uid: str) -> bool:
         """Whether they may see this study."""

@@ -79,3 +79,19 @@ room_ticket = Table(
     text("session_id"),
     Column("expires_at", BIG, nullable=False),
 )
+
+room_sound = Table(
+    "room_sound",
+    metadata,
+    Column("room_id", BIG, ForeignKey("room.id", ondelete="CASCADE"), primary_key=True),
+    Column("client_id", TEXT, primary_key=True),
+    Column("member", TEXT, nullable=False),
+    Column("take", BIG, nullable=False),
+    Column("position", INT, nullable=False),
+    Column("at", BIG, nullable=False),
+    Column("duration_ms", INT, nullable=False),
+    Column("type", TEXT, nullable=False),
+    Column("size", INT, nullable=False),
+    Column("object_key", TEXT, nullable=False),
+    Column("deleted", BOOL, nullable=False, server_default=sa.false()),
+)

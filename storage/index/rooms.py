@@ -153,6 +153,12 @@ def events(db: Connection, room_id: int, after: int, limit: int = 200) -> list[R
     return [_event(row) for row in db.execute(statement.order_by(_EVENT.c.sequence).limit(limit))]
 
 
+def events_of(db: Connection, room_id: int, kinds: Iterable[str]) -> list[RoomEvent]:
+    """All events of these kinds, oldest first."""
+    wanted = (_EVENT.c.room_id == room_id) & _EVENT.c.kind.in_(sorted(kinds))
+    return [_event(row) for row in db.execute(sa.select(_EVENT).where(wanted).order_by(_EVENT.c.sequence))]
+
+
 def add_track(db: Connection, room_id: int, number: int, began_at: int, moves: str) -> None:
     """Keep a stretch of pointers and viewports; numbers follow the clock, so a second server does not repeat them."""
     db.execute(

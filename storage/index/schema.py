@@ -34,6 +34,7 @@ from storage.index.live_tables import room as room
 from storage.index.live_tables import room_case as room_case
 from storage.index.live_tables import room_event as room_event
 from storage.index.live_tables import room_member as room_member
+from storage.index.live_tables import room_sound as room_sound
 from storage.index.live_tables import room_ticket as room_ticket
 from storage.index.live_tables import room_track as room_track
 from storage.index.minutes_tables import minutes as minutes
@@ -41,7 +42,7 @@ from storage.index.minutes_tables import minutes_addendum as minutes_addendum
 from storage.index.minutes_tables import minutes_signature as minutes_signature
 from storage.index.types import BIG, BOOL, BYTES, INT, TEXT
 
-HEAD = "0019"  # the newest revision in migrations/versions
+HEAD = "0020"  # the newest revision in migrations/versions
 
 
 def _told() -> "tuple[Column[int], Column[bytes]]":

@@ -12,6 +12,8 @@ from typing import Any
 CHAT, ANNOTATION, STEP, PRESENTER, HAND, LOOK = "chat", "annotation", "step", "presenter", "hand", "look"
 JOINED, LEFT, CASE, CONSENT, RECORDING, ENDED = "joined", "left", "case", "consent", "recording", "ended"
 GUESTS = "guests"
+# Sound: a lead asks to record it, everybody answers (CONSENT), it runs or rests (written by the server), it is deleted.
+SOUND, SOUNDING, SOUND_DELETED = "sound", "sounding", "sound_deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +88,19 @@ class Track:
     number: int
     began_at: int
     moves: str
+
+
+@dataclass(frozen=True, slots=True)
+class SoundPiece:
+    """Some seconds of one member's voice, as their own browser recorded it. `take` is the number of the event since
+    which sound was recorded, `position` the case the room was looking at, `at` the room's clock."""
+
+    client_id: str
+    member: str
+    take: int
+    position: int
+    at: int
+    duration_ms: int
+    type: str
+    size: int
+    object_key: str

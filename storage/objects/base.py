@@ -144,6 +144,11 @@ def attachment_key(hospital_code: str, sha256: str) -> str:
     return f"{hospital_code}/c/{sha256[:2]}/{sha256}"
 
 
+def sound_key(hospital_code: str, sha256: str) -> str:
+    """Where recorded voices of live rooms live, at the hospital of the room."""
+    return f"{hospital_code}/v/{sha256[:2]}/{sha256}"
+
+
 def quarantine_key(hospital_code: str, sha256: str) -> str:
     """Where bytes live that could not be read as an instance."""
     return f"{hospital_code}/q/{sha256[:2]}/{sha256}"

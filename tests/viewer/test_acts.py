@@ -17,6 +17,7 @@ from storage.index.database import Database
 from storage.index.types import now_ms
 from storage.model.archive import Origin
 from storage.model.audit import AuditRecord
+from storage.model.live import SOUND
 from tests.support.server import free_port
 from tests.viewer.access.test_factors import code_of, step_in
 from tests.viewer.access.test_sessions import sign_in
@@ -24,6 +25,7 @@ from tests.viewer.access.test_setup import body, secret_of
 from tests.viewer.conftest import PASSWORD, Person, Web
 from tests.viewer.consult.test_minutes import code, with_factor
 from tests.viewer.links.guests import Arrived, enter, look, make
+from tests.viewer.live import test_sound
 from tests.viewer.objects import instance
 from tests.viewer.reading.test_annotations import PATH as ANNOTATIONS
 from tests.viewer.reading.test_annotations import UIDS as ANNOTATED
@@ -41,7 +43,9 @@ WHOLE = {"Accept": 'multipart/related; type="application/dicom"; transfer-syntax
 # What only looks, and so stands on no route that changes something.
 LOOKING = {"study.view", "study.details", "study.search", "study.export", "access.refuse", "audit.search",
            "audit.export", "quarantine.download", "minutes.read",
-           "statistics.export"}  # fmt: skip
+           "statistics.export", "room.sound-listen"}  # fmt: skip
+# What the process of the rooms writes.
+SOUNDING = {f"room.sound-{what}" for what in ("ask", "agree", "refuse", "run", "rest", "end")}
 
 
 def records(web: Web) -> list[AuditRecord]:
@@ -65,7 +69,7 @@ def test_a_route_that_changes_something_says_which_acts_it_writes(web: Web) -> N
 
 def test_every_act_has_a_sentence_in_both_languages(web: Web) -> None:
     words = (Path(__file__).parents[2] / "static/src/shell/admin/act-strings.ts").read_text("utf-8")
-    for act in declared(web) | LOOKING | {"association.refuse", "object.preamble", "quarantine.purge"}:
+    for act in declared(web) | LOOKING | {"association.refuse", "object.preamble", "quarantine.purge", *SOUNDING}:
         assert words.count(f"'act.{act}':") == 2, f"say what {act} is in act-strings.ts"
 
 
@@ -165,6 +169,11 @@ def drawn(web: Web, person: Person) -> None:
     study = ANNOTATED["StudyInstanceUID"]
     room = person.post("/api/rooms", json={"studies": [study], "title": "Hội chẩn"}).json["code"]
     assert person.post(f"/api/rooms/{room}/ticket").status_code == 200
+    take = test_sound.recorded(web, room, test_sound.key(person))
+    assert test_sound.bring(person, room, take).status_code == 201
+    assert person.get(f"/api/rooms/{room}/sound/piece-0001").status_code == 200
+    test_sound.said(web, room, test_sound.key(person), SOUND, on=False)
+    assert person.delete(f"/api/rooms/{room}/sound", json={"reason": "nói nhầm"}).status_code == 200
     web.store(StudyInstanceUID="1.5")
     assert person.post(f"/api/rooms/{room}/cases", json={"StudyInstanceUID": "1.5"}).status_code == 201
 

@@ -9,7 +9,7 @@ LOOK = frozenset(
         "dicomweb.retrieve_rendered_frames", "dicomweb.retrieve_series_frames", "dicomweb.retrieve_series_previews",
         "dicomweb.retrieve_opening", "dicomweb.search_series", "dicomweb.search_instances", "worklist.study",
         "changing.events", "changing.changes", "session.session", "guests.here", "guests.leave",
-        "live.on_study", "live.one_room", "live.ticket", "live.socket",
+        "live.on_study", "live.one_room", "live.ticket", "live.socket", "sound.keep",
     }
 )  # fmt: skip
 # Taking them along, when the link says so.

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import secrets
-from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
@@ -12,20 +11,21 @@ from pacs.archive import Archive
 from pacs.config import Config
 from pacs.live import handover
 from pacs.live.joining import new_ticket
-from pacs.live.room import agenda, told
+from pacs.live.room import told
 from pacs.live.states import UIDS, State, difference, merged
 from storage.errors import Conflict, NotFound, NotPermitted
 from storage.index import audit, consults, hospitals, instances, links, notices, rooms
 from storage.index.database import Connection
 from storage.model.audit import AuditEvent
 from storage.model.consult import Consult, Kind, NewEvent, Party
-from storage.model.live import CASE, Holder, Room, RoomCase
+from storage.model.live import CASE, Holder, Room
 from viewer import bodies
 from viewer.access.guard import Caller, Guard, acts
 from viewer.access.rights import CONSULT_ASK, STUDY_READ, answers_for, hospitals_with
 from viewer.errors import InvalidRequest
 from viewer.live.door import FOREIGN
-from viewer.live.standing import Member, key_of, member_of
+from viewer.live.seeing import Seen, number
+from viewer.live.standing import key_of
 from viewer.live.turn import ice_servers
 
 MOST_CASES = 50
@@ -61,7 +61,7 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
             if consult is not None:
                 _tell_consult(db, caller, consult, opened)
             _note(db, guard, opened, "room.open", [uid for _, uid, _ in cases])
-            seen = _Seen.of(db, caller, opened.code)
+            seen = Seen.of(db, caller, opened.code)
         return jsonify(seen.as_json()), 201
 
     @routes.get("/api/rooms")
@@ -74,16 +74,17 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
                 study = links.exchange(db, caller.link.id).originals.get(study, study)
             for one in rooms.on_study(db, study, ended=request.args.get("ended") == "true"):
                 with contextlib.suppress(NotFound):
-                    listed.append(_Seen.of(db, caller, one.code).as_json())
+                    listed.append(Seen.of(db, caller, one.code).as_json())
         return jsonify(rooms=listed)
 
     @routes.get("/api/rooms/<room>")
     @guard.needs(STUDY_READ)
     def one_room(room: str) -> Response:
         with archive.database.reading() as db:
-            seen = _Seen.of(db, guard.caller(), room)
+            seen = Seen.of(db, guard.caller(), room)
             people = rooms.members(db, seen.room.id)
-        described = seen.as_json()
+            hospital = hospitals.by_id(db, seen.room.hospital_id).name
+        described = {**seen.as_json(), "hospital": hospital}
         described["people"] = [{"key": one.key, "name": one.name, "colour": one.colour} for one in people]
         return jsonify(described)
 
@@ -93,12 +94,12 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
     def ticket(room: str) -> Response:
         caller = guard.caller()
         with archive.database.writing() as db:
-            seen = _Seen.of(db, caller, room)
+            seen = Seen.of(db, caller, room)
             if seen.room.ended_at is not None:
                 raise Conflict("this room is over")
             secret = new_ticket(db, Holder(seen.room.id, seen.member.key, caller.session_id))
             _note(db, guard, seen.room, "room.enter", [])
-        return jsonify(ticket=secret, ice=ice_servers(config.live, seen.member.key))
+        return jsonify(ticket=secret, ice=ice_servers(config.live, seen.member.key), relay_only=config.live.relay_only)
 
     @routes.post("/api/rooms/<room>/cases")
     @guard.needs(STUDY_READ)
@@ -107,7 +108,7 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
         uid = bodies.fields(StudyInstanceUID=str)["StudyInstanceUID"]
         caller = guard.caller()
         with archive.database.writing() as db:
-            seen = _Seen.of(db, caller, room)
+            seen = Seen.of(db, caller, room)
             found = seen.room
             if found.ended_at is not None or len(seen.cases) >= MOST_CASES:
                 raise Conflict("this room takes no more cases")
@@ -124,11 +125,11 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
     @guard.needs(STUDY_READ)
     def events(room: str) -> Response:
         with archive.database.reading() as db:
-            seen = _Seen.of(db, guard.caller(), room)
-            page = rooms.events(db, seen.room.id, _number("after"), PAGE)
+            seen = Seen.of(db, guard.caller(), room)
+            page = rooms.events(db, seen.room.id, number("after"), PAGE)
         return jsonify(
             events=[message for one in page if (message := told(one, seen.member, seen.positions)) is not None],
-            last=page[-1].sequence if page else _number("after"),
+            last=page[-1].sequence if page else number("after"),
             complete=len(page) < PAGE,
         )
 
@@ -136,8 +137,8 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
     @guard.needs(STUDY_READ)
     def track(room: str) -> Response:
         with archive.database.reading() as db:
-            seen = _Seen.of(db, guard.caller(), room)
-            page = rooms.tracks(db, seen.room.id, _number("after"), 50)
+            seen = Seen.of(db, guard.caller(), room)
+            page = rooms.tracks(db, seen.room.id, number("after"), 50)
         return jsonify(
             stretches=[{"number": one.number, "at": one.began_at, "moves": _moves(one.moves, seen)} for one in page],
             complete=len(page) < 50,
@@ -172,42 +173,6 @@ def _account(caller: Caller) -> str:
     return key_of(caller)
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """A room as the caller may know it."""
-
-    room: Room
-    cases: list[RoomCase]
-    member: Member
-    positions: frozenset[int]
-
-    @classmethod
-    def of(cls, db: Connection, caller: Caller, code: str) -> "_Seen":
-        """To who sees none of its studies there is no such room: NotFound."""
-        room = rooms.by_code(db, code)
-        cases = rooms.cases(db, room.id)
-        member = member_of(db, caller, room, cases)
-        seen = frozenset(one.position for one in cases if member.sees(one.hospital_id, one.study_instance_uid))
-        if not seen:
-            raise NotFound("there is no such room")
-        return cls(room, cases, member, seen)
-
-    def as_json(self) -> dict[str, Any]:
-        room = self.room
-        return {
-            "code": room.code,
-            "title": room.title,
-            "created_by": room.created_by,
-            "created_at": room.created_at,
-            "ended_at": room.ended_at,
-            "step": room.step,
-            "presenter": room.presenter,
-            "recording": room.recording,
-            "guests": room.guests,
-            "cases": agenda(self.cases, self.positions, self.member),
-        }
-
-
 def _consult(db: Connection, caller: Caller, code: str) -> Consult:
     """The consultation of this code, of which the caller must be a party. Raises NotFound."""
     if caller.user is None:
@@ -220,8 +185,8 @@ def _originals(db: Connection, consult: Consult | None) -> dict[str, tuple[int, 
     """The studies of a consultation as cases, by the UID its parties know them by: a copy stands for its original."""
     found = consults.studies(db, [consult.id])[consult.id] if consult else []
     cases: dict[str, tuple[int, str, str]] = {}
-    for number, one in enumerate(found, 1):
-        label = " · ".join(filter(None, (str(number), "/".join(one.modalities))))
+    for nth, one in enumerate(found, 1):
+        label = " · ".join(filter(None, (str(nth), "/".join(one.modalities))))
         cases[one.shown_study_instance_uid or one.study_instance_uid] = one.hospital_id, one.study_instance_uid, label
         cases[one.study_instance_uid] = one.hospital_id, one.study_instance_uid, label
     return cases
@@ -235,7 +200,7 @@ def _tell_consult(db: Connection, caller: Caller, consult: Consult, room: Room) 
     consults.append(db, consult, event, {})
 
 
-def _moves(text: str, seen: _Seen) -> list[Any]:
+def _moves(text: str, seen: Seen) -> list[Any]:
     """Moves over cases that the caller may see, in their UIDs; a move without a case goes on with the one before of its
     member."""
     at: dict[str, State] = {}
@@ -262,10 +227,3 @@ def _note(db: Connection, guard: Guard, room: Room, action: str, studies: list[s
             detail=detail,
         ),
     )  # fmt: skip
-
-
-def _number(name: str) -> int:
-    text = request.args.get(name) or "-1"
-    if not text.removeprefix("-").isdigit() or len(text) > 18:
-        raise InvalidRequest(f"{name} must be a number")
-    return int(text)

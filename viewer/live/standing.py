@@ -11,6 +11,7 @@ from storage.errors import NotFound
 from storage.index import hospitals, links, rooms
 from storage.index.database import Connection, Database
 from storage.model.archive import Scope
+from storage.model.audit import Actor
 from storage.model.links import Exchange
 from storage.model.live import Holder, Room, RoomCase
 from viewer.access.guard import Caller, Guard
@@ -27,6 +28,7 @@ class Member:
     scope: Scope
     guest: bool = False
     exchange: Exchange = field(default_factory=Exchange)
+    actor: Actor = field(default_factory=lambda: Actor(""))
 
     def sees(self, hospital_id: int, study_instance_uid: str) -> bool:
         if rooms.sees(self.scope, hospital_id, study_instance_uid):
@@ -71,7 +73,8 @@ def member_of(db: Connection, caller: Caller, room: Room, cases: list[RoomCase])
     else:
         name = (caller.user.display_name or caller.user.name) if caller.user else ""
         hospital = _hospital(db, caller)
-    return Member(key, name, hospital, caller.scope, caller.guest is not None, _exchange(db, caller, room, cases))
+    exchange = _exchange(db, caller, room, cases)
+    return Member(key, name, hospital, caller.scope, caller.guest is not None, exchange, _actor(caller))
 
 
 def key_of(caller: Caller) -> str:
@@ -79,6 +82,12 @@ def key_of(caller: Caller) -> str:
     if caller.guest is not None:
         return f"guest-{caller.guest.link_id}-{caller.session_id[:12]}"
     return f"user-{caller.user.id}" if caller.user is not None else ""
+
+
+def _actor(caller: Caller) -> Actor:
+    where = caller.scope
+    roles = {role for hospital, role in caller.roles if hospital in where.hospital_ids or where.studies}
+    return Actor(caller.name, ",".join(sorted(roles)) or ("guest" if caller.guest else ""))
 
 
 def _exchange(db: Connection, caller: Caller, room: Room, cases: list[RoomCase]) -> Exchange:

@@ -42,6 +42,8 @@ NEEDS: dict[str, str] = {
     **{f"live.{name}": "study.read" for name in ("add_case", "events", "on_study", "one_room", "open_room", "ticket")},
     "live.track": "study.read",
     "live.socket": "signed in",
+    **dict.fromkeys(("sound.keep", "sound.piece", "sound.pieces"), "study.read"),
+    "sound.delete": "signed in",
     **{f"consult.{name}": "signed in" for name in ("act", "consultation", "events", "inbox", "of_study", "seen")},
     **dict.fromkeys(("attachments.attach", "attachments.attachment"), "signed in"),
     **dict.fromkeys(("consult.forgotten", "consult.vocabulary"), "signed in"),
@@ -95,6 +97,7 @@ BODIES: dict[str, Any] = {
     },
     "live.open_room": {"studies": ["<study>"], "title": "x"},
     "live.add_case": {"StudyInstanceUID": "<study>"},
+    "sound.delete": {"reason": "x"},
     "worklist.change": {"status": "read"},
     "rejected.reject": {"title": "113038", "reason": "sai"},
     "rejected.restore": {"reason": "sai"},
@@ -107,7 +110,7 @@ BODIES: dict[str, Any] = {
     "links.confirm": {"SeriesInstanceUID": "1.2.840.99.2"},
     "peers.change_peer": {"description": "x"},
 }
-_WRITES = ("POST", "PATCH", "PUT")
+_WRITES = ("POST", "PATCH", "PUT", "DELETE")
 CANARY = "CANARY"
 UIDS = {"StudyInstanceUID": "1.2.840.99.1", "SeriesInstanceUID": "1.2.840.99.2", "SOPInstanceUID": "1.2.840.99.3"}
 ODD = {"StudyInstanceUID": "1.2.840.99.4", "SeriesInstanceUID": "1.2.840.99.5", "SOPInstanceUID": "1.2.840.99.6"}
