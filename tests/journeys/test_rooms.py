@@ -28,7 +28,7 @@ class Scene:
         server.add_admin()
         for name in ("minh", "lan", "hung"):
             server.cli("user", "add", name, "--role", "radiologist", "--password-stdin", stdin=PASSWORD + "\n")
-        ct_series(folder / "ct", 3, "rooms")
+        ct_series(folder / "ct", 6, "rooms")
         server.cli("import", str(folder / "ct"))
         self.minh, self.lan, self.hung = (server.client(name) for name in ("minh", "lan", "hung"))
         self.study = str(self.minh.get("/api/worklist").json()["studies"][0]["StudyInstanceUID"])
@@ -192,6 +192,27 @@ def _sop(page: Watched) -> str:
     return str(page.active()["SOPInstanceUID"])
 
 
+def _look_through_planes(minh: Watched, others: tuple[Watched, ...]) -> None:
+    """The presenter opens three planes, points on one, and closes them: the others have the same planes meanwhile."""
+
+    def planes(page: Watched) -> list[float]:
+        shown = page.state()["mpr"]
+        return [round(one) for one in (*shown["centre"], shown["extent"])] if shown else []
+
+    minh.page.locator("[data-testid=pane-0]").focus()
+    minh.page.keyboard.press("m")
+    _all((minh, *others), "the planes", lambda page: page.find("mpr").count() == 1)
+    box = minh.find("plane-0").bounding_box()
+    minh.find("live-pointing").click()  # not pointing any more: a click sets the cross-hair
+    minh.page.mouse.click(box["x"] + 120, box["y"] + 150)
+    _all(others, "the same place", lambda page: planes(page) == planes(minh))
+    minh.find("live-pointing").click()
+    minh.page.mouse.move(box["x"] + 130, box["y"] + 160)
+    _all(others, "where it is pointed at", lambda page: page.find("live-plane-0").locator(".live-pointer").count() == 1)
+    minh.find("mpr-close").click()
+    _all(others, "the image again", lambda page: page.find("mpr").count() == 0 and _sop(page) == _sop(minh))
+
+
 def test_two_browsers_and_a_phone_look_at_the_same_image(scene: Scene) -> None:
     with seen(scene, ("minh", 1280, 800), ("lan", 1100, 700), ("hung", 390, 844)) as (minh, lan, hung):
         minh.page.goto(f"{scene.server.base_url}/read/{scene.study}")
@@ -221,6 +242,7 @@ def test_two_browsers_and_a_phone_look_at_the_same_image(scene: Scene) -> None:
         lan.find("live-follow").wait_for()
         lan.find("live-follow").click()
         lan.until("following again", lambda: _sop(lan) == _sop(minh))
+        _look_through_planes(minh, both)
         os.kill(pid_of_rooms(scene.server), signal.SIGKILL)
         lan.find("live-text").fill("viết khi đứt")
         lan.find("live-send").click()

@@ -59,7 +59,7 @@ class Watched:
     def find(self, testid: str) -> Any:
         return self.page.locator(f'[data-testid="{testid}"]')
 
-    def until(self, what: str, check: Callable[[], Any], seconds: float = 30) -> Any:
+    def until(self, what: str, check: Callable[[], Any], seconds: float = 60) -> Any:
         """Ask again and again until the answer is true; the policy of our pages forbids Playwright's own way."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -7,6 +7,7 @@ import { explain } from '../common/explain';
 import { language } from '../common/i18n';
 import { commandOf, typing } from './control/keyboard';
 import { perform } from './control/commands';
+import { mpr, mprCode, mprRefused } from './control/mpr';
 import { active, arrived, ended, failure, help, layout, loads, more, oneUp, open, PANES, refused, series, sideOpen, stripOpen, study, studyUid, theViewer, viewerFailure } from './control/room';
 import { listen } from './control/live';
 import { AskLayer } from './panels/ask';
@@ -92,10 +93,13 @@ function Grid() {
   void liveOpen.value;
   useEffect(() => theViewer()?.resize());
   const count = PANES[layout.value];
+  const Mpr = mprCode.value?.View;
   return (
     <main class={`grid grid-${oneUp.value ? '1x1' : layout.value}`} ref={root} data-testid="grid" data-layout={layout.value}>
       {series.value.length === 0 && !study.value && <p class="hint busy">{reading('loadingStudy')}</p>}
       {Array.from({ length: count }, (_, index) => <PaneView key={index} index={index} visible={!oneUp.value || active.value === index} />)}
+      {Mpr && mpr.value && <Mpr />}
+      {mprRefused.value && <p class="mpr-no" role="status" data-testid="mpr-no">{reading('mprNo')}</p>}
     </main>
   );
 }

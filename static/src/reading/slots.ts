@@ -7,6 +7,8 @@ export interface Live {
   Panel: FunctionComponent;
   /** Over the image of one viewport. */
   Marks: FunctionComponent<{ index: number }>;
+  /** Over one of the three planes. */
+  Plane: FunctionComponent<{ which: 0 | 1 | 2 }>;
 }
 
 export const live = signal<Live | null>(null);

@@ -1,5 +1,6 @@
 /** `window.hoichan.state()`: a summary for tests of whole journeys; nothing can be changed through it. */
 import { active, cine, IDS_COUNT, idOf, layout, loaded, oneUp, overlays, panes, previewed, screen, stacks, theViewer, tool } from './control/room';
+import { mpr } from './control/mpr';
 import { link } from './dicom/link';
 
 declare global {
@@ -29,6 +30,7 @@ function state(): unknown {
       previewed: stack.frames.filter((frame) => previewed.has(frame.id)).length, others: stack.others.length,
     })),
     link: { slow: link.slow, bitsPerSecond: link.rate },
+    mpr: mpr.value && { SeriesInstanceUID: mpr.value.series, centre: mpr.value.planes.centre, axes: mpr.value.planes.axes, extent: mpr.value.planes.extent, active: mpr.value.active },
     annotations: theViewer()?.annotations() ?? [],
   };
 }

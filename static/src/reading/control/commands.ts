@@ -1,5 +1,6 @@
 /** What keys and buttons ask for, done in the reading room. */
 import type { Command } from './keyboard';
+import { mprCode, toggleMpr } from './mpr';
 import { presetsFor } from './presets';
 import {
   active, chooseTool, help, kept, layout, oneUp, overlays, PANES, panes, screen, series, show, sideOpen, stopCine, theViewer, toggleCine,
@@ -7,6 +8,7 @@ import {
 
 /** Does what a key or a button asks; false when there is nothing to do. */
 export function perform(command: Command): boolean {
+  if (!help.value && mprCode.value?.perform(command)) return true;
   const now = screen();
   switch (command.do) {
     case 'image': now?.scroll(command.by); break;
@@ -44,6 +46,7 @@ export function perform(command: Command): boolean {
       if (view) kept((by) => by.mark(view));
       break;
     }
+    case 'mpr': toggleMpr(); break;
     case 'side': sideOpen.value = !sideOpen.value; break;
     case 'oneUp': if (layout.value === '1x1') return false; oneUp.value = !oneUp.value; break;
   }

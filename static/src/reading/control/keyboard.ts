@@ -8,7 +8,7 @@ export type Command =
   | { do: 'tool'; tool: Tool }
   | { do: 'preset'; key: number }
   | { do: 'invert' | 'rotateRight' | 'rotateLeft' | 'flipHorizontal' | 'flipVertical' | 'fit' | 'zoomIn' | 'zoomOut' }
-  | { do: 'reset' | 'cancel' | 'cine' | 'help' | 'overlays' | 'fullScreen' | 'undo' | 'redo' | 'delete' | 'oneUp' | 'keyImage' | 'side' };
+  | { do: 'reset' | 'cancel' | 'cine' | 'help' | 'overlays' | 'fullScreen' | 'undo' | 'redo' | 'delete' | 'oneUp' | 'keyImage' | 'side' | 'mpr' };
 
 export interface Binding {
   keys: readonly string[];
@@ -57,6 +57,7 @@ export const BINDINGS: readonly Binding[] = [
   bind('tools', { do: 'redo' }, 'Ctrl+Y', 'Ctrl+Shift+Z'),
   bind('page', { do: 'cancel' }, 'Escape'),
   bind('page', { do: 'oneUp' }, 'Enter'),
+  bind('page', { do: 'mpr' }, 'M'),
   bind('page', { do: 'overlays' }, 'F9'),
   bind('page', { do: 'fullScreen' }, 'F11'),
   bind('page', { do: 'side' }, 'B'),

@@ -1,7 +1,9 @@
 /** Between the viewer and the room: what this screen shows is told, and who follows is taken to what the presenter sees. */
 import { effect, untracked } from '@preact/signals';
 import { active, loaded, loads, panes, previewed, screen, series, show, stacks, studyUid } from '../control/room';
+import { closeMpr, mpr, openMpr } from '../control/mpr';
 import { PICTURELESS } from '../dicom/series';
+import { coded, decoded, nearest, placeOf } from '../mpr/geometry';
 import type { View } from '../viewport';
 import { cases, following, leads, looks, move, myCase, personOf, pointing, presenter, room, screens, status, type Place } from './room';
 import { replay } from './replay';
@@ -20,7 +22,7 @@ export function follow(): () => void {
   const stops = [effect(tell), effect(apply), effect(goToCase), effect(goToLook)];
   const free = (event: Event): void => {
     if (!following.value || leads.value || !live() || pointing.value) return;
-    if (event.target instanceof Element && event.target.closest('.image, .scrollbar, .strip')) following.value = false;
+    if (event.target instanceof Element && event.target.closest('.image, .scrollbar, .strip, .mpr-plane')) following.value = false;
   };
   const keys = (event: KeyboardEvent): void => {
     if (['ArrowUp', 'ArrowDown', 'PageUp', 'PageDown', 'Home', 'End'].includes(event.key) && event.target === document.body) {
@@ -93,6 +95,11 @@ function tell(): void {
     else if (view.invert) state.w = [0, 0, 1];
     if (pointer) state.p = pointer;
   }
+  if (mpr.value) {
+    const { series: uid, volume, planes } = mpr.value;
+    const { frame: middle } = nearest(volume, planes.centre);
+    Object.assign(state, { s: uid, i: middle.instance.uid, f: middle.number, m: coded(planes) });
+  }
   if (voice.value === 'on') state.v = [Number(muted.value), Number(camera.value)];
   move(state);
 }
@@ -118,6 +125,11 @@ function apply(): void {
     return;
   }
   if (going || pane.state !== 'stack' || !pane.view) return;
+  if (state.m) {
+    untracked(() => applyPlanes(state));
+    return;
+  }
+  if (opened) closePlanes();
   const look = JSON.stringify([state.i, state.f, state.w, state.z]);
   // A stack that was still being put up may have gone to its own beginning after it was taken there.
   const { frame } = pane.view;
@@ -126,18 +138,42 @@ function apply(): void {
   untracked(() => applyTo(state));
 }
 
+/** What was applied last to the planes; "" when they were not opened from here. */
+let opened = '';
+
+/** The same three planes as the presenter's, with the same window. */
+function applyPlanes({ s: uid = '', m = [], ...state }: State): void {
+  const look = JSON.stringify([uid, m, state.w]);
+  const planes = decoded(m);
+  if (!planes || (look === opened && mpr.value)) return;
+  opened = look;
+  applied = '';
+  windowOf(state);
+  if (mpr.value?.series === uid) mpr.value = { ...mpr.value, planes };
+  else void openMpr(uid, planes).then((done) => { if (!done) opened = ''; }, () => (opened = ''));
+}
+
+function closePlanes(): void {
+  opened = '';
+  untracked(closeMpr);
+}
+
 function applyTo(state: State): void {
   const on = screen();
   const frames = stacks.value.get(state.s ?? '')?.frames ?? [];
   const at = frames.findIndex((frame) => frame.instance.uid === state.i && frame.number === (state.f ?? 1));
   if (!on || at < 0) return;
   on.go(at);
-  const view = panes[active.value]?.value.view;
-  const [center = 0, width = 0, inverted = 0] = state.w ?? [];
-  if (width > 0) on.setWindow({ center, width, fn: 'LINEAR' });
-  else if (view?.chosen) on.setDefault();
-  if (Boolean(inverted) !== view?.invert) on.setInvert(Boolean(inverted));
+  windowOf(state);
   if (state.z) on.setCamera(state.z);
+}
+
+function windowOf(state: State): void {
+  const [on, view] = [screen(), panes[active.value]?.value.view];
+  const [center = 0, width = 0, inverted = 0] = state.w ?? [];
+  if (width > 0) on?.setWindow({ center, width, fn: 'LINEAR' });
+  else if (view?.chosen) on?.setDefault();
+  if (Boolean(inverted) !== view?.invert) on?.setInvert(Boolean(inverted));
 }
 
 /** The room is at another case: who follows goes there; the page of that study enters the room again. */
@@ -168,5 +204,9 @@ export async function toPlace(place: Place): Promise<void> {
   if (panes[active.value]?.value.series !== place.SeriesInstanceUID) await show(active.value, place.SeriesInstanceUID);
   const frames = stacks.value.get(place.SeriesInstanceUID)?.frames ?? [];
   const at = frames.findIndex((frame) => frame.instance.uid === place.SOPInstanceUID && frame.number === place.frame);
-  if (at >= 0) screen()?.go(at);
+  if (at < 0) return;
+  if (mpr.value?.series === place.SeriesInstanceUID) {
+    const [x = 0, y = 0, z = 0] = place.place ?? placeOf(mpr.value.volume, [place.point[0] ?? 0, place.point[1] ?? 0, at]);
+    mpr.value = { ...mpr.value, planes: { ...mpr.value.planes, centre: [x, y, z] } };
+  } else screen()?.go(at);
 }

@@ -1,17 +1,19 @@
 /** The live room of this page; loaded after the first image, or when it is asked for. */
 import './live.css';
 import { typing } from '../control/keyboard';
+import { mpr } from '../control/mpr';
 import { active, panes } from '../control/room';
 import { roomInAddress, type Live } from '../slots';
 import { draw } from './drawn';
 import { follow } from './follow';
 import { lastPoint, Marks } from './marks';
 import { Panel } from './panel';
+import { lastPlace, lookAt, Plane } from './planes';
 import { open } from './replay';
 import { listen } from './voice';
 import { enter, following, looking, lookHere, myCase, pointing, status } from './room';
 
-export const live: Live = { Panel, Marks };
+export const live: Live = { Panel, Marks, Plane };
 
 let held = false;
 
@@ -32,6 +34,11 @@ addEventListener('keyup', (event) => {
 
 /** *Look here* where the mouse is; without one, where is clicked next. */
 function ping(): void {
+  const there = lastPlace();
+  if (there && mpr.value) {
+    lookAt(there);
+    return;
+  }
   const at = lastPoint();
   const frame = panes[active.value]?.value.view?.frame;
   if (!at || !frame) looking.value = !looking.value;

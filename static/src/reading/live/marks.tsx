@@ -2,9 +2,12 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { signal } from '@preact/signals';
 import { active, panes } from '../control/room';
+import type { Frame } from '../dicom/instance';
+import { onFrame, type Point } from '../mpr/geometry';
 import { colourOf } from './colours';
 import { onElement, pixelAt, point } from './follow';
-import { following, leads, looking, lookHere, looks, myCase, nameOf, people, personOf, pointing, presenter, screens, status } from './room';
+import { following, leads, looking, lookHere, looks, myCase, nameOf, people, personOf, pointing, presenter, screens, status, type Person } from './room';
+import type { State } from './state';
 import { live } from './strings';
 
 const LASTS = 5000;
@@ -43,18 +46,14 @@ export function Marks({ index }: { index: number }) {
       pane.removeEventListener('pointerleave', left);
     };
   }, [index]);
-  useEffect(() => {
-    if (!looks.value.length) return;
-    const timer = setInterval(() => (now.value = Date.now()), 500);
-    return () => clearInterval(timer);
-  }, [looks.value]);
+  useTicking();
   const pointed = frame && view ? [...screens.value].flatMap(([number, state]) => {
-    if (!state.p || state.i !== frame.instance.uid || (state.f ?? 1) !== frame.number) return [];
-    const at = onElement(view, state.p);
+    const pixel = pixelOf(state, frame);
+    const at = pixel && onElement(view, pixel);
     const person = people.value.find((one) => one.n === number);
     return at && person ? [{ at, person }] : [];
   }) : [];
-  const seen = frame && view ? looks.value.filter((one) => now.value - one.at < LASTS && one.SOPInstanceUID === frame.instance.uid && one.frame === frame.number) : [];
+  const seen = frame && view ? recent(looks.value).filter((one) => one.SOPInstanceUID === frame.instance.uid && one.frame === frame.number) : [];
   const catches = current && (looking.value || pointing.value) && status.value === 'in';
   return (
     <div class="live-marks" ref={root} data-testid={`live-marks-${index}`}>
@@ -70,28 +69,57 @@ export function Marks({ index }: { index: number }) {
             }
           }} />
       )}
-      {pointed.map(({ at, person }) => (
-        <div key={person.key} class="live-pointer" data-testid="live-pointer" data-member={person.key}
-          style={{ transform: `translate(${at[0]}px, ${at[1]}px)`, '--who': colourOf(person.colour) }}>
-          <svg width="18" height="22" viewBox="0 0 18 22" aria-hidden="true"><path d="M1 1v16l4.500-4 3 7 3-1.300-3-6.700H15Z" /></svg>
-          <span>{person.name}</span>
-        </div>
-      ))}
+      {pointed.map(({ at, person }) => <PointerMark key={person.key} at={at} person={person} />)}
       {seen.map((one) => {
         const at = view && onElement(view, one.point);
-        return at && (
-          <div key={`${one.by}${one.at}`} class="live-look" data-testid="live-look" style={{ transform: `translate(${at[0]}px, ${at[1]}px)`, '--who': colourOf(personOf(one.by)?.colour ?? 0) }}>
-            <i /><span>{live('looksAt', { name: nameOf(one.by) })}</span>
-          </div>
-        );
+        return at && <LookMark key={`${one.by}${one.at}`} at={at} by={one.by} />;
       })}
       {current && <Follows />}
     </div>
   );
 }
 
+/** Where somebody points on this frame: column and row; null when it is elsewhere. */
+function pixelOf({ p, s, i, f = 1 }: State, frame: Frame): readonly number[] | null {
+  if (p?.length === 3 && s === frame.instance.series) {
+    const found = onFrame(frame, p as unknown as Point);
+    return found && found.off <= Math.max(1, (frame.thickness ?? 0) / 2) ? found.point : null;
+  }
+  return p?.length === 2 && i === frame.instance.uid && f === frame.number ? p : null;
+}
+
+/** Marks that last only a while go by themselves. */
+export function useTicking(): void {
+  useEffect(() => {
+    if (!looks.value.length) return;
+    const timer = setInterval(() => (now.value = Date.now()), 500);
+    return () => clearInterval(timer);
+  }, [looks.value]);
+}
+
+export function PointerMark({ at, person }: { at: readonly [number, number]; person: Person }) {
+  return (
+    <div class="live-pointer" data-testid="live-pointer" data-member={person.key}
+      style={{ transform: `translate(${at[0]}px, ${at[1]}px)`, '--who': colourOf(person.colour) }}>
+      <svg width="18" height="22" viewBox="0 0 18 22" aria-hidden="true"><path d="M1 1v16l4.500-4 3 7 3-1.300-3-6.700H15Z" /></svg>
+      <span>{person.name}</span>
+    </div>
+  );
+}
+
+export function LookMark({ at, by }: { at: readonly [number, number]; by: string }) {
+  return (
+    <div class="live-look" data-testid="live-look" style={{ transform: `translate(${at[0]}px, ${at[1]}px)`, '--who': colourOf(personOf(by)?.colour ?? 0) }}>
+      <i /><span>{live('looksAt', { name: nameOf(by) })}</span>
+    </div>
+  );
+}
+
+/** The *look here* that are still shown. */
+export const recent = <One extends { at: number }>(list: readonly One[]): One[] => list.filter((one) => now.value - one.at < LASTS);
+
 /** One line that says whose images these are: mine, the presenter's, or freely looked at. */
-function Follows() {
+export function Follows() {
   if (!['in', 'cut', 'replay'].includes(status.value)) return null;
   const name = nameOf(presenter.value);
   const here = personOf(presenter.value)?.here;

@@ -50,6 +50,8 @@ export interface Place {
   SOPInstanceUID: string;
   frame: number;
   point: readonly number[];
+  /** Where in the patient, in mm, when it was said on one of three planes. */
+  place?: readonly number[];
 }
 
 export const room = signal<RoomRow | null>(null);

@@ -11,9 +11,9 @@ export interface State {
   w?: readonly number[];
   /** Focal point x, y, z in mm, extent of the smaller side in mm, rotation in degrees, flipped 0 or 1 twice. */
   z?: readonly number[];
-  /** Position and axes of an MPR in mm. */
+  /** Three planes: cross-hair, two axes, middle of the screens and extent, in mm (mpr/geometry.ts, `coded`). */
   m?: readonly number[];
-  /** Column and row of the pointer in the frame. */
+  /** Column and row of the pointer in the frame; or x, y, z in the patient, in mm, on one of three planes. */
   p?: readonly number[];
   /** Frames that are here, frames there are. */
   r?: readonly number[];

@@ -35,6 +35,7 @@ const SHAPES = {
   fullScreen: <path d="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5" />,
   one: <rect x="4" y="5" width="16" height="14" rx="1" />,
   two: <><rect x="4" y="5" width="16" height="14" rx="1" /><path d="M12 5v14" /></>,
+  planes: <><rect x="4" y="5" width="16" height="14" rx="1" /><path d="M13 5v14M13 12h7" /></>,
   four: <><rect x="4" y="5" width="16" height="14" rx="1" /><path d="M12 5v14M4 12h16" /></>,
   strip: <><rect x="4" y="4" width="16" height="16" rx="1.500" /><path d="M9.500 4v16" /></>,
   down: <path d="M7 10l5 5 5-5" />,

@@ -31,7 +31,7 @@ export function commandLabel(command: Command): string {
     case 'help': return reading('shortcuts');
     case 'nextSeries': case 'previousSeries': case 'invert': case 'rotateRight': case 'rotateLeft': case 'flipHorizontal':
     case 'flipVertical': case 'fit': case 'zoomIn': case 'zoomOut': case 'reset': case 'cancel': case 'cine': case 'overlays':
-    case 'fullScreen': case 'undo': case 'redo': case 'delete': case 'oneUp': case 'keyImage': case 'side':
+    case 'fullScreen': case 'undo': case 'redo': case 'delete': case 'oneUp': case 'keyImage': case 'side': case 'mpr':
       return reading(command.do);
   }
 }

@@ -1,6 +1,7 @@
 /** One viewport of the grid: the image, what is written over it, its scroll bar, and what to show instead of an image. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { perform } from '../control/commands';
+import { mpr } from '../control/mpr';
 import { active, idOf, layout, loads, mount, oneUp, overlays, panes, screen, show, stacks, study, theViewer, unmount } from '../control/room';
 import { kindOf, titleOf, type Kind } from '../dicom/series';
 import { bytesOfElement, TransportError } from '../dicom/transport';
@@ -66,7 +67,7 @@ export function PaneView({ index, visible }: { index: number; visible: boolean }
           {pane.view?.error !== null && pane.view?.error !== undefined && <ImageError error={pane.view.error} retry={() => screen(index)?.retry()} />}
         </>
       )}
-      {Live && pane.state === 'stack' && <Live.Marks index={index} />}
+      {Live && !mpr.value && pane.state === 'stack' && <Live.Marks index={index} />}
       {pane.state === 'empty' && <p class="hint">{reading('emptyViewport')}</p>}
       {pane.state === 'reading' && <p class="hint busy">{reading('loadingSeries')}</p>}
       {pane.state === 'failed' && (

@@ -4,6 +4,7 @@ import { language } from '../../common/i18n';
 import { keyOf, type Command, type Tool } from '../control/keyboard';
 import { presetsFor } from '../control/presets';
 import { perform, preset } from '../control/commands';
+import { closeMpr, mpr, toggleMpr } from '../control/mpr';
 import { active, cine, chooseTool, late, layout, overlays, panes, setLayout, sideOpen, startCine, theViewer, tool, type Layout } from '../control/room';
 import { number } from '../../common/i18n';
 import { liveOpen, liveUnread, loadLive } from '../slots';
@@ -161,13 +162,19 @@ function Cine() {
 const LAYOUTS: [Layout, IconName, 'layoutOne' | 'layoutTwo' | 'layoutFour'][] = [['1x1', 'one', 'layoutOne'], ['1x2', 'two', 'layoutTwo'], ['2x2', 'four', 'layoutFour']];
 
 function Layouts() {
-  const icon = LAYOUTS.find(([one]) => one === layout.value)?.[1] ?? 'one';
+  const icon = mpr.value ? 'planes' : (LAYOUTS.find(([one]) => one === layout.value)?.[1] ?? 'one');
   return (
     <Menu label={reading('layout')} test="layout" align="right" button={<><Icon name={icon} /><Icon name="down" size={12} /></>}>
-      {(close) => LAYOUTS.map(([one, name, label]) => (
-        <MenuItem key={one} test={`layout-${one}`} icon={<Icon name={name} size={18} />} label={reading(label)} checked={layout.value === one}
-          onSelect={() => { setLayout(one); close(); }} />
-      ))}
+      {(close) => (
+        <>
+          {LAYOUTS.map(([one, name, label]) => (
+            <MenuItem key={one} test={`layout-${one}`} icon={<Icon name={name} size={18} />} label={reading(label)} checked={!mpr.value && layout.value === one}
+              onSelect={() => { closeMpr(); setLayout(one); close(); }} />
+          ))}
+          <MenuItem test="layout-mpr" icon={<Icon name="planes" size={18} />} label={reading('mpr')} hint={keyLabel(keyOf({ do: 'mpr' }))} checked={mpr.value !== null}
+            onSelect={() => { toggleMpr(); close(); }} />
+        </>
+      )}
     </Menu>
   );
 }

@@ -8,7 +8,8 @@ import type { Tool } from '../control/keyboard';
 import type { Stats } from '../control/readings';
 import { watchLink } from '../dicom/link';
 import * as drawings from './drawings';
-import { ahead, finish, forget, installLoader, isCached, isPreview, type Progressed } from './loader';
+import type { Picture } from '../pixels/picture';
+import { ahead, finish, forget, installLoader, isCached, isPreview, pictureIn, type Progressed } from './loader';
 import { frameOf, imageIdOf, installProvider, register } from './provider';
 import { Screen, type View } from './screen';
 import { addToGroup, choose, installTools, linesOf, removeFromGroup } from './tools';
@@ -81,6 +82,11 @@ export class Viewer {
   /** Whether only the preview of a frame is here; `finish` fetches the frame itself. */
   isPreview(frame: Frame): boolean {
     return isPreview(imageIdOf(frame));
+  }
+
+  /** What is in memory of a frame; null when it is not here. */
+  picture(frame: Frame): Picture | null {
+    return pictureIn(imageIdOf(frame));
   }
 
   finish(frame: Frame, urgency: 'now' | 'soon'): Promise<void> {

@@ -88,6 +88,10 @@ export function isPreview(imageId: string): boolean {
   return (cache.getImage(imageId) as HoichanImage | undefined)?.picture.source === 'preview';
 }
 
+export function pictureIn(imageId: string): Picture | null {
+  return (cache.getImage(imageId) as HoichanImage | undefined)?.picture ?? null;
+}
+
 const finishing = new Map<string, Promise<void>>();
 
 /** Fetches the frame itself where its preview is shown. The image stays the same object, so whoever shows it need only
