@@ -36,6 +36,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "viewer.headers",
         "viewer.journal",
         "viewer.sending",
+        "viewer.tables",
         "viewer.version",
     ),
     ("viewer.problems", "viewer.bodies"),

@@ -1,7 +1,5 @@
 """The audit log: /api/admin/audit, and the same as CSV."""
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -15,6 +13,7 @@ from storage.index import audit
 from storage.model.archive import Scope
 from storage.model.audit import AuditFilter, AuditRecord, utc
 from storage.model.query import Level, Match, Matching, Query
+from viewer import tables
 from viewer.access.guard import Guard
 from viewer.access.rights import ADMIN_AUDIT
 from viewer.admin.numbers import number
@@ -94,26 +93,15 @@ def _record(record: AuditRecord) -> dict[str, Any]:
 
 def _lines(archive: Archive, scope: Scope, wanted: AuditFilter) -> Iterator[str]:
     """Newest first, page by page, so that no transaction stays open for as long as the client takes."""
-    yield "\ufeff" + _line(_COLUMNS)  # the mark tells spreadsheets that this is UTF-8
+    yield tables.MARK + tables.line(_COLUMNS)
     wanted, told = replace(wanted, limit=AT_ONCE), 0
     while told < MOST_LINES:
         with archive.database.reading() as db:
             page = audit.find(db, scope, wanted)
         for record in page:
             values = {**_record(record), "at": utc(record.at)}
-            yield _line(tuple(_harmless(str(value)) for value in values.values()))
+            yield tables.line(tuple(values.values()))
         told += len(page)
         if len(page) < AT_ONCE:
             return
         wanted = replace(wanted, before=page[-1].sequence)
-
-
-def _line(values: tuple[str, ...]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerow(values)
-    return text.getvalue()
-
-
-def _harmless(text: str) -> str:
-    """No formula for a spreadsheet."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -1,7 +1,5 @@
 """Figures of consultations: /api/consult/statistics, and the sites as CSV."""
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +10,7 @@ from pacs.consult.statistics import figures, sites
 from storage.index import hospitals
 from storage.index.consult_statistics import Counted, counted
 from storage.index.types import now_ms
+from viewer import tables
 from viewer.access.guard import Guard
 from viewer.access.rights import CONSULT_STATISTICS
 from viewer.errors import InvalidRequest
@@ -63,14 +62,5 @@ def _instant(name: str, default: int) -> int:
 
 
 def _csv(rows: Sequence[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(_COLUMNS)
-    for row in rows:
-        writer.writerow(["" if row[name] is None else _harmless(str(row[name])) for name in _COLUMNS])
-    return "\ufeff" + text.getvalue()  # the mark tells spreadsheets that this is UTF-8
-
-
-def _harmless(text: str) -> str:
-    """No formula for a spreadsheet."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    lines = [_COLUMNS, *([row[name] for name in _COLUMNS] for row in rows)]
+    return tables.MARK + "".join(map(tables.line, lines))

@@ -13,6 +13,8 @@ from aiosmtpd.smtp import AuthResult
 
 from pacs.config import SmtpConfig
 from pacs.consult import notices as words
+from pacs.consult.addressing import email_of
+from pacs.errors import InvalidConsult
 from pacs.jobs.worker import SLOW, Worker
 from storage.index import accounts as store
 from storage.index import letters
@@ -201,3 +203,23 @@ def test_letters_have_words_for_everything() -> None:
             subject, text = words.letter(kind, language, "https://pacs.bv.vn")
             assert "\n" not in subject
             assert text.count("https://pacs.bv.vn/#/consult") == 1
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["a@b.vn\r\nBcc: x@y.vn", "a@b.vn\nSubject: x", "a@b.vn, x@y.vn", "<a@b.vn> x", "a@b.vn\0", "a@b.vn\r\n.\r\nx"],
+)
+def test_an_address_brings_no_line_of_its_own(address: str) -> None:
+    with pytest.raises(InvalidConsult):
+        email_of(address)
+
+
+def test_what_people_are_called_stands_in_no_letter(two: Two, mailbox: tuple[Mailbox, SmtpConfig]) -> None:
+    box, smtp = mailbox
+    forged = "Dr\r\nBcc: evil@example.org\r\n\r\nDear"
+    two.ask(to={"invite": {"email": "smith@example.org", "name": forged, "language": "en"}}, question=forged)
+    work(two.web, smtp)
+    ((to, letter),) = box.letters
+    assert to == ["smith@example.org"]
+    assert letter["Bcc"] is None
+    assert "evil" not in str(letter) + letter.get_content()
