@@ -2,7 +2,8 @@
 
     python -m bench.filling sqlite:////tmp/big/index.sqlite 100000
 
-Two studies of three belong to a patient who was there before; studies lie in the last eight years.
+Two studies of three belong to a patient who was there before; there are about thirty studies to a day, however many in
+all, so that a question by day has as many answers in a large archive as in a small one.
 """
 
 import hashlib
@@ -39,6 +40,7 @@ _MODALITIES = {
 _BATCH = 2000
 _LAST_DAY = date(2026, 11, 20)
 _NEW_PATIENT = 1 / 3
+A_DAY = 30  # studies
 
 Item = tuple[Description, StoredObject, Origin]
 
@@ -90,7 +92,7 @@ def visits(studies: int, seed: int = 1, *, revisits: bool = True) -> Iterator[Vi
         else:
             person = drawn.choice(known)
         modality = drawn.choices(tuple(_MODALITIES), (50, 20, 8, 22))[0]
-        day = _LAST_DAY - timedelta(days=int(drawn.random() * 8 * 365))
+        day = _LAST_DAY - timedelta(days=int(drawn.random() * max(1, studies // A_DAY)))
         clock = f"{drawn.randrange(24):02d}{drawn.randrange(60):02d}{drawn.randrange(60):02d}"
         yield Visit(number, person, modality, day.year * 10_000 + day.month * 100 + day.day, clock)
 

@@ -53,16 +53,17 @@ def own(folder: Path, name: str = "hoichan", settings: str = "", root: Path = RO
 
 
 @contextmanager
-def orthanc(folder: Path, program: str = ORTHANC, name: str = "orthanc") -> Iterator[Target]:
-    """Orthanc with its defaults: SQLite index, files synchronised; DICOMweb where the plugin is there."""
+def orthanc(folder: Path, program: str = ORTHANC, name: str = "orthanc", **settings: object) -> Iterator[Target]:
+    """Orthanc with its defaults: SQLite index, files synchronised; DICOMweb where the plugin is there. `settings` are
+    more of its configuration."""
     port, web = free_port(), free_port()
     with _folder(folder, name) as scratch:
         config = {
             "StorageDirectory": str(scratch), "IndexDirectory": str(scratch), "DicomPort": port, "HttpPort": web,
             "DicomAet": "ORTHANC", "DicomCheckCalledAet": False, "DicomAlwaysAllowStore": True,
-            "DicomAlwaysAllowFind": True,
+            "DicomAlwaysAllowFind": True, "DefaultEncoding": "Utf8",
             "RemoteAccessAllowed": False, "AuthenticationEnabled": False, "StorageCompression": False,
-            "Plugins": [_PLUGIN] if Path(_PLUGIN).exists() else [],
+            "Plugins": [_PLUGIN] if Path(_PLUGIN).exists() else [], **settings,
         }  # fmt: skip
         (scratch / "orthanc.json").write_text(json.dumps(config), encoding="utf-8")
         with _running([program, str(scratch / "orthanc.json")], scratch, (port, web), scratch) as pid:

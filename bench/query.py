@@ -2,11 +2,13 @@
 day and by the beginning of a name; median and 95th percentile in ms, requests a second, and ratios.
 
     python -m bench.query --studies 100000 --own sqlite:////tmp/big.sqlite
-    python -m bench.query --studies 1000 --own sqlite:////tmp/small.sqlite --load orthanc --target orthanc=…
+    python -m bench.query --studies 1000 --own sqlite:////tmp/small.sqlite --orthanc
 
 The studies are those of `bench.filling`. `--own` starts ours on an index of them, which is filled the first time and
-kept; nothing is read back there, since there are no objects. `--load` sends the studies to a server that does not have
-them yet. Targets as in `bench.run`; AE title BENCH. The row "answers" must be the same for all.
+kept; nothing is read back there, since there are no objects. `--orthanc` starts one on a scratch folder and sends it
+the same studies; `--load` sends them to a target that does not have them yet. Targets as in `bench.run`; AE title
+BENCH.
+The row "answers" must be the same for all.
 """
 
 import argparse
@@ -17,7 +19,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -25,10 +27,11 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from bench.filling import fill, items
-from bench.peers import own
+from bench.peers import ORTHANC, orthanc, own
 from bench.questions import Question, questions
 from bench.sending import CALLING
 from bench.targets import Target
+from bench.wire import rate
 from pacs.association import command as commands
 from pacs.association.contexts import EXPLICIT_LITTLE, Context
 from pacs.dimse.identifier import encode
@@ -39,12 +42,12 @@ from storage.index.database import Database
 from storage.model.archive import Description, Hospital
 from storage.model.people import Peer
 
+DICOM_JSON = "application/dicom+json"
 STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 KEYS = (
     "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyInstanceUID", "StudyDate", "StudyTime",
     "AccessionNumber", "StudyDescription",
 )  # fmt: skip
-Maker = Callable[[], Callable[[Question], int]]
 Figures = dict[str, dict[str, list[float]]]
 
 
@@ -54,6 +57,10 @@ def main() -> None:
     parser.add_argument("--own", default="", metavar="URL", help="an index of bench.filling to start our server on")
     parser.add_argument("--studies", type=int, default=1000)
     parser.add_argument("--load", action="append", default=[], metavar="NAME")
+    parser.add_argument(
+        "--orthanc", nargs="?", const=ORTHANC, default="", metavar="PROGRAM", help="also start Orthanc and load it"
+    )
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="for the scratch servers")
     parser.add_argument("--seconds", type=float, default=2.0, help="for each figure")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument(
@@ -64,6 +71,11 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         if arguments.own:
             arguments.targets.insert(0, stack.enter_context(started(arguments.own, arguments.studies)))
+        if arguments.orthanc:
+            threads = max(4, *arguments.clients)  # it lets no more associations speak at a time
+            peer = orthanc(arguments.folder, arguments.orthanc, DicomThreadsCount=threads)
+            arguments.targets.append(stack.enter_context(peer))
+            arguments.load.append("orthanc")
         compare(arguments)
 
 
@@ -72,7 +84,9 @@ def compare(arguments: argparse.Namespace) -> None:
     targets: list[Target] = arguments.targets
     for target in targets:
         if target.name in arguments.load:
-            load(target, [item[0] for item in items(Hospital(1, "main", ""), arguments.studies)])
+            began = time.perf_counter()
+            load(target, (item[0] for item in items(Hospital(1, "main", ""), arguments.studies)))
+            print(f"{target.name} loaded with {arguments.studies} studies in {time.perf_counter() - began:.0f} s")
     given = (one.partition("=") for one in arguments.pid)
     processes = {name: [int(pid) for pid in pids.split(",")] for name, _, pids in given}
     for target in targets:
@@ -141,27 +155,43 @@ def measure(
     target: Target, name: str, asked: list[Question], clients: int, seconds: float, figures: Figures, pids: list[int]
 ) -> None:
     """One turn of one server at both its doors."""
-    find: list[Maker] = [lambda: finder(target) for _ in range(clients)]
-    search: list[Maker] = [lambda: searcher(target) for _ in range(clients)] if target.web else []
-    for door, makers in (("C-FIND", find), ("QIDO-RS", search)):
-        if not makers:
-            continue
-        askers = [make() for make in makers]
-        answered = sum(askers[0](question) for question in asked) / len(asked)
-        before = cpu_seconds(pids)
-        times, took = together(askers, asked, seconds)
-        used = cpu_seconds(pids) - before
-        ordered = sorted(times)
-        label = f"{door} {name}, {clients} clients"
-        for what, value in (
-            ("requests/s", len(times) / took),
-            ("median ms", 1000 * statistics.median(ordered)),
-            ("p95 ms", 1000 * ordered[int(len(ordered) * 0.95) - 1]),
-            ("answers", answered),
-            ("CPU ms", 1000 * used / (len(times) + clients)),
-        ):
-            if what != "CPU ms" or pids:
-                figures.setdefault(f"{label}, {what}", {}).setdefault(target.name, []).append(value)
+    askers = [finder(target) for _ in range(clients)]
+    identifiers = [identifier(question) for question in asked]
+    answered = sum(askers[0](one) for one in identifiers) / len(asked)
+    before = cpu_seconds(pids)
+    times, took = together(askers, identifiers, seconds)
+    ordered = sorted(times)
+    median, p95 = (1000 * ordered[len(ordered) * part // 100] for part in (50, 95))
+    used = 1000 * (cpu_seconds(pids) - before) / (len(times) + clients)
+    rows = {"requests/s": len(times) / took, "median ms": median, "p95 ms": p95, "answers": answered, "CPU ms": used}
+    _note(figures, f"C-FIND {name}, {clients} clients", target.name, rows)
+    if not target.web:
+        return
+    # Orthanc takes what stands there as it stands: it decodes no %2A.
+    paths = [f"/studies?{keyword}={quote(value, safe='*^')}" for keyword, value in asked]
+    answered = sum(drained_text(target, path).count(b'"0020000D"') for path in paths) / len(asked)
+    before = cpu_seconds(pids)
+    found = rate(target, paths, DICOM_JSON, clients, seconds)
+    used = 1000 * (cpu_seconds(pids) - before) / (found.per_second * seconds)
+    rows = {
+        "requests/s": found.per_second, "median ms": found.p50_ms, "p95 ms": found.p95_ms, "answers": answered,
+        "CPU ms": used,
+    }  # fmt: skip
+    _note(figures, f"QIDO-RS {name}, {clients} clients", target.name, rows)
+
+
+def _note(figures: Figures, work: str, server: str, rows: dict[str, float]) -> None:
+    for what, value in rows.items():
+        if what != "CPU ms" or value:
+            figures.setdefault(f"{work}, {what}", {}).setdefault(server, []).append(value)
+
+
+def drained_text(target: Target, path: str) -> bytes:
+    """One answer, on a connection of its own."""
+    connection = target.connect()
+    text = connection.get(path, DICOM_JSON)
+    connection.close()
+    return text
 
 
 def cpu_seconds(pids: list[int]) -> float:
@@ -176,9 +206,7 @@ def cpu_seconds(pids: list[int]) -> float:
     return total
 
 
-def together(
-    askers: list[Callable[[Question], int]], asked: list[Question], seconds: float
-) -> tuple[list[float], float]:
+def together(askers: list[Callable[[bytes], int]], asked: list[bytes], seconds: float) -> tuple[list[float], float]:
     """All ask for so long, each one question after the other; how long each answer took, and how long it all took."""
     times: list[list[float]] = [[] for _ in askers]
     until = time.perf_counter() + seconds
@@ -202,22 +230,27 @@ def together(
     return [one for each in times for one in each], time.perf_counter() - began
 
 
-def finder(target: Target) -> Callable[[Question], int]:
+def finder(target: Target) -> Callable[[bytes], int]:
     """C-FIND on one association."""
     peer = Peer(target.ae_title, 0, "", target.host, target.port, frozenset())
     association = request(peer, "BENCH", [Proposal(STUDY_ROOT_FIND, (EXPLICIT_LITTLE,))])
     context = next(iter(association.contexts.values()))
-    return lambda question: find(association, context, question)
+    return lambda asked: find(association, context, asked)
 
 
-def find(association: RequestedAssociation, context: Context, question: Question) -> int:
-    """The number of answers; raises RuntimeError unless the last status is success."""
-    identifier = Dataset()
-    identifier.SpecificCharacterSet = "ISO_IR 192"
-    identifier.QueryRetrieveLevel = "STUDY"
+def identifier(question: Question) -> bytes:
+    """The identifier of a C-FIND, encoded before the clock starts."""
+    keys = Dataset()
+    keys.SpecificCharacterSet = "ISO_IR 192"
+    keys.QueryRetrieveLevel = "STUDY"
     for keyword in KEYS:
-        setattr(identifier, keyword, None)
-    setattr(identifier, question[0], question[1])
+        setattr(keys, keyword, None)
+    setattr(keys, question[0], question[1])
+    return encode(keys, EXPLICIT_LITTLE)
+
+
+def find(association: RequestedAssociation, context: Context, asked: bytes) -> int:
+    """The number of answers; raises RuntimeError unless the last status is success."""
     fields: dict[int, int | str] = {
         commands.AFFECTED_SOP_CLASS_UID: STUDY_ROOT_FIND,
         commands.COMMAND_FIELD: commands.C_FIND_RQ,
@@ -226,7 +259,7 @@ def find(association: RequestedAssociation, context: Context, question: Question
         commands.DATASET_TYPE: commands.WITH_DATASET,
     }
     stream = association.stream
-    stream.send_message(context.context_id, commands.encode(fields), encode(identifier, EXPLICIT_LITTLE))
+    stream.send_message(context.context_id, commands.encode(fields), asked)
     count = 0
     while True:
         _, answer = stream.read_command()
@@ -239,25 +272,14 @@ def find(association: RequestedAssociation, context: Context, question: Question
     return count
 
 
-def searcher(target: Target) -> Callable[[Question], int]:
-    """QIDO-RS on one connection."""
-    connection = target.connect()
-
-    def search(question: Question) -> int:
-        path = f"/studies?{question[0]}={quote(question[1], safe='')}"
-        return connection.get(path, "application/dicom+json").count(b'"0020000D"')
-
-    return search
-
-
-def load(target: Target, described: list[Description]) -> None:
+def load(target: Target, described: Iterable[Description]) -> None:
     """Send the studies, without pixels, on four associations of DCMTK's storescu."""
     with tempfile.TemporaryDirectory(prefix="hoichan-bench-") as folder:
         shares = [Path(folder) / str(number) for number in range(4)]
-        for number, path in enumerate(shares):
+        for path in shares:
             path.mkdir()
-            for place, one in enumerate(described[number::4]):
-                _write(path / f"{place}.dcm", one)
+        for number, one in enumerate(described):
+            _write(shares[number % 4] / f"{number}.dcm", one)
         running = [
             subprocess.Popen(
                 ["storescu", "-aet", "BENCH", "-aec", target.ae_title, "+sd", target.host, str(target.port), str(path)],

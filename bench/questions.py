@@ -30,7 +30,8 @@ def _beginnings(names: "Counter[str]", drawn: random.Random) -> list[str]:
     """Beginnings of names that about ANSWERS studies have.
 
     Some servers take letters without marks, or a space for a caret, for the same; of these beginnings there is no
-    other spelling but in capitals, so that all find the same studies.
+    other spelling but in capitals, so that all find the same studies. They are of ASCII alone and without
+    spaces: what must be percent-encoded Orthanc does not find.
     """
     strict: Counter[str] = Counter()
     loose: Counter[str] = Counter()
@@ -43,6 +44,8 @@ def _beginnings(names: "Counter[str]", drawn: random.Random) -> list[str]:
         for name in names
         for end in range(2, len(name) + 1)
         if name[end - 1] not in "^ "
+        and name[:end].isascii()
+        and " " not in name[:end]
         and 2 * ANSWERS // 3 <= strict[name[:end].upper()] <= 4 * ANSWERS // 3
         and strict[name[:end].upper()] == loose[fold(name[:end])]
     }
