@@ -43,7 +43,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("viewer.access",),
     ("viewer.dicomweb", "viewer.worklist", "viewer.reading", "viewer.admin", "viewer.live"),
     ("viewer.consult", "viewer.links"),
-    ("viewer.app",),
+    ("viewer.app", "viewer.warming"),
     ("viewer.serve",),
     ("pacs.command",),
     ("pacs.__main__",),

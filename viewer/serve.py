@@ -33,6 +33,7 @@ from viewer.balance import Shares, Turn
 from viewer.headers import BARE
 from viewer.problems import MEDIA_TYPE, trace
 from viewer.sending import SENDS_FILES, DataBody, FileBody, HandOver
+from viewer.warming import warm
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +93,9 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> Flask:
         """In the worker, after the fork."""
         self._archive = self._open_archive()
-        return create_app(self._archive, self._config)
+        app = create_app(self._archive, self._config)
+        warm(app, self._archive)
+        return app
 
     def _leave(self) -> None:
         """In the worker, at its end: what was noted for the audit log is written."""

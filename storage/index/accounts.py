@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from storage.errors import Conflict, NotFound
-from storage.index import schema
+from storage.index import prepared, schema
 from storage.index.types import clean, inserted, now_ms
 from storage.model.people import Session, Token, User
 
@@ -19,6 +19,7 @@ _USER = schema.user
 _SESSION = schema.session
 _TOKEN = schema.token
 _FAILURE = schema.sign_in_failure
+_STANDING = sa.select(*_TOKEN.c).where(_TOKEN.c.secret_sha256 == sa.bindparam("secret"), ~_TOKEN.c.revoked)
 
 
 def add_user(
@@ -195,8 +196,8 @@ def add_token(db: Connection, name: str, scope: str, hospital_id: int, secret_sh
 
 def token(db: Connection, secret_sha256: str) -> Token | None:
     """The token of this secret unless it is revoked."""
-    row = db.execute(sa.select(_TOKEN).where(_TOKEN.c.secret_sha256 == secret_sha256, ~_TOKEN.c.revoked)).first()
-    return None if row is None else _token(row)
+    found = prepared.rows(db, _STANDING, {"secret": secret_sha256})
+    return _token(found[0]) if found else None
 
 
 def tokens(db: Connection) -> list[Token]:
@@ -297,4 +298,4 @@ def _session(row: Any) -> Session:
 
 
 def _token(row: Any) -> Token:
-    return Token(row.id, row.name, row.scope, row.hospital_id, row.created_at, row.used_at, row.revoked)
+    return Token(row.id, row.name, row.scope, row.hospital_id, row.created_at, row.used_at, bool(row.revoked))

@@ -9,7 +9,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from storage.index import schema
+from storage.index import prepared, schema
 from storage.index.bulk import insert_many
 from storage.index.types import POSTGRESQL, now_ms, upsert
 from storage.model.archive import Scope
@@ -63,11 +63,11 @@ def flush(db: Connection) -> None:
 
 def after(db: Connection, sequence: int, limit: int = 1000, scope: Scope | None = None) -> list[Change]:
     """The lines after `sequence`, oldest first, at most `limit`."""
+    if scope is None:
+        return [_change(row) for row in prepared.rows(db, _AFTER, {"after": sequence, "most": limit})]
     table = schema.change
-    statement = sa.select(table).where(table.c.sequence > sequence).order_by(table.c.sequence).limit(limit)
-    if scope is not None:
-        statement = statement.where(_visible(scope))
-    return [_change(row) for row in db.execute(statement)]
+    statement = sa.select(table).where(table.c.sequence > sequence, _visible(scope))
+    return [_change(row) for row in db.execute(statement.order_by(table.c.sequence).limit(limit))]
 
 
 def gathered(db: Connection, sequence: int, limit: int = 1000) -> tuple[list[Change], int, bool]:
@@ -91,7 +91,7 @@ def _visible(scope: Scope) -> "sa.ColumnElement[bool]":
 
 def last(db: Connection) -> int:
     """The newest sequence, 0 when nothing has happened yet."""
-    return int(db.execute(_LAST).scalar() or 0)
+    return int(prepared.rows(db, _LAST, {})[0][0] or 0)
 
 
 def since(db: Connection, at: int) -> int:
@@ -152,7 +152,10 @@ def _change(row: Any) -> Change:
 
 # Made once: followers ask several times a second while instances arrive.
 _LINE = schema.change.c
-_LAST = sa.select(sa.func.max(_LINE.sequence))
+_LAST = sa.select(sa.func.max(_LINE.sequence).label("last"))
+_AFTER = (
+    sa.select(*_LINE).where(_LINE.sequence > sa.bindparam("after")).order_by(_LINE.sequence).limit(sa.bindparam("most"))
+)
 _CURSOR = sa.select(schema.cursor.c.sequence).where(schema.cursor.c.name == sa.bindparam("name"))
 _NEXT = (
     sa.select(_LINE.sequence)

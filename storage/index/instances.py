@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from storage.errors import InvalidQuery, NotFound
-from storage.index import changes, schema
+from storage.index import changes, prepared, schema
 from storage.index.adding import DIFFERS, Added, add, bytes_of, newcomer, receipt
 from storage.index.noted import decision
 from storage.index.reconciling import CONFLICT_COLUMNS
@@ -45,10 +45,10 @@ def get(db: Connection, scope: Scope, key: InstanceKey) -> Instance:
         "study": key.study_instance_uid,
         "hospitals": sorted(scope.at(key.study_instance_uid)),
     }
-    row = db.execute(_ONE, given).first()
-    if row is None:
+    found = prepared.rows(db, _ONE, given)
+    if not found:
         raise NotFound(f"there is no instance {key.sop_instance_uid}")
-    return instance_of(row)
+    return instance_of(found[0])
 
 
 def find_by_uid(db: Connection, scope: Scope, sop_instance_uid: str) -> Instance:
@@ -64,7 +64,7 @@ def of_series(db: Connection, scope: Scope, study_instance_uid: str, series_inst
     """The instances of a series by Instance Number, then UID; none when there is no such series."""
     hospitals = sorted(scope.at(study_instance_uid))
     given = {"series": series_instance_uid, "study": study_instance_uid, "hospitals": hospitals}
-    return [instance_of(row) for row in db.execute(_OF_SERIES, given)]
+    return [instance_of(row) for row in prepared.rows(db, _OF_SERIES, given)]
 
 
 class Listed(NamedTuple):
@@ -78,7 +78,7 @@ class Listed(NamedTuple):
 def listed(db: Connection, hospital_id: int, study_instance_uid: str, series_instance_uid: str) -> list[Listed]:
     """The instances of a series in the order of `of_series`, without their facts."""
     given = {"series": series_instance_uid, "study": study_instance_uid, "hospitals": [hospital_id]}
-    return [Listed(*row) for row in db.execute(_LISTED, given)]
+    return [Listed(*row) for row in prepared.rows(db, _LISTED, given)]
 
 
 def of_study(db: Connection, scope: Scope, study_instance_uid: str) -> list[Instance]:
@@ -107,18 +107,19 @@ def study(db: Connection, scope: Scope, study_instance_uid: str) -> Study:
 
 def series_of(db: Connection, scope: Scope, study_instance_uid: str) -> list[Series]:
     """The series of a study by Series Number, then UID; none when there is no such study."""
-    statement = _series(scope, study_instance_uid)
-    statement = statement.order_by(schema.study.c.hospital_id, *_SERIES_ORDER)
-    return [_series_value(row) for row in db.execute(statement)]
+    given = {"study": study_instance_uid, "hospitals": sorted(scope.at(study_instance_uid))}
+    return [_series_value(row) for row in prepared.rows(db, _SERIES_OF, given)]
 
 
 def series(db: Connection, scope: Scope, study_instance_uid: str, series_instance_uid: str) -> Series:
     """One series."""
-    statement = _series(scope, study_instance_uid).where(schema.series.c.uid == series_instance_uid)
-    row = db.execute(statement.order_by(schema.study.c.hospital_id)).first()
-    if row is None:
+    hospitals = sorted(scope.at(study_instance_uid))
+    found = prepared.rows(
+        db, _ONE_SERIES, {"series": series_instance_uid, "study": study_instance_uid, "hospitals": hospitals}
+    )
+    if not found:
         raise NotFound(f"there is no series {series_instance_uid}")
-    return _series_value(row)
+    return _series_value(found[0])
 
 
 def set_status(db: Connection, scope: Scope, study_instance_uid: str, status: str) -> None:
@@ -279,13 +280,14 @@ _LISTED = (
     .order_by(*_BY_NUMBER)
 )
 _OF_SERIES = _OF_ONE_SERIES.order_by(schema.study.c.hospital_id, *_BY_NUMBER)
+_SERIES = (
+    sa.select(*SERIES_COLUMNS)
+    .select_from(SERIES_TABLES)
+    .where(schema.study.c.uid == sa.bindparam("study"), among(schema.study.c.hospital_id, "hospitals"))
+)
+_SERIES_OF = _SERIES.order_by(schema.study.c.hospital_id, *_SERIES_ORDER)
+_ONE_SERIES = _SERIES.where(schema.series.c.uid == sa.bindparam("series")).order_by(schema.study.c.hospital_id)
 
 
 def _instances(permitted: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
     return sa.select(*INSTANCE_COLUMNS).select_from(INSTANCE_TABLES).where(permitted)
-
-
-def _series(scope: Scope, study_instance_uid: str) -> "sa.Select[Any]":
-    permitted = mine(schema.study.c.hospital_id, scope.at(study_instance_uid))
-    statement = sa.select(*SERIES_COLUMNS).select_from(SERIES_TABLES)
-    return statement.where(schema.study.c.uid == study_instance_uid, permitted)

@@ -1,4 +1,4 @@
-"""Statements of the receiving path, compiled once and given to the SQLite driver directly.
+"""Statements of the receiving path and of what viewers ask for, compiled once and given to the SQLite driver directly.
 
 SQLAlchemy spends more on one execution than SQLite does (47 µs against 7 for a lookup), and a C-STORE that comes alone
 is six of them. The statements stay SQLAlchemy's, and so does the transaction; on PostgreSQL, where a round trip costs
@@ -22,12 +22,20 @@ Row = Callable[[Sequence[Any]], Any]
 
 
 def rows(db: Connection, statement: "sa.Select[Any]", given: Mapping[str, Any]) -> list[Any]:
-    """The answer as rows with named columns. Lists in `given` are the values of expanding parameters."""
-    if not _direct(db):
+    """The answer as rows with named columns. A list in `given` is the values of an expanding parameter. Outside of
+    a transaction it sees what is committed by then."""
+    if db.dialect.name != SQLITE:
         return list(db.execute(statement, dict(given)))
-    lengths = tuple((name, len(value)) for name, value in given.items())
+    lengths = tuple((name, len(value) if isinstance(value, list) else None) for name, value in given.items())
     text, places, row = _select(statement, lengths)
-    return list(map(row, _driver(db).execute(text, [given[name][index] for name, index in places])))
+    values = [_value(given, *place) for place in places]
+    return list(map(row, _driver(db).execute(text, values)))
+
+
+def _value(given: Mapping[str, Any], name: str, index: Any) -> Any:
+    if index is None:
+        return given[name]
+    return given[name][index] if name else index
 
 
 def each(db: Connection, statement: "sa.Insert | sa.Update", given: Sequence[dict[str, Any]]) -> None:
@@ -55,16 +63,19 @@ def _driver(db: Connection) -> Any:
 
 @lru_cache(maxsize=1024)
 def _select(
-    statement: "sa.Select[Any]", lengths: tuple[tuple[str, int], ...]
-) -> tuple[str, list[tuple[str, int]], Row]:
-    """The text, where each of its parameters comes from, and what makes a row. Column types must be ones that the
-    driver gives as they are."""
-    given = {name: list(range(length)) for name, length in lengths}
-    compiled = statement.params(**given).compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
-    expanded = [(f"{name}_{index + 1}", (name, index)) for name, length in lengths for index in range(length)]
-    places = dict(expanded)
+    statement: "sa.Select[Any]", lengths: tuple[tuple[str, int | None], ...]
+) -> tuple[str, list[tuple[str, Any]], Row]:
+    """The text, where each of its parameters comes from (a name, and the place in its list; no name: this very value),
+    and what makes a row. Column types must be ones that the driver gives as they are."""
+    given = {name: 0 if length is None else list(range(length)) for name, length in lengths}
+    statement = statement.params(**given)
+    compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+    values = statement.compile(dialect=_DIALECT).params  # with those that stand in the statement itself
+    places: dict[str, tuple[str, Any]] = {}
+    for name, length in lengths:
+        places |= {name: (name, None)} if length is None else {f"{name}_{i + 1}": (name, i) for i in range(length)}
     made = _named("Row", [str(column.key) for column in statement.selected_columns])
-    return str(compiled), [places[name] for name in compiled.positiontup or ()], made._make
+    return str(compiled), [places.get(name) or ("", values[name]) for name in compiled.positiontup or ()], made._make
 
 
 @lru_cache(maxsize=256)

@@ -2,12 +2,14 @@
 
 import base64
 import binascii
+import logging
 import os
 import threading
 import time
 from collections.abc import Callable
 
 from pacs.errors import NotSignedIn
+from storage.errors import ArchiveError
 from storage.index import accounts as store
 from storage.index.database import Database
 from storage.model.people import Token, User
@@ -16,9 +18,12 @@ from viewer.access.accounts import TOKEN_PREFIX
 from viewer.access.passwords import verify_password
 from viewer.access.secrets import kept, keyed
 
+log = logging.getLogger(__name__)
+
 REMEMBERED_SECONDS = 300.0  # how long a verified password need not be hashed again
 REMEMBERED = 256
 TOUCH_SECONDS = 60.0
+NOTING = "token use"  # the thread that writes it down
 
 
 class Programs:
@@ -87,14 +92,20 @@ class Programs:
             self._verified[fingerprint] = (password_hash, now + REMEMBERED_SECONDS)
 
     def _touch(self, token: Token) -> None:
-        """Note the use of the token, once a minute."""
+        """Note the use of the token, once a minute; whoever asks does not wait for it."""
         now = time.monotonic()
         with self._lock:
             if self._touched.get(token.id, -TOUCH_SECONDS) + TOUCH_SECONDS > now:
                 return
             self._touched[token.id] = now
-        with self._database.writing() as db:
-            store.touch_token(db, token.id)
+        threading.Thread(target=self._note_use, args=(token.id,), name=NOTING, daemon=True).start()
+
+    def _note_use(self, token_id: int) -> None:
+        try:
+            with self._database.writing() as db:
+                store.touch_token(db, token_id)
+        except ArchiveError as error:
+            log.warning("the use of a token could not be noted: %s", error)
 
 
 def _decoded(credentials: str) -> tuple[str, str]:

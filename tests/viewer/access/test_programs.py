@@ -1,6 +1,7 @@
 """Programs come with a bearer token or a name and password, under /dicom-web only."""
 
 import base64
+import threading
 import time
 from typing import Any
 
@@ -58,6 +59,8 @@ def test_a_revoked_token_is_good_for_nothing(web: Web) -> None:
 def test_the_use_of_a_token_is_noted(web: Web) -> None:
     secret = accounts.add_token(web.archive.database, "AI box", "dicomweb")
     studies(web, bearer(secret))
+    for noting in [thread for thread in threading.enumerate() if thread.name == programs.NOTING]:
+        noting.join(60)
     with web.archive.database.reading() as db:
         assert store.tokens(db)[0].used_at is not None
 
