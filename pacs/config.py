@@ -406,6 +406,8 @@ def _check_meaning(config: Config, file: str, mistakes: list[str]) -> None:
         mistakes.append(f"{file}: live.turn_secret_file: {config.live.turn_secret_file} does not exist")
     if config.smtp.host and not config.smtp.sender:
         mistakes.append(f"{file}: smtp.sender: missing: the address that letters come from")
+    if config.smtp.trusted and not Path(config.smtp.trusted).is_file():
+        mistakes.append(f"{file}: smtp.trusted: {config.smtp.trusted} does not exist")
     if config.objects.secret_key_file and not Path(config.objects.secret_key_file).is_file():
         mistakes.append(f"{file}: objects.secret_key_file: {config.objects.secret_key_file} does not exist")
 

@@ -28,6 +28,10 @@ class SmtpConfig:
     host: str = setting("", "Host name of the mail server, e.g. smtp.benhvien.vn. Empty: no mail.")
     port: int = setting(587, "TCP port.", low=1, high=65535)
     starttls: bool = setting(True, "Encrypt with STARTTLS, and send nothing when that fails.")
+    tls: bool = setting(False, "TLS from the first byte instead of STARTTLS, as on port 465.")
+    trusted: str = setting(
+        "", "File of the authorities (PEM) that vouch for the mail server. Empty: those of the system."
+    )
     user: str = setting("", "User name, when the server wants one.")
     password: str = setting("", "Password; better from the environment.")
     sender: str = setting(

@@ -13,7 +13,7 @@ from viewer.access import routes as session
 from viewer.access.guard import Guard
 from viewer.admin import access as admin_access
 from viewer.admin import audit, health, hospitals, peers, reconcile, rejected
-from viewer.consult import attachments, minutes, statistics, translating
+from viewer.consult import attachments, copies, minutes, statistics, translating
 from viewer.consult import routes as consult
 from viewer.dicomweb import blueprint as dicomweb
 from viewer.dicomweb.direct import DirectFrames
@@ -68,6 +68,7 @@ def create_app(
         translating.blueprint(archive, guard, config.consult),
         attachments.blueprint(archive, guard),
         minutes.blueprint(archive, guard),
+        copies.blueprint(archive, guard),
         statistics.blueprint(archive, guard),
         making.blueprint(archive, guard, config.web.public_url),
         entering.blueprint(archive, guard),

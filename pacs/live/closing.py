@@ -16,7 +16,7 @@ EVERYTHING = 1_000_000
 
 def close(db: Connection, room_id: int, ended: RoomEvent) -> None:
     """End the room, and tell the parties of its consultation in the same transaction."""
-    rooms.end_room(db, room_id)
+    rooms.end_room(db, room_id, ended.at)
     room = rooms.by_id(db, room_id)
     if room.consult_id is None:
         return

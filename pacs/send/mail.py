@@ -28,9 +28,7 @@ def compose(config: SmtpConfig, to: str, subject: str, text: str, language: str,
 def send(config: SmtpConfig, message: EmailMessage) -> None:
     """Hand the letter over. Raises MailRefused when the server will never take it, PeerUnreachable while it may."""
     try:
-        with smtplib.SMTP(config.host, config.port, timeout=SECONDS) as server:
-            if config.starttls:
-                server.starttls(context=ssl.create_default_context())
+        with _connected(config) as server:
             if config.user:
                 server.login(config.user, config.password)
             server.send_message(message)
@@ -39,8 +37,26 @@ def send(config: SmtpConfig, message: EmailMessage) -> None:
         raise _meaning(max(codes, default=450)) from error
     except smtplib.SMTPResponseException as error:
         raise _meaning(error.smtp_code) from error
+    except ssl.SSLCertVerificationError as error:
+        raise PeerUnreachable(f"the mail server's certificate is not trusted: {error.verify_message}") from error
     except (OSError, smtplib.SMTPException) as error:
         raise PeerUnreachable(f"the mail server does not answer ({type(error).__name__})") from error
+
+
+def _connected(config: SmtpConfig) -> smtplib.SMTP:
+    """A connection that is encrypted as the settings say, to the server that its certificate names, or none."""
+    if not config.tls and not config.starttls:
+        return smtplib.SMTP(config.host, config.port, timeout=SECONDS)
+    trusted = ssl.create_default_context(cafile=config.trusted or None)
+    if config.tls:
+        return smtplib.SMTP_SSL(config.host, config.port, timeout=SECONDS, context=trusted)
+    server = smtplib.SMTP(config.host, config.port, timeout=SECONDS)
+    try:
+        server.starttls(context=trusted)
+    except BaseException:
+        server.close()
+        raise
+    return server
 
 
 def _meaning(code: int) -> MailRefused | PeerUnreachable:

@@ -175,9 +175,9 @@ def tracks(db: Connection, room_id: int, after: int = -1, limit: int = 100) -> l
     return [Track(int(row.number), int(row.began_at), row.moves) for row in rows]
 
 
-def end_room(db: Connection, room_id: int) -> None:
-    """Nobody can enter any more; its tickets are void."""
-    db.execute(_ROOM.update().where(_ROOM.c.id == room_id, _ROOM.c.ended_at.is_(None)).values(ended_at=now_ms()))
+def end_room(db: Connection, room_id: int, at: int) -> None:
+    """Nobody can enter any more from `at` on (UTC milliseconds); its tickets are void."""
+    db.execute(_ROOM.update().where(_ROOM.c.id == room_id, _ROOM.c.ended_at.is_(None)).values(ended_at=at))
     db.execute(_TICKET.delete().where(_TICKET.c.room_id == room_id))
 
 

@@ -3,15 +3,18 @@ is taken back leaves the expert's screen within seconds."""
 
 import base64
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyotp
 import pytest
 from playwright.sync_api import Browser
 
 from tests.support.browser import Watched, chromium
+from tests.support.mail import Mailbox, mail_server
 from tests.support.server import PASSWORD, Running, serving
 
 ASKER, EXPERT, READER = "bs.laocai", "bs.bachmai", "bs.khac"
@@ -28,8 +31,19 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with serving(tmp_path_factory.mktemp("consult")) as server:
+def mail() -> Iterator[tuple[Mailbox, dict[str, str]]]:
+    """A mail server, and the settings that a server sends its letters by."""
+    with mail_server() as (box, smtp):
+        given = {
+            "HOST": smtp.host, "PORT": str(smtp.port), "STARTTLS": "false", "USER": smtp.user,
+            "PASSWORD": smtp.password, "SENDER": smtp.sender,
+        }  # fmt: skip
+        yield box, {f"HOICHAN_SMTP__{name}": value for name, value in given.items()}
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, mail: tuple[Mailbox, dict[str, str]]) -> Iterator[Running]:
+    with serving(tmp_path_factory.mktemp("consult"), **mail[1]) as server:
         for code, name in (("lao-cai", "Bệnh viện Lào Cai"), ("bach-mai", "Bệnh viện Bạch Mai")):
             server.cli("hospital", "add", code, name)
         for name, shown, roles, hospital in (
@@ -213,6 +227,68 @@ def test_what_is_revoked_leaves_an_open_reading_room(browser: Browser, running: 
         watched.find("gone").wait_for()
     shot(expert, "gone-vi")
     assert not asker.wrong, asker.wrong
+
+
+def test_an_expert_abroad_comes_by_the_letter(
+    browser: Browser, running: Running, mail: tuple[Mailbox, dict[str, str]], shot: Any
+) -> None:
+    """Invited by e-mail in the dialog; the letter's link sets password, second factor and language, once, and shows
+    the study that was asked about and no other."""
+    box, _ = mail
+    asker = entered(browser, running, ASKER)
+    row = asker.find("study-row").filter(has_text="MAU-0001").first
+    row.hover()
+    row.locator('[data-testid="row-consult"]').click()
+    asker.find("ask-to-invite").click()
+    asker.find("ask-email").fill("Jane.Carter@example.org")
+    asker.find("ask-name").fill("Dr Jane Carter")
+    asker.find("chip-second_opinion").click()
+    asker.find("ask-informed").select_option("oral")
+    shot(asker, "ask-invite-vi")
+    asker.find("ask-send").click()
+    asker.find("consultation").wait_for()
+    assert box.came.acquire(timeout=60), "the letter"
+    to, letter = box.letters[-1]
+    assert to == ["jane.carter@example.org"]
+    text = letter.get_content()
+    assert "You are invited" in text
+    link = re.search(r"\S+/#/invitation/\S+", text)
+    assert link is not None
+
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
+    expert = Watched(context.new_page())
+    # The letter names the server as the world knows it; on this machine it has another address.
+    address = running.base_url + link.group(0)[link.group(0).index("/#/invitation/") :]
+    expert.page.goto(address)
+    expert.find("invitation-name").wait_for()
+    expert.until("the name", lambda: expert.find("invitation-name").input_value() == "Dr Jane Carter")
+    assert expert.page.evaluate("document.documentElement.lang") == "en"
+    shot(expert, "invitation-en")
+    expert.find("invitation-password").fill("a long password of hers")
+    expert.find("invitation-repeat").fill("a long password of hers")
+    expert.find("invitation-submit").click()
+    expert.find("enrol-secret").wait_for()
+    shot(expert, "enrol-en")
+    secret = expert.find("enrol-secret").inner_text().replace(" ", "")
+    expert.find("enrol-code").fill(pyotp.TOTP(secret).now())
+    expert.find("enrol-submit").click()
+    expert.find("recovery-kept").wait_for()
+    shot(expert, "recovery-en")
+    expert.find("recovery-kept").click()
+    card = expert.find("consult-card")
+    card.wait_for()
+    assert card.count() == 1
+    card.click()
+    expert.find("consult-images").click()
+    expert.page.wait_for_url("**/read/**")
+    expert.until("an image", lambda: (expert.active() or {}).get("quality"), 60)
+    seen = context.request.get(f"{running.base_url}/api/worklist").json()["studies"]
+    assert [one["PatientID"] for one in seen] == ["MAU-0001"]
+    again = Watched(browser.new_context(locale="en-GB").new_page())
+    again.page.goto(address)
+    again.find("invitation-spent").wait_for()
+    assert not asker.wrong, asker.wrong
+    assert not expert.wrong, expert.wrong
 
 
 def test_the_inbox_on_a_phone(browser: Browser, running: Running, shot: Any) -> None:

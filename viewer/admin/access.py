@@ -37,6 +37,9 @@ def _users(routes: Blueprint, archive: Archive, guard: Guard, record: accounts.R
         mine = guard.caller().scope.hospital_ids
         return not user.roles or any(hospital in mine for hospital, _ in user.roles)
 
+    def told(user: User, known: list[Hospital]) -> dict[str, Any]:
+        return {**_user(user, known), "managed": rights.may_manage(guard.caller().roles, user.roles)}
+
     def given_at(hospital: Hospital, roles: list[Any], before: User | None = None) -> list[str]:
         """The roles the account is to have there: what is asked for, and what it has that is not ours to take."""
         ours = rights.may_give(guard.caller().roles, hospital.id)
@@ -51,7 +54,7 @@ def _users(routes: Blueprint, archive: Archive, guard: Guard, record: accounts.R
     def list_users() -> Response:
         with database.reading() as db:
             known = hospitals.all(db)
-            return jsonify(users=[_user(user, known) for user in store.users(db) if visible(user)])
+            return jsonify(users=[told(user, known) for user in store.users(db) if visible(user)])
 
     @routes.post("/users")
     @guard.needs(ADMIN_USERS)
@@ -73,7 +76,7 @@ def _users(routes: Blueprint, archive: Archive, guard: Guard, record: accounts.R
             record,
             accounts.check_details(about),
         )
-        return jsonify(_user(user, [hospital])), 201
+        return jsonify(told(user, [hospital])), 201
 
     @routes.patch("/users/<int:user_id>")
     @guard.needs(ADMIN_USERS)
@@ -99,7 +102,7 @@ def _users(routes: Blueprint, archive: Archive, guard: Guard, record: accounts.R
         )  # fmt: skip
         if details != accounts.NOTHING:
             user = accounts.describe_user(database, user_id, details, record)
-        return jsonify(_user(user, known))
+        return jsonify(told(user, known))
 
     def managed(user_id: int) -> User:
         with database.reading() as db:

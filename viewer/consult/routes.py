@@ -12,10 +12,11 @@ from pacs.errors import InvalidConsult
 from storage.index import changes, consults, instances
 from storage.index.types import now_ms
 from storage.model.archive import Scope
-from storage.model.consult import Kind
+from storage.model.consult import Kind, Side
 from viewer import bodies as requests
 from viewer.access.guard import Guard, acts
 from viewer.access.rights import CONSULT_ASK
+from viewer.consult.copies import waiting as copies_of
 from viewer.consult.taking_part import party_of, telling
 from viewer.errors import InvalidRequest
 
@@ -124,8 +125,10 @@ def _reading(routes: Blueprint, archive: Archive, guard: Guard) -> None:
             found = consults.get(db, code, party)
             told, studies = telling(db, party, [found]), consults.studies(db, [found.id])
             attached, events = consults.attachments(db, found.id), consults.events(db, found.id)
+            asks = Side.FROM in found.sides(party)
+            copies = copies_of(db, found.id) if found.anonymise and asks else None
         whole = told.whole(found, studies[found.id], attached)
-        return jsonify(**whole, events=[told.event(one) for one in events])
+        return jsonify(**whole, copies=copies, events=[told.event(one) for one in events])
 
     @routes.get("/api/consults/<code>/events")
     @guard.signed_in

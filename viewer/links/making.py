@@ -8,7 +8,7 @@ from pacs import sharing
 from pacs.archive import Archive
 from storage.errors import NotFound, NotPermitted
 from storage.index import accounts as people
-from storage.index import instances, links
+from storage.index import consults, instances, links
 from storage.index.database import Connection
 from storage.index.types import now_ms
 from storage.model.archive import Scope
@@ -18,8 +18,7 @@ from viewer.access.guard import Guard, acts
 from viewer.access.passwords import hash_password
 from viewer.access.rights import ADMIN_LINKS, LINK_MAKE
 from viewer.access.secrets import kept, new_secret
-from viewer.links.terms import new_code, new_pin, studies_of, terms_of, told, told_guest, told_series
-from viewer.worklist.display import clean
+from viewer.links.terms import names_of, new_code, new_pin, studies_of, terms_of, told, told_guest, told_series
 
 
 def blueprint(archive: Archive, guard: Guard, public_url: str) -> Blueprint:
@@ -73,7 +72,7 @@ def _own(routes: Blueprint, archive: Archive, guard: Guard) -> None:
     def one(link_id: int) -> Response:
         with archive.database.reading() as db:
             link = _mine(db, guard, link_id)
-            names = _names(db, guard, link)
+            names = names_of(db, link)
             series = [
                 told_series(found, *names.get(found.series_instance_uid, ("", "")))
                 for found in links.series(db, link.id)
@@ -162,13 +161,5 @@ def _end(db: Connection, guard: Guard, link: ShareLink) -> None:
 
 
 def _told(db: Connection, link: ShareLink) -> dict[str, Any]:
-    return told(link, now_ms(), len(links.studies(db, link.id)))
-
-
-def _names(db: Connection, guard: Guard, link: ShareLink) -> dict[str, tuple[str, str]]:
-    """Modality and description of the series a link shows, by UID."""
-    scope, named = Scope(frozenset({link.terms.hospital_id})), dict[str, tuple[str, str]]()
-    for study in links.studies(db, link.id):
-        for one in instances.series_of(db, scope, study.study_instance_uid):
-            named[one.facts.series_instance_uid] = (clean(one.facts.modality), clean(one.facts.description))
-    return named
+    consult = "" if link.terms.consult_id is None else consults.by_id(db, link.terms.consult_id).code
+    return told(link, now_ms(), len(links.studies(db, link.id)), consult)

@@ -5,9 +5,13 @@ from secrets import randbelow, token_urlsafe
 from typing import Any
 
 from pacs.deidentify.profile import REMOVED, SHIFTED
+from storage.index import instances, links
+from storage.index.database import Connection
+from storage.model.archive import Scope
 from storage.model.links import Guest, LinkTerms, SharedSeries, ShareLink
 from viewer.access.accounts import check_display_name
 from viewer.errors import InvalidRequest
+from viewer.worklist.display import clean
 
 DAYS, MOST_DAYS = 7, 30
 OPENS, MOST_OPENS = 20, 200
@@ -83,12 +87,13 @@ def state_of(link: ShareLink, now: int) -> str:
     return "spent" if link.opens >= link.terms.max_opens else link.state
 
 
-def told(link: ShareLink, now: int, studies: int) -> dict[str, Any]:
-    """A link as lists of links show it; nothing of a patient."""
+def told(link: ShareLink, now: int, studies: int, consult: str = "") -> dict[str, Any]:
+    """A link as lists of links show it; nothing of a patient: copies for a consultation are named by its code, not by
+    what is asked."""
     terms = link.terms
     return {
         "id": link.id,
-        "purpose": terms.purpose,
+        "purpose": terms.purpose if terms.consult_id is None else "",
         "recipient": terms.recipient,
         "created_at": link.created_at,
         "expires_at": terms.expires_at,
@@ -100,10 +105,19 @@ def told(link: ShareLink, now: int, studies: int) -> dict[str, Any]:
         "characteristics": terms.characteristics,
         "state": state_of(link, now),
         "in_force": link.stands(now),
-        "consult": terms.consult_id is not None,
+        "consult": consult,
         "studies": studies,
         "images": {"done": link.done, "total": link.total, "left": link.left},
     }
+
+
+def names_of(db: Connection, link: ShareLink) -> dict[str, tuple[str, str]]:
+    """Modality and description of the series a link shows, by UID."""
+    scope, named = Scope(frozenset({link.terms.hospital_id})), dict[str, tuple[str, str]]()
+    for study in links.studies(db, link.id):
+        for one in instances.series_of(db, scope, study.study_instance_uid):
+            named[one.facts.series_instance_uid] = (clean(one.facts.modality), clean(one.facts.description))
+    return named
 
 
 def told_guest(guest: Guest) -> dict[str, Any]:

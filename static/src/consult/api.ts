@@ -83,6 +83,12 @@ export interface Card {
   studies: NamedStudy[];
 }
 
+/** Of an anonymised consultation, told to those who ask: images that wait until a person has looked, and that no copy is made of. */
+export interface CopiesLeft {
+  waiting: number;
+  never: number;
+}
+
 export interface ImageReference {
   study_instance_uid: string;
   series_instance_uid: string;
@@ -148,6 +154,7 @@ export interface AttachmentFacts {
 export interface Whole extends Card {
   may: Kind[];
   attachments: AttachmentFacts[];
+  copies: CopiesLeft | null;
   events: Happening[];
 }
 

@@ -9,6 +9,7 @@ const MINUTE = 60_000;
 /** A span as people say it: `45 phút`, `3 giờ`, `2 ngày`. */
 export function span(ms: number): string {
   const minutes = Math.max(0, Math.round(ms / MINUTE));
+  if (minutes < 1) return say('span.moment');
   if (minutes < 90) return say('ask.minutes', { count: minutes });
   const hours = Math.round(minutes / 60);
   return hours < 48 ? say('ask.hours', { count: hours }) : say('ask.days', { count: Math.round(hours / 24) });

@@ -16,10 +16,12 @@ import { moment } from './time';
 
 const ICONS: Partial<Record<Happening['kind'], IconName>> = {
   asked: 'help', accepted: 'check', opinion: 'eye', attachment: 'clip', key_images: 'star', concluded: 'check', closed: 'check',
-  withdrawn: 'back', revoked: 'shield', reopened: 'refresh', signed: 'edit', room_opened: 'consult', room_closed: 'consult',
+  withdrawn: 'back', revoked: 'shield', reopened: 'refresh', signed: 'edit', addendum: 'edit', room_opened: 'consult', room_closed: 'consult',
 };
 /** What people say in their own words stands in a box; the rest is one line. */
-const SAID = new Set<Happening['kind']>(['asked', 'opinion', 'message', 'concluded', 'addendum', 'key_images', 'attachment']);
+const SAID = new Set<Happening['kind']>(['asked', 'opinion', 'message', 'concluded', 'key_images', 'attachment']);
+/** What was put under the minutes is read there. */
+const IN_MINUTES = new Set<Happening['kind']>(['signed', 'addendum']);
 
 /** How a page shows images of the consultation: the reading room goes to them, other pages open it. */
 export interface Showing {
@@ -40,7 +42,7 @@ export function Timeline({ consult, showing = {} }: { consult: Whole; showing?: 
             <span>{say(`event.${one.kind}`)}</span>
             <time title={dateTime(one.at)}>{moment(one.at)}</time>
           </header>
-          {SAID.has(one.kind) ? <Said consult={consult} event={one} showing={showing} translations={translations.filter((other) => other.body.of === one.sequence)} /> : <Note event={one} />}
+          {SAID.has(one.kind) ? <Said consult={consult} event={one} showing={showing} translations={translations.filter((other) => other.body.of === one.sequence)} /> : <Note event={one} code={consult.code} />}
         </li>
       ))}
       {unsent.value.filter((one) => one.path === eventsPath(consult.code)).map((one) => <Pending key={one.id} code={consult.code} entry={one} />)}
@@ -72,7 +74,8 @@ function Pending({ code, entry }: { code: string; entry: Unsent }) {
   );
 }
 
-function Note({ event }: { event: Happening }) {
+function Note({ event, code }: { event: Happening; code: string }) {
+  if (IN_MINUTES.has(event.kind)) return <p class="event-note"><a href={`/#/minutes/${code}`}>{say('event.minutes')}</a></p>;
   const text = event.kind === 'room_closed' ? session(event)
     : [event.body.outcome ? words('outcomes', event.body.outcome) : '', event.body.text ?? ''].filter(Boolean).join('. ');
   return text ? <p class="event-note">{text}</p> : null;

@@ -5,7 +5,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { explain } from '../common/explain';
 import { common } from '../common/strings';
 import { Button, Dialog, Field, Notice } from '../common/ui';
-import { detail, make, type LinkDetail, type Made, type Terms } from './links';
+import { confirm, detail, make, type LinkDetail, type Made, type Terms } from './links';
 import { words } from './strings';
 import { Waiting } from './waiting';
 
@@ -133,7 +133,7 @@ function Result({ made, onClose }: { made: Made; onClose: () => void }) {
         <Once label={words('made.link')} hint={words('made.link.hint')} value={made.url} copy={words('copyLink')} testid="share-url" />
         <Once label={words('made.pin')} hint={words('made.pin.hint')} value={made.pin} copy={words('copyPin')} testid="share-pin" large />
         {made.link.anonymise && <Prepared link={link ?? { ...made.link, series: [], guests: [] }} />}
-        {link && <Waiting link={link} onConfirmed={() => setTurn((before) => before + 1)} />}
+        {link && <Waiting series={link.series} confirm={(series) => confirm(link.id, series)} onConfirmed={() => setTurn((before) => before + 1)} />}
       </div>
     </Dialog>
   );

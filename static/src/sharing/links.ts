@@ -26,8 +26,8 @@ export interface ShareLink {
   anonymise: boolean;
   state: State;
   in_force: boolean;
-  /** Copies that were made for a consultation: nobody comes to them by a link. */
-  consult: boolean;
+  /** The code of the consultation that copies were made for, to which nobody comes by a link; else empty. */
+  consult: string;
   studies: number;
   images: { done: number; total: number; left: number };
   maker?: string;

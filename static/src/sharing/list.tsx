@@ -7,7 +7,7 @@ import { Icon } from '../common/icons';
 import { common } from '../common/strings';
 import { Button, Dialog, Notice, toast } from '../common/ui';
 import { Prepared } from './dialog';
-import { administered, detail, own, revoke, type GuestVisit, type LinkDetail, type ShareLink } from './links';
+import { administered, confirm, detail, own, revoke, type GuestVisit, type LinkDetail, type ShareLink } from './links';
 import { words } from './strings';
 import { Waiting } from './waiting';
 
@@ -63,13 +63,13 @@ function Row({ link, admin, onRevoke, onChanged }: { link: ShareLink; admin: boo
   return (
     <article class="link-row" data-testid="link-row">
       <div class="link-what">
-        <strong>{link.purpose}</strong>
+        <strong>{link.consult ? <a href={`#/consult/from_me/${link.consult}`}>{words('kind.consult')}</a> : link.purpose}</strong>
         <span class="muted">{[link.recipient, admin ? link.maker : '', words('kind.studies', { count: link.studies })].filter(Boolean).join(' · ')}</span>
       </div>
       <ul class="link-facts">
         <li class={link.anonymise ? 'state state-on' : 'state state-warn'}>{words(link.anonymise ? 'kind.anonymised' : 'kind.named')}, {words(link.download ? 'kind.take' : 'kind.look')}</li>
-        {link.consult ? <li>{words('kind.consult')}</li> : <li title={words('col.opens')}><Icon name="eye" size={14} />{link.opens}/{link.max_opens}</li>}
-        <li title={dateTime(link.expires_at)}>{words('col.until')} {link.in_force ? relative(link.expires_at, Date.now()) : dateTime(link.expires_at)}</li>
+        {!link.consult && <li title={words('col.opens')}><Icon name="eye" size={14} />{link.opens}/{link.max_opens}</li>}
+        {link.consult && link.in_force ? <li>{words('until.consult')}</li> : <li title={relative(link.expires_at, Date.now())}>{words('col.until')} {dateTime(link.expires_at)}</li>}
         <li data-testid="link-state">{link.state === 'preparing' ? words('state.preparing', { done: link.images.done, total: link.images.total }) : words(`state.${link.state}`)}</li>
         {link.in_force && link.images.left > 0 && <li class="link-left"><Icon name="warning" size={14} />{words('notYet', { count: link.images.left })}</li>}
       </ul>
@@ -94,7 +94,7 @@ function Details({ id, onChanged }: { id: number; onChanged: () => void }) {
   return (
     <div class="link-more">
       {link.anonymise && link.in_force && <Prepared link={link} />}
-      {link.in_force && <Waiting link={link} onConfirmed={() => { load(); onChanged(); }} />}
+      {link.in_force && <Waiting series={link.series} confirm={(series) => confirm(link.id, series)} onConfirmed={() => { load(); onChanged(); }} />}
       <Guests guests={link.guests} />
     </div>
   );

@@ -4,7 +4,7 @@ import { get } from '../common/api';
 import { explain } from '../common/explain';
 import { Icon } from '../common/icons';
 import { Button, Notice } from '../common/ui';
-import { confirm, type LinkDetail, type SharedSeries } from './links';
+import type { SharedSeries } from './links';
 import { words } from './strings';
 
 interface Found {
@@ -14,9 +14,17 @@ interface Found {
 
 const FRAMES = 6; // of one object with many, evenly spread
 
-export function Waiting({ link, onConfirmed }: { link: LinkDetail; onConfirmed: () => void }) {
-  const waiting = link.series.filter((one) => one.verdict === 'confirm' && one.left > 0 && !one.confirmed);
-  const never = link.series.filter((one) => one.verdict === 'never' && one.left > 0);
+interface Looked {
+  /** Says to the server that somebody has looked. */
+  confirm: (series: string) => Promise<void>;
+  onConfirmed: () => void;
+  /** With the pictures in sight from the start. */
+  shown?: boolean;
+}
+
+export function Waiting({ series, ...looked }: Looked & { series: readonly SharedSeries[] }) {
+  const waiting = series.filter((one) => one.verdict === 'confirm' && one.left > 0 && !one.confirmed);
+  const never = series.filter((one) => one.verdict === 'never' && one.left > 0);
   if (!waiting.length && !never.length) return null;
   return (
     <>
@@ -24,7 +32,7 @@ export function Waiting({ link, onConfirmed }: { link: LinkDetail; onConfirmed: 
         <section class="waiting" data-testid="waiting">
           <h3><Icon name="warning" />{words('waiting.title')}</h3>
           <p class="muted">{words('waiting.text')}</p>
-          {waiting.map((one) => <One key={one.SeriesInstanceUID} link={link.id} series={one} onConfirmed={onConfirmed} />)}
+          {waiting.map((one) => <One key={one.SeriesInstanceUID} series={one} {...looked} />)}
         </section>
       )}
       {never.length > 0 && (
@@ -39,9 +47,8 @@ export function Waiting({ link, onConfirmed }: { link: LinkDetail; onConfirmed: 
   );
 }
 
-function One({ link, series, onConfirmed }: { link: number; series: SharedSeries; onConfirmed: () => void }) {
-  const [open, setOpen] = useState(false);
-  const [seen, setSeen] = useState(false);
+function One({ series, confirm, onConfirmed, shown = false }: Looked & { series: SharedSeries }) {
+  const [open, setOpen] = useState(shown);
   const [busy, setBusy] = useState(false);
   const [pictures, setPictures] = useState<string[] | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
@@ -56,7 +63,7 @@ function One({ link, series, onConfirmed }: { link: number; series: SharedSeries
   const act = async (): Promise<void> => {
     setBusy(true);
     try {
-      await confirm(link, series.SeriesInstanceUID);
+      await confirm(series.SeriesInstanceUID);
       onConfirmed();
     } catch (error) {
       setFailure(explain(error));
@@ -75,13 +82,10 @@ function One({ link, series, onConfirmed }: { link: number; series: SharedSeries
       {open && pictures && (
         <>
           <ul class="waiting-pictures">
-            {pictures.map((one) => <li key={one}><a href={one} target="_blank" rel="noreferrer"><img src={one} alt="" loading="lazy" /></a></li>)}
+            {pictures.map((one, at) => <li key={one}><a href={one} target="_blank" rel="noreferrer"><img src={one} alt={words('waiting.picture', { number: at + 1 })} loading="lazy" /></a></li>)}
           </ul>
-          <label class="checkbox waiting-seen">
-            <input type="checkbox" checked={seen} data-testid="waiting-seen" onChange={(event) => setSeen(event.currentTarget.checked)} />
-            <span>{words('waiting.seen')}</span>
-          </label>
-          <Button kind="primary" busy={busy} disabled={!seen} onClick={() => void act()} data-testid="waiting-confirm">{words('waiting.confirm')}</Button>
+          <p class="waiting-seen">{words('waiting.seen')}</p>
+          <Button kind="primary" icon="check" busy={busy} onClick={() => void act()} data-testid="waiting-confirm">{words('waiting.confirm')}</Button>
         </>
       )}
     </div>

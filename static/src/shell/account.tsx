@@ -1,5 +1,6 @@
 /** One's own account: where one is signed in, the second factor, the password. */
 import './admin/admin.css';
+import './account.css';
 import { useState } from 'preact/hooks';
 import { begin, del, Problem, request, session, type Session } from '../common/api';
 import { explain } from '../common/explain';

@@ -37,26 +37,26 @@ export function Header() {
   return (
     <header class="header">
       <a class="header-home" href="#/" aria-label={common('product')}><Logo /></a>
-      <nav class="header-nav">
-        {may('study.read') && <a href="#/" aria-current={inAdmin || inAccount || inConsult || at === 'links' ? undefined : 'page'} data-testid="nav-worklist"><Icon name="list" /><span>{shell('nav.worklist')}</span></a>}
+      <nav class="header-nav" aria-label={shell('nav.places')}>
+        {may('study.read') && <a href="#/" title={shell('nav.worklist')} aria-current={inAdmin || inAccount || inConsult || at === 'links' ? undefined : 'page'} data-testid="nav-worklist"><Icon name="list" /><span>{shell('nav.worklist')}</span></a>}
         {mayConsult() && (
-          <a href="#/consult" aria-current={inConsult ? 'page' : undefined} data-testid="nav-consult">
+          <a href="#/consult" title={shell('nav.consult')} aria-current={inConsult ? 'page' : undefined} data-testid="nav-consult">
             <Icon name="consult" /><span>{shell('nav.consult')}</span>
             {waitingCount.value > 0 && <span class="nav-count" aria-label={shell('nav.consult.waiting', { count: waitingCount.value })} data-testid="nav-waiting">{waitingCount.value}</span>}
           </a>
         )}
-        {may('link.make') && <a href="#/links" aria-current={at === 'links' ? 'page' : undefined} data-testid="nav-links"><Icon name="link" /><span>{sharing('links')}</span></a>}
-        {may('consult.statistics') && <a href="#/statistics" aria-current={inStatistics ? 'page' : undefined} data-testid="nav-statistics"><Icon name="pulse" /><span>{shell('nav.statistics')}</span></a>}
+        {may('link.make') && <a href="#/links" title={sharing('links')} aria-current={at === 'links' ? 'page' : undefined} data-testid="nav-links"><Icon name="link" /><span>{sharing('links')}</span></a>}
+        {may('consult.statistics') && <a href="#/statistics" title={shell('nav.statistics')} aria-current={inStatistics ? 'page' : undefined} data-testid="nav-statistics"><Icon name="pulse" /><span>{shell('nav.statistics')}</span></a>}
         {mayAdmin && (
-          <a href="#/admin" aria-current={inAdmin ? 'page' : undefined} data-testid="nav-admin">
+          <a href="#/admin" title={shell('nav.admin')} aria-current={inAdmin ? 'page' : undefined} data-testid="nav-admin">
             <Icon name="gear" /><span>{shell('nav.admin')}</span>
-            {refusedNews.value > 0 && <span class="nav-dot" />}
+            {refusedNews.value > 0 && <span class="nav-dot" role="img" aria-label={shell('nav.admin.news')} />}
           </a>
         )}
       </nav>
       <div class="header-end">
         {may('study.store') && !inAdmin && !inConsult && <ImportButton />}
-        <button type="button" class="account" aria-haspopup="menu" aria-label={shell('nav.menu', { name })} data-testid="user-menu"
+        <button type="button" class="account" aria-haspopup="menu" aria-label={shell('nav.menu', { name })} title={name} data-testid="user-menu"
           onClick={(event) => openMenu(event.currentTarget, shell('nav.menu', { name }), items, <Who />)}>
           <span class="avatar" aria-hidden="true">{initials(name)}</span>
           <span class="account-name">{name}</span>
@@ -70,7 +70,7 @@ export function Header() {
 function ImportButton() {
   const { finished, files } = summary.value;
   return (
-    <Button icon="upload" aria-label={running.value ? undefined : words('import')} class={running.value ? 'btn-running' : ''} onClick={openImport} data-testid="import-open">
+    <Button icon="upload" title={words('import')} aria-label={running.value ? undefined : words('import')} class={running.value ? 'btn-running' : ''} onClick={openImport} data-testid="import-open">
       {running.value ? importWords('running', { done: finished, total: files }) : words('import')}
     </Button>
   );

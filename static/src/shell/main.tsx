@@ -1,6 +1,8 @@
 import '../common/theme.css';
 import '../common/ui.css';
 import './shell.css';
+import './gate.css';
+import './header.css';
 import './worklist/list.css';
 import './worklist/toolbar.css';
 import './worklist/preview.css';

@@ -1,25 +1,24 @@
 """Letters about consultations, through a real mail server on this machine."""
 
 import json
-import threading
+import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from email import message_from_bytes, policy
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult
 
 from pacs.config import SmtpConfig
 from pacs.consult import notices as words
 from pacs.consult.addressing import email_of
-from pacs.errors import InvalidConsult
+from pacs.errors import InvalidConsult, PeerUnreachable
 from pacs.jobs.worker import SLOW, Worker
+from pacs.send import mail
 from storage.index import accounts as store
 from storage.index import letters
 from storage.index.database import Database
-from tests.support.server import free_port
+from tests.support.certificates import Authority, Certificate, authority
+from tests.support.mail import Mailbox, mail_server
 from tests.viewer.conftest import Web, config, dist, web
 from tests.viewer.consult.conftest import Two, two
 
@@ -28,36 +27,41 @@ __all__ = ["config", "dist", "two", "web"]
 PATIENT = ("Vàng", "Sếnh", "LC-77", "1.2.840", "yếu nửa người", "sọ não", "Lào Cai", "Bach Mai", "lao-cai")
 
 
-@dataclass
-class Mailbox:
-    """What a mail server has been given; `answer` is what it says to the next letters instead of taking them."""
-
-    answer: str = ""
-    letters: list[Any] = field(default_factory=list)
-    came: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-        if self.answer:
-            return self.answer
-        self.letters.append((envelope.rcpt_tos, message_from_bytes(envelope.content, policy=policy.default)))
-        self.came.release()
-        return "250 OK"
-
-
 @pytest.fixture
 def mailbox() -> Iterator[tuple[Mailbox, SmtpConfig]]:
-    box, port = Mailbox(), free_port()
+    with mail_server() as started:
+        yield started
 
-    def known(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
-        return AuthResult(success=(data.login, data.password) == (b"hoichan", b"bi mat"))
 
-    controller = Controller(
-        box, hostname="127.0.0.1", port=port, authenticator=known, auth_required=True, auth_require_tls=False
-    )
-    controller.start()
-    settings = SmtpConfig("127.0.0.1", port, starttls=False, user="hoichan", password="bi mat", sender="pacs@bv.vn")
-    yield box, settings
-    controller.stop()
+@dataclass(frozen=True)
+class Encrypted:
+    """A mail server that speaks TLS only, from the first byte or by STARTTLS, and wants a name and a password."""
+
+    box: Mailbox
+    settings: SmtpConfig
+    stranger: str  # a file of an authority that has not signed its certificate
+
+
+@pytest.fixture(scope="module")
+def issued(tmp_path_factory: pytest.TempPathFactory) -> tuple[Authority, Certificate, Authority]:
+    folder = tmp_path_factory.mktemp("mail")
+    ours = authority(folder, "benhvien")
+    return ours, ours.issue("mail"), authority(folder, "la")
+
+
+@pytest.fixture(params=["STARTTLS", "TLS from the first byte"])
+def encrypted(request: pytest.FixtureRequest, issued: tuple[Authority, Certificate, Authority]) -> Iterator[Encrypted]:
+    ours, certificate, stranger = issued
+    implicit = request.param != "STARTTLS"
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate.certificate, certificate.key)
+    more: dict[str, Any] = {"tls_context": context, "require_starttls": True, "auth_require_tls": True}
+    if implicit:  # the library counts only STARTTLS as encrypted
+        more = {"ssl_context": context}
+    # On every address, so that it is also found under a name that its certificate does not have.
+    with mail_server("0.0.0.0", **more) as (box, plain):
+        settings = replace(plain, starttls=not implicit, tls=implicit, trusted=str(ours.certificate))
+        yield Encrypted(box, settings, str(stranger.certificate))
 
 
 def work(web: Web, smtp: SmtpConfig) -> None:
@@ -69,6 +73,13 @@ def work(web: Web, smtp: SmtpConfig) -> None:
 def set_mail(database: Database, user_id: int, email: str, **more: Any) -> None:
     with database.writing() as db:
         store.update_user(db, user_id, email=email, **more)
+
+
+def again(database: Database) -> None:
+    """The time until the next try has passed."""
+    with database.writing() as db:
+        assert letters.again(db, 0, 1 << 60) == 1
+        db.exec_driver_sql("UPDATE task SET run_at = 0 WHERE kind = 'mail'")
 
 
 def waiting(database: Database) -> list[str]:
@@ -119,9 +130,7 @@ def test_a_server_that_is_away_is_tried_again_and_one_that_refuses_is_not(
     (key,) = waiting(database)
     assert key.startswith("1 1 asked ")
     box.answer = ""
-    with database.writing() as db:
-        assert letters.again(db, 0, 1 << 60) == 1
-        db.exec_driver_sql("UPDATE task SET run_at = 0 WHERE kind = 'mail'")
+    again(database)
     work(two.web, smtp)
     assert len(box.letters) == 1
     assert waiting(database) == []
@@ -130,6 +139,38 @@ def test_a_server_that_is_away_is_tried_again_and_one_that_refuses_is_not(
     work(two.web, smtp)
     assert waiting(database) == []
     assert len(box.letters) == 1
+
+
+def test_letters_go_encrypted_to_the_server_that_is_trusted_and_to_no_other(two: Two, encrypted: Encrypted) -> None:
+    """An authority that is not trusted, another host name, a wrong password: nothing is sent, the letter is kept, and
+    goes when the settings are right."""
+    database, right = two.web.archive.database, encrypted.settings
+    set_mail(database, two.answerer.user.id, "duc@bachmai.vn")
+    two.ask()
+    wrong = (
+        replace(right, trusted=encrypted.stranger),
+        replace(right, trusted=""),
+        replace(right, host="127.0.0.2"),
+        replace(right, password="sai"),
+    )
+    for settings in wrong:
+        with pytest.raises(PeerUnreachable):
+            mail.send(settings, mail.compose(settings, "x@y.vn", "x", "x", "vi", ""))
+        work(two.web, settings)
+        assert waiting(database), "the letter is kept"
+        again(database)
+    assert encrypted.box.letters == []
+    work(two.web, right)
+    assert [to for to, _ in encrypted.box.letters] == [["duc@bachmai.vn"]]
+    assert waiting(database) == []
+
+
+def test_a_server_that_cannot_encrypt_is_told_nothing(mailbox: tuple[Mailbox, SmtpConfig]) -> None:
+    box, smtp = mailbox
+    for settings in (replace(smtp, starttls=True), replace(smtp, tls=True)):
+        with pytest.raises(PeerUnreachable):
+            mail.send(settings, mail.compose(settings, "x@y.vn", "x", "x", "vi", ""))
+    assert box.letters == []
 
 
 def test_who_wants_no_letters_gets_none_and_without_a_server_nothing_waits(

@@ -35,6 +35,7 @@ NEEDS: dict[str, str] = {
     **{f"dicomweb.{name}": "study.read" for name in _WADO.split()},
     "dicomweb.store_instances": "study.store",
     **{f"worklist.{name}": "study.read" for name in ("study", "worklist")},
+    **{f"copies.{name}": "signed in" for name in ("copies", "confirm")},
     **{f"translating.{name}": "signed in" for name in ("translate", "translation")},
     **{f"annotations.{name}": "study.read" for name in ("annotate", "annotations")},
     **dict.fromkeys(("changing.changes", "changing.events"), "signed in"),
@@ -108,6 +109,7 @@ BODIES: dict[str, Any] = {
     "admin.change_user": {"disabled": True},
     "links.make": {"studies": ["1.2.840.97.1"], "purpose": "ý kiến thứ hai"},
     "links.confirm": {"SeriesInstanceUID": "1.2.840.99.2"},
+    "copies.confirm": {"SeriesInstanceUID": "1.2.840.99.2"},
     "peers.change_peer": {"description": "x"},
 }
 _WRITES = ("POST", "PATCH", "PUT", "DELETE")

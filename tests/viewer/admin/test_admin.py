@@ -270,7 +270,7 @@ def test_the_doors_are_what_the_supervisor_says(web: Web) -> None:
     for name in ("codecs", "worker"):
         (folder / name).touch()
     health = web.person("admin").get("/api/admin/health").json
-    assert health["doors"] == {"codecs": True, "worker": True, "dicom-1": False}
+    assert health["doors"] == {"codecs": True, "worker": True, "live": False, "dicom-1": False}
     assert web.anonymous().get("/healthz").status_code == 503
     (folder / "dicom-1").touch()
     assert web.anonymous().get("/healthz").status_code == 200
@@ -308,5 +308,5 @@ def test_refusals_of_those_without_a_name_are_listed_and_forgotten_one_by_one(we
 
 
 def test_every_reason_has_its_words_on_the_page() -> None:
-    page = (Path(__file__).parents[3] / "static/src/shell/admin/refusals.tsx").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "static/src/shell/admin/refused-why.ts").read_text(encoding="utf-8")
     assert [reason for reason in reasons.ALL if f"'{reason}':" not in page] == []

@@ -49,7 +49,7 @@ def test_copies_come_and_go_with_the_consultation(web: Web) -> None:
     assert copying.copy(web.archive, number)  # again makes nothing twice
     assert expert.get("/api/worklist").json["total"] == 1
     (listed,) = asker.get("/api/links").json["links"]
-    assert listed["consult"]
+    assert (listed["consult"], listed["purpose"]) == (code, "")
     assert copying.sweep(web.archive.database, web.archive.clock()) == 0
 
     gone = {"client_id": str(uuid.uuid4()), "kind": "withdrawn", "body": {"text": "thôi"}}
@@ -60,6 +60,31 @@ def test_copies_come_and_go_with_the_consultation(web: Web) -> None:
     assert [one.key for one in web.archive.objects.keys("shared/") if "/r/" not in one.key] == []
     with web.archive.database.reading() as db:
         assert links.exchange(db, listed["id"]).originals == {}
+
+
+def test_what_may_show_text_waits_for_one_of_those_who_ask(web: Web) -> None:
+    """Also where nobody who asks may make links, and whoever of them has looked."""
+    ultrasound = {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.6.1", "Modality": "US"}
+    web.store(StudyInstanceUID=STUDY, SeriesInstanceUID=SERIES, SOPInstanceUID=SOP, **ultrasound)
+    asker, colleague = web.person("technologist"), web.person("clinician")
+    expert = web.person("radiologist", "other")
+    code = asked(web, asker)
+    path = f"/api/consults/{code}/copies"
+    assert asker.get(path).status_code == 404
+    number = consult_id(web)
+    assert copying.copy(web.archive, number)
+    assert asker.get(f"/api/consults/{code}").json["copies"] == {"waiting": 1, "never": 0}
+    (told,) = colleague.get(path).json["series"]
+    assert (told["Modality"], told["reason"], told["left"], told["confirmed"]) == ("US", "ultrasound", 1, False)
+    assert expert.get(path).status_code == 404
+    assert expert.post(path, json={"SeriesInstanceUID": SERIES}).status_code == 404
+    assert expert.get(f"/api/consults/{code}").json["copies"] is None
+    assert expert.get("/api/worklist").json["total"] == 0
+    assert colleague.post(path, json={"SeriesInstanceUID": SERIES}).status_code == 204
+    assert colleague.post(path, json={"SeriesInstanceUID": SERIES}).status_code == 404
+    assert copying.copy(web.archive, number)
+    assert expert.get("/api/worklist").json["total"] == 1
+    assert asker.get(f"/api/consults/{code}").json["copies"] == {"waiting": 0, "never": 0}
 
 
 def test_a_consultation_that_is_over_gets_no_copies(web: Web) -> None:

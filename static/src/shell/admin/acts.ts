@@ -1,6 +1,7 @@
 /** A record of the audit log as a sentence: what was done, and the facts beside it. */
 import { shell } from '../strings';
 import { act } from './act-strings';
+import { reasonText } from './refused-why';
 
 /** What the list of acts can be narrowed to: the beginnings of actions, with commas between. */
 export const GROUPS = {
@@ -41,7 +42,7 @@ export function facts({ detail }: Told): string[] {
     counted('fact.further', given.further),
     held === undefined ? undefined : act('fact.roles', { roles: roleNames(held) || act('fact.none') }),
     status === undefined ? undefined : act('fact.status', { status }),
-    why === undefined || why === 'not permitted' ? undefined : (word(`why.${why}`) ?? why),
+    why === undefined || why === 'not permitted' ? undefined : (word(`why.${why}`) ?? reasonText(why)),
   ];
   return found.filter((one): one is string => one !== undefined && one !== '');
 }

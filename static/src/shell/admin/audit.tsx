@@ -8,6 +8,7 @@ import { act } from './act-strings';
 import { facts, GROUPS, roleNames, said, type Group } from './acts';
 import { odd } from './odd-strings';
 import { usePages } from './pages';
+import { reasonText } from './refused-why';
 import { Rows, Section } from './parts';
 import { Empty, More } from './reconcile';
 
@@ -71,7 +72,7 @@ export function Audit() {
             cells={(one) => [
               <div class="audit-at" title={one.hash}>{dateTime(one.at)}<div class="muted">{odd('audit.number', { seq: one.sequence })}</div></div>,
               <div>{one.actor || act('nobody')}<div class="muted">{[roleNames(one.role), one.address].filter(Boolean).join(' · ')}</div></div>,
-              <div data-action={one.action}>{said(one)}{one.result !== 'done' && <span class="tag">{result(one.result)}</span>}<div class="muted wrap">{facts(one).join(' · ')}</div>{one.reason && <div class="muted wrap">{one.reason}</div>}</div>,
+              <div data-action={one.action}>{said(one)}{one.result !== 'done' && <span class="tag">{result(one.result)}</span>}<div class="muted wrap">{facts(one).join(' · ')}</div>{one.reason && <div class="muted wrap">{reasonText(one.reason)}</div>}</div>,
               <What of={one} />,
             ]}
           />}

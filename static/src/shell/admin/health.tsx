@@ -1,4 +1,5 @@
 /** How the parts of the system are. */
+import './health.css';
 import type { ComponentChildren } from 'preact';
 import { bytes, dateTime, number } from '../../common/i18n';
 import { Icon } from '../../common/icons';
@@ -107,7 +108,7 @@ function detailOf(check: Check): string {
   if (answers) return words('health.answers', { name: answers[1] ?? '', ms: Number(answers[2]) });
   const tried = /^(.+): wrote, read back and deleted an object in (\d+) ms(?:; ([\d.]+) GB free)?$/.exec(check.detail);
   if (tried) return words('health.tried', { place: tried[1] ?? '', ms: Number(tried[2]) });
-  return check.detail;
+  return check.detail === 'no answer yet' ? words('health.silent') : check.detail.replace(/^codecs: /, '');
 }
 
 function scrubOf({ running, ended, checked, corrupt, missing }: NonNullable<Check['scrub']>): string {
@@ -126,6 +127,6 @@ function nameOf(name: string): string {
   const process = /^(.*)-(\d+)$/.exec(name);
   if (process) return `${nameOf(process[1] ?? '')} ${process[2] ?? ''}`;
   if (name === 'uploads' || name === 'durability') return troubles(`check.${name}`);
-  const key = `check.${name}`;
+  const key = name === 'index and object store' ? 'check.both' : `check.${name}`;
   return key in words.vi ? words(key as keyof typeof words.vi & `check.${string}`) : name;
 }

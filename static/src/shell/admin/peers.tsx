@@ -1,4 +1,5 @@
 /** The devices that may talk to us, and those that tried. */
+import './peers.css';
 import { useState } from 'preact/hooks';
 import { del, post, session } from '../../common/api';
 import { Icon } from '../../common/icons';

@@ -1,4 +1,5 @@
 /** The table of roles and rights, as the server has it; and the boxes to tick when roles are given. */
+import './roles.css';
 import { session, type Right, type Role } from '../../common/api';
 import { Icon } from '../../common/icons';
 import { shell } from '../strings';

@@ -23,6 +23,8 @@ export interface User {
   specialties: string[];
   invited: boolean;
   disabled: boolean;
+  /** Whether it is ours to change: all its roles are. */
+  managed: boolean;
   second_factor: boolean;
   roles: { hospital: string; role: Role }[];
   last_sign_in_at: number | null;

@@ -59,16 +59,16 @@ export function Users() {
         cells={(user) => {
           const me = user.name === session.value?.user.name;
           return [
-            <div><strong>{user.display_name || user.name}</strong>{me && <span class="tag">{words('users.you')}</span>}<div class="muted">{user.name}</div></div>,
+            <div><strong>{user.display_name || user.name}</strong>{me && <span class="tag">{words('users.you')}</span>}{user.name !== user.email && <div class="muted">{user.name}</div>}</div>,
             <RolesOf user={user} />,
             <LettersOf user={user} />,
             <div>{user.disabled ? <span class="state state-off">{words('users.disabled')}</span> : <span class="state state-on">{words('users.active')}</span>}{user.second_factor && <div class="muted" data-testid="user-has-factor">{access('users.factor')}</div>}</div>,
             <When at={user.last_sign_in_at} />,
-            <div class="row-actions">
-              <Button icon="edit" data-testid="user-edit" onClick={() => setEditing(user)}>{access('users.edit')}</Button>
-              {!me && <Button icon="users" data-testid="user-roles" onClick={() => setGiving(user)}>{words('users.role')}</Button>}
-              <IconButton icon="more" label={access('users.more', { name: user.display_name || user.name })} data-testid="user-more" aria-haspopup="menu"
-                onClick={(event) => openMenu(event.currentTarget, access('users.more', { name: user.display_name || user.name }), () => (me ? own : more(user)))} />
+            <div class="row-actions row-actions-tight">
+              {user.managed && <Button icon="edit" title={access('users.edit')} data-testid="user-edit" onClick={() => setEditing(user)}>{access('users.edit')}</Button>}
+              {!me && <Button icon="users" title={words('users.role')} data-testid="user-roles" onClick={() => setGiving(user)}>{words('users.role')}</Button>}
+              {user.managed && <IconButton icon="more" label={access('users.more', { name: user.display_name || user.name })} data-testid="user-more" aria-haspopup="menu"
+                onClick={(event) => openMenu(event.currentTarget, access('users.more', { name: user.display_name || user.name }), () => (me ? own : more(user)))} />}
             </div>,
           ];
         }}

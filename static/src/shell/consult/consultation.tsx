@@ -1,7 +1,7 @@
 /** One consultation: what is asked about what, what was said, and what can be done now. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { get, post, Problem } from '../../common/api';
-import { dicomDate } from '../../common/dicom-text';
+import { age, dicomDate } from '../../common/dicom-text';
 import { explain } from '../../common/explain';
 import { dateTime, language } from '../../common/i18n';
 import { openMenu } from '../../common/menu';
@@ -12,6 +12,7 @@ import { act, clientId, words, type Kind, type NamedStudy, type Outcome, type Wh
 import { say } from '../../consult/strings';
 import { Due } from '../../consult/time';
 import { Timeline } from '../../consult/timeline';
+import { Copies } from './copies';
 import { happened } from './entry';
 import { minutes } from '../minutes/strings';
 import { site, StateMark, Urgency } from './page';
@@ -56,6 +57,7 @@ export function Consultation({ code, onBack, onSeen }: { code: string; onBack: (
         {!consult.shows && <Notice kind="info">{say('no.access')}</Notice>}
         {consult.revoked && consult.sides.includes('from') && <Notice kind="info">{say('revoked.own')}</Notice>}
         {consult.studies.length > 0 && <ul class="consult-studies">{consult.studies.map((study, index) => <li key={study.StudyInstanceUID ?? index}><StudyView study={study} anonymise={consult.anonymise} /></li>)}</ul>}
+        <Copies consult={consult} onDone={reload} />
         <Timeline consult={consult} />
         {consult.may.includes('closed') && (consult.state === 'answered' || consult.state === 'concluded') && <Closing consult={consult} onDone={reload} />}
         <Answer key={`${consult.code} ${consult.state}`} consult={consult} onDone={reload} />
@@ -82,7 +84,7 @@ function Head({ consult, onBack, reload }: { consult: Whole; onBack: () => void;
   };
   const others = [...ENDING.filter((kind) => consult.may.includes(kind)), ...(consult.may.includes('reopened') ? (['reopened'] as const) : [])];
   const first = consult.studies.find((study) => study.ready);
-  const who = consult.patient ? [consult.patient.name, consult.patient.age].filter(Boolean).join(', ') : consult.anonymise ? say('anonymous') : '';
+  const who = consult.patient ? [consult.patient.name, age(consult.patient.age)].filter(Boolean).join(', ') : consult.anonymise ? say('anonymous') : '';
   return (
     <header class="consultation-head">
       <IconButton icon="back" class="consultation-back" label={say('back')} onClick={onBack} />

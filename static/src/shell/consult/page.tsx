@@ -1,6 +1,7 @@
 /** The inbox: boxes, cards, and the consultation that is open, side by side where there is room. */
 import './consult.css';
 import { useEffect, useState } from 'preact/hooks';
+import { age } from '../../common/dicom-text';
 import { get } from '../../common/api';
 import { explain } from '../../common/explain';
 import { Icon } from '../../common/icons';
@@ -92,13 +93,13 @@ function CardView({ card, box, open }: { card: Card; box: Box; open: boolean }) 
     <a class={['inbox-card', open ? 'inbox-card-open' : '', unread ? 'inbox-card-unread' : ''].join(' ')} href={`#/consult/${box}/${card.code}`} aria-current={open ? 'true' : undefined} data-testid="consult-card" data-code={card.code}>
       <span class="inbox-line">
         <Urgency card={card} />
-        <span class="cut inbox-site">{site(card)}</span>
+        <span class="inbox-site">{site(card)}</span>
         {unread && <span class="unread" role="img" aria-label={say('unread')} />}
-        <Due card={card} />
+        {card.answered_at === null && <Due card={card} />}
       </span>
       <span class="inbox-question">{headline(card)}</span>
       <span class="inbox-line inbox-facts">
-        <span class="cut">{[card.patient ? [card.patient.name, card.patient.age].filter(Boolean).join(', ') : card.anonymise ? say('anonymous') : '', modalities.join(', '), card.specialty && words('specialties', card.specialty)].filter(Boolean).join(' · ')}</span>
+        <span class="cut">{[card.patient ? [card.patient.name, age(card.patient.age)].filter(Boolean).join(', ') : card.anonymise ? say('anonymous') : '', modalities.join(', '), card.specialty && words('specialties', card.specialty)].filter(Boolean).join(' · ')}</span>
       </span>
       <span class="inbox-line inbox-facts">
         <StateMark card={card} />
@@ -106,6 +107,7 @@ function CardView({ card, box, open }: { card: Card; box: Box; open: boolean }) 
           {arrived < expected ? say('images', { arrived, expected }) : say('images.all', { count: arrived })}
           {arrived < expected && card.anonymise ? `, ${say('images.copies')}` : card.arriving ? `, ${say('images.arriving')}` : ''}
         </span>}
+        {card.answered_at !== null && <Due card={card} />}
         <abbr class="lang" title={say(`lang.${card.language}`)}>{card.language.toUpperCase()}</abbr>
       </span>
     </a>

@@ -1,21 +1,20 @@
-/** The text of the minutes as a form; once it is signed, as text. */
+/** The text of the minutes as a form, until it is signed. */
 import { Button, Field, IconButton } from '../../common/ui';
 import { SECTIONS, type Body, type Person } from './api';
 import { minutes as say } from './strings';
 
 interface Part {
   body: Body;
-  locked: boolean;
   onChange: (body: Body) => void;
 }
 
 const PATIENT = ['patient_name', 'patient_id', 'patient_sex', 'patient_age', 'study'] as const;
 
 export function Draft({ hidden, ...part }: Part & { hidden: boolean }) {
-  const { body, locked, onChange } = part;
+  const { body, onChange } = part;
   const one = (name: 'place' | 'chair' | 'secretary' | (typeof PATIENT)[number]) => (
     <Field label={say(name)}>
-      {(control) => <input {...control} class="input" maxLength={400} readOnly={locked} value={body[name]} data-testid={`minutes-${name}`} onInput={(event) => onChange({ ...body, [name]: event.currentTarget.value })} />}
+      {(control) => <input {...control} class="input" maxLength={400} value={body[name]} data-testid={`minutes-${name}`} onInput={(event) => onChange({ ...body, [name]: event.currentTarget.value })} />}
     </Field>
   );
   const shown = hidden ? PATIENT.slice(2) : PATIENT;
@@ -33,15 +32,15 @@ export function Draft({ hidden, ...part }: Part & { hidden: boolean }) {
       </section>
       <section class="minutes-section">
         <h2>{say('content')}</h2>
-        <label class="minutes-check"><input type="checkbox" checked={body.bilingual} disabled={locked} data-testid="minutes-bilingual" onChange={(event) => onChange({ ...body, bilingual: event.currentTarget.checked })} /> {say('bilingual')}</label>
+        <label class="minutes-check"><input type="checkbox" checked={body.bilingual} data-testid="minutes-bilingual" onChange={(event) => onChange({ ...body, bilingual: event.currentTarget.checked })} /> {say('bilingual')}</label>
         {SECTIONS.map((name) => (
           <div key={name} class={body.bilingual ? 'minutes-pair' : ''}>
             <Field label={say(name)}>
-              {(control) => <textarea {...control} class="input" rows={rows(body[name])} readOnly={locked} value={body[name]} data-testid={`minutes-${name}`} onInput={(event) => onChange({ ...body, [name]: event.currentTarget.value })} />}
+              {(control) => <textarea {...control} class="input" rows={rows(body[name])} value={body[name]} data-testid={`minutes-${name}`} onInput={(event) => onChange({ ...body, [name]: event.currentTarget.value })} />}
             </Field>
             {body.bilingual && (
               <Field label={say('english')}>
-                {(control) => <textarea {...control} class="input" lang="en" rows={rows(body.english[name] ?? '')} readOnly={locked} value={body.english[name] ?? ''} onInput={(event) => onChange({ ...body, english: { ...body.english, [name]: event.currentTarget.value } })} />}
+                {(control) => <textarea {...control} class="input" lang="en" rows={rows(body.english[name] ?? '')} value={body.english[name] ?? ''} onInput={(event) => onChange({ ...body, english: { ...body.english, [name]: event.currentTarget.value } })} />}
               </Field>
             )}
           </div>
@@ -51,7 +50,7 @@ export function Draft({ hidden, ...part }: Part & { hidden: boolean }) {
   );
 }
 
-function People({ body, locked, onChange, chair, secretary }: Part & { chair: preact.ComponentChildren; secretary: preact.ComponentChildren }) {
+function People({ body, onChange, chair, secretary }: Part & { chair: preact.ComponentChildren; secretary: preact.ComponentChildren }) {
   const put = (at: number, some: Partial<Person>): void => onChange({ ...body, participants: body.participants.map((one, place) => (place === at ? { ...one, ...some } : one)) });
   return (
     <section class="minutes-section">
@@ -63,24 +62,24 @@ function People({ body, locked, onChange, chair, secretary }: Part & { chair: pr
           {body.participants.map((one, at) => (
             <tr key={at}>
               {(['name', 'title', 'hospital'] as const).map((name) => (
-                <td key={name}><input class="input" maxLength={200} aria-label={say(`person.${name}`)} readOnly={locked} value={one[name]} onInput={(event) => put(at, { [name]: event.currentTarget.value })} /></td>
+                <td key={name}><input class="input" maxLength={200} aria-label={say(`person.${name}`)} value={one[name]} onInput={(event) => put(at, { [name]: event.currentTarget.value })} /></td>
               ))}
-              <td>{!locked && <IconButton icon="close" label={say('person.remove', { name: one.name })} onClick={() => onChange({ ...body, participants: body.participants.filter((_, place) => place !== at) })} />}</td>
+              <td><IconButton icon="close" label={say('person.remove', { name: one.name })} onClick={() => onChange({ ...body, participants: body.participants.filter((_, place) => place !== at) })} /></td>
             </tr>
           ))}
         </tbody>
       </table>
-      {!locked && <Button icon="plus" onClick={() => onChange({ ...body, participants: [...body.participants, { name: '', title: '', hospital: '' }] })} data-testid="minutes-person-add">{say('person.add')}</Button>}
+      <Button icon="plus" onClick={() => onChange({ ...body, participants: [...body.participants, { name: '', title: '', hospital: '' }] })} data-testid="minutes-person-add">{say('person.add')}</Button>
     </section>
   );
 }
 
-function Moment({ body, locked, onChange, name }: Part & { name: 'held_from' | 'held_to' }) {
+function Moment({ body, onChange, name }: Part & { name: 'held_from' | 'held_to' }) {
   const at = body[name];
   return (
     <Field label={say(name)}>
       {(control) => (
-        <input {...control} class="input" type="datetime-local" readOnly={locked} value={at ? local(at) : ''}
+        <input {...control} class="input" type="datetime-local" value={at ? local(at) : ''}
           onInput={(event) => onChange({ ...body, [name]: event.currentTarget.value ? new Date(event.currentTarget.value).getTime() : null })} />
       )}
     </Field>

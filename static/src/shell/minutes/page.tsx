@@ -10,6 +10,7 @@ import { signable, type Body, type Minutes, type Side } from './api';
 import { Draft } from './draft';
 import { AddDialog, SignDialog } from './sign';
 import { minutes as say } from './strings';
+import { Written } from './written';
 
 export function MinutesPage({ code }: { code: string }) {
   const [told, setTold] = useState<Minutes | null>(null);
@@ -27,6 +28,7 @@ export function MinutesPage({ code }: { code: string }) {
   const load = useCallback((): void => void get<Minutes>(path).then(take, (error: unknown) => setFailure(explain(error))), [path]);
   useEffect(load, [load]);
   if (!told || !body) return <main class="message">{failure ? <p>{failure}</p> : null}</main>;
+  const hidden = told.anonymise && !told.may.sides.includes('from');
   const changed = !told.frozen && (told.version === 0 || JSON.stringify(body) !== JSON.stringify(told.body));
   const save = async (): Promise<Minutes | null> => {
     setBusy(true);
@@ -63,7 +65,7 @@ export function MinutesPage({ code }: { code: string }) {
       {failure && <Notice kind="bad" testid="minutes-failure">{failure}</Notice>}
       {!told.may.sign && <Notice kind="info">{say('sign.later')}</Notice>}
       {told.may.sign && !told.may.second_factor && <Notice kind="warn" testid="minutes-factor"><a href="#/account">{say('sign.factor')}</a></Notice>}
-      <Draft body={body} locked={told.frozen} hidden={told.anonymise && !told.may.sides.includes('from')} onChange={setBody} />
+      {told.frozen ? <Written body={body} hidden={hidden} /> : <Draft body={body} hidden={hidden} onChange={setBody} />}
       <section class="minutes-section" data-testid="minutes-signatures">
         <h2>{say('signatures')}</h2>
         <Signatures told={told} part={0} />
