@@ -10,6 +10,7 @@ import sys
 import time
 import warnings
 from contextvars import ContextVar
+from functools import lru_cache
 
 activity: ContextVar[str] = ContextVar("activity", default="-")
 """The id of what is being done: ``r-…`` a request, ``a-…`` an association, ``t-…`` a task."""
@@ -33,13 +34,13 @@ class _Text(logging.Formatter):
         return "\n".join([_clean(first), *("  | " + _clean(line) for line in rest)])
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
-        return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
+        return _instant(record)
 
 
 class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = {
-            "at": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
+            "at": _instant(record),
             "level": record.levelname.lower(),
             "activity": getattr(record, "activity", "-"),
             "process": record.processName,
@@ -58,6 +59,8 @@ def configure_logging(level: str, form: str) -> None:
     handler.setFormatter(
         _Json() if form == "json" else _Text("%(asctime)s %(levelname)s %(activity)s %(name)s: %(message)s")
     )
+    logging._srcfile = None  # nobody is told where a line was written, and looking costs more than writing it
+    logging.logThreads = False
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -66,6 +69,15 @@ def configure_logging(level: str, form: str) -> None:
     for name in _TELLING:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     warnings.simplefilter("ignore")
+
+
+def _instant(record: logging.LogRecord) -> str:
+    return f"{_second(int(record.created))}.{int(record.msecs):03d}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(at: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at))
 
 
 def _clean(text: str) -> str:

@@ -34,6 +34,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "viewer.errors",
         "viewer.compression",
         "viewer.headers",
+        "viewer.heads",
         "viewer.journal",
         "viewer.sending",
         "viewer.tables",

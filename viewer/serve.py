@@ -31,6 +31,7 @@ from pacs.logs import activity
 from viewer.app import create_app
 from viewer.balance import Shares, Turn
 from viewer.headers import BARE
+from viewer.heads import Again, Heads
 from viewer.problems import MEDIA_TYPE, trace
 from viewer.sending import SENDS_FILES, DataBody, FileBody, HandOver
 from viewer.warming import warm
@@ -103,6 +104,17 @@ class Server(BaseApplication):  # type: ignore[misc]
             self._archive.close()
 
 
+class Connection(TConn):  # type: ignore[misc]
+    """A connection whose repeated heads are not read again."""
+
+    parser: Any
+
+    def init(self) -> None:
+        super().init()
+        if not self.is_http2 and not isinstance(self.parser, Heads):
+            self.parser = Heads(self.parser)
+
+
 class Worker(ThreadWorker):  # type: ignore[misc]
     """gthread that lets no silent or slow client keep a thread for long, and whose event streams end when it does."""
 
@@ -132,7 +144,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 raise
             return
         self.nr_conns += 1
-        conn = TConn(self.cfg, sock, address, listener.getsockname())
+        conn = Connection(self.cfg, sock, address, listener.getsockname())
         conn.timeout = time.monotonic() + SILENCE_SECONDS
         self.pending_conns.append(conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
@@ -171,8 +183,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def handle_request(self, req: Any, conn: TConn) -> bool:
         """Have the application answer, and send it; whether the connection can be used again."""
         self._head_is_read(conn)
-        pace(conn.parser.unreader, self._patience)
-        response, environ = wsgi.create(req, conn.sock, conn.client, conn.server, self.cfg)
+        response, environ = self._made(req, conn)
         environ["wsgi.multithread"] = environ[SENDS_FILES] = True
         self.nr += 1
         if not self.alive or len(self.keepalived_conns) >= self.max_keepalived:
@@ -203,6 +214,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             if hasattr(body, "close"):
                 body.close()
         return not response.should_close()
+
+    def _made(self, req: Any, conn: TConn) -> tuple[wsgi.Response, dict[str, Any]]:
+        if isinstance(req, Again):
+            return wsgi.Response(req.first, conn.sock, self.cfg), req.environ()
+        pace(conn.parser.unreader, self._patience)
+        response, environ = wsgi.create(req, conn.sock, conn.client, conn.server, self.cfg)
+        conn.parser.keep(req, environ)
+        return response, environ
 
     def _hand_over(self, body: HandOver, conn: TConn) -> bool:
         """Give the connection to another process; ours is closed without a word, since the other goes on speaking."""

@@ -34,7 +34,7 @@ from storage.errors import InvalidInstance, NotFound, ObjectCorrupt, ObjectMissi
 from storage.index import hospitals, instances, search
 from storage.index.database import Database
 from storage.index.effort import Effort
-from storage.index.remembered import Remembered
+from storage.index.remembered import Remembered, Stamp
 from storage.model.archive import Description, Instance, InstanceKey, Origin, Outcome, Scope, Series, StoredObject
 from storage.model.query import Found, Query
 from storage.objects.base import ObjectStore, derived_key
@@ -162,9 +162,10 @@ class Archive:
         with self.database.reading() as db:
             yield from search.find(db, query, effort)
 
-    def instance(self, scope: Scope, key: InstanceKey) -> Instance:
-        """The instance of exactly this study, series and UID. Raises NotFound."""
-        return self._known.get(scope, key)
+    def instance(self, scope: Scope, key: InstanceKey, stamp: Stamp | None = None) -> Instance:
+        """The instance of exactly this study, series and UID. Raises NotFound. `stamp` is one of the index that was
+        taken for this very request."""
+        return self._known.get(scope, key, stamp)
 
     def instance_by_uid(self, scope: Scope, sop_instance_uid: str) -> Instance:
         with self.database.reading() as db:

@@ -35,9 +35,9 @@ class KnownInstances:
         self._singles: Remembered[tuple[Place, str], Instance] = Remembered(database.stamp, _SINGLE)
         self._large: Remembered[tuple[Place, str], Instance] = Remembered(database.stamp, _LARGE)
 
-    def get(self, scope: Scope, key: InstanceKey) -> Instance:
-        """The instance of exactly this study, series and UID. Raises NotFound."""
-        stamp = self._database.stamp()
+    def get(self, scope: Scope, key: InstanceKey, stamp: Stamp | None = None) -> Instance:
+        """The instance of exactly this study, series and UID. Raises NotFound. `stamp` is one that was just taken."""
+        stamp = stamp or self._database.stamp()
         place = (scope.at(key.study_instance_uid), key.study_instance_uid, key.series_instance_uid)
         group = self._groups.known(place, stamp)
         uid = key.sop_instance_uid

@@ -44,6 +44,7 @@ R = TypeVar("R")
 
 REMEMBERED = 512  # callers whose account was read just now
 REMEMBERED_SECONDS = 60.0  # … and how long they may go without being read again, though nothing was committed
+STAMP = "hoichan.stamp"  # in the environ: which state of the index the caller was found in
 PROGRAMS_PATH = "/dicom-web"  # where Authorization headers count; everywhere else only a session does
 REFUSALS = {403: "not permitted", 429: "too many tries"}
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -309,7 +310,7 @@ class Guard:
         secrets = [authorization] if authorization else cookies.of(asked)
         if not secrets:
             raise NotSignedIn("sign in first")
-        stamp = self.database.stamp()
+        stamp = asked.environ[STAMP] = self.database.stamp()
         said = f"{bool(authorization)} {' '.join(secrets)}".encode(errors="surrogatepass")
         key = hmac.digest(self._key, said, hashlib.sha256)
         known = self._known.known(key, stamp)

@@ -9,15 +9,21 @@ from storage.model.archive import InstanceKey
 
 PATH = "/dicom-web"
 _USUAL_PORTS = {"http": 80, "https": 443}
-_PASSED_ON = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via")
+_PASSED_ON = frozenset(  # headers of proxies, as the environ names them: looking there costs a fraction
+    {
+        "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP", "HTTP_FORWARDED",
+        "HTTP_VIA",
+    }
+)  # fmt: skip
 
 
 def root(public_url: str, asked: Request = request) -> str:
     """The root of DICOMweb: of the configured public URL, else of how a request reached us."""
     if public_url:
         return public_url.rstrip("/") + PATH
-    direct = not any(name in asked.headers for name in _PASSED_ON)
-    return _host_url(asked.scheme, asked.headers.get("Host"), asked.server, direct=direct) + PATH
+    environ = asked.environ
+    direct = _PASSED_ON.isdisjoint(environ)
+    return _host_url(asked.scheme, environ.get("HTTP_HOST"), asked.server, direct=direct) + PATH
 
 
 @lru_cache(maxsize=64)

@@ -23,7 +23,7 @@ from storage.errors import ArchiveError
 from storage.model.archive import Instance, InstanceKey
 from viewer import journal
 from viewer.access import guests
-from viewer.access.guard import Guard
+from viewer.access.guard import STAMP, Guard
 from viewer.access.rights import STUDY_READ
 from viewer.dicomweb import frames
 from viewer.dicomweb.addresses import PATH, instance_url, root
@@ -72,7 +72,7 @@ class DirectFrames:
             return None
         try:
             caller = self._guard.admitted(asked, STUDY_READ, guests.FRAMES)
-            instance = self._archive.instance(caller.scope, key)
+            instance = self._archive.instance(caller.scope, key, asked.environ.get(STAMP))
             place = self._archive.frame_place(instance, number)
             syntax = instance.facts.transfer_syntax_uid
             choice = _choice(asked.environ.get("HTTP_ACCEPT", ""), syntax)

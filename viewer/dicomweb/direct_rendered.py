@@ -22,7 +22,7 @@ from storage.errors import ArchiveError
 from storage.model.archive import InstanceKey
 from viewer import journal
 from viewer.access import guests
-from viewer.access.guard import Guard
+from viewer.access.guard import STAMP, Guard
 from viewer.access.rights import STUDY_READ
 from viewer.dicomweb import rendered
 from viewer.dicomweb.addresses import PATH
@@ -71,7 +71,7 @@ class DirectRendered:
         choice, options = how
         try:
             caller = self._guard.admitted(asked, STUDY_READ, guests.RENDERED)
-            instance = self._archive.instance(caller.scope, key)
+            instance = self._archive.instance(caller.scope, key, environ.get(STAMP))
             if not 1 <= number <= instance.facts.frames:
                 return None
             self._guard.viewed_directly(caller, asked, instance)
