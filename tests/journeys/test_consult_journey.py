@@ -15,6 +15,7 @@ from playwright.sync_api import Browser
 
 from tests.support.browser import Watched, chromium
 from tests.support.mail import Mailbox, mail_server
+from tests.support.rooms import Participant, enter
 from tests.support.server import PASSWORD, Running, serving
 
 ASKER, EXPERT, READER = "bs.laocai", "bs.bachmai", "bs.khac"
@@ -207,6 +208,7 @@ def test_what_is_revoked_leaves_an_open_reading_room(browser: Browser, running: 
     expert.until("an image", lambda: (expert.active() or {}).get("quality"))
     assert expert.find("reading-consult").count() == 0  # it is not theirs to ask about
     shot(expert, "reading-granted-vi")
+    lead = in_one_room(running, expert, study)
     polling = Watched(expert.page.context.new_page())
     polling.page.route("**/api/events*", lambda route: route.fulfill(status=503, body=""))
     with polling.page.expect_response(lambda answer: "/api/changes" in answer.url and answer.ok):
@@ -226,7 +228,22 @@ def test_what_is_revoked_leaves_an_open_reading_room(browser: Browser, running: 
         watched.page.wait_for_url("**/#/gone")
         watched.find("gone").wait_for()
     shot(expert, "gone-vi")
+    lead.hear(lambda one: isinstance(one, dict) and one.get("t") == "people" and not one["people"][-1]["here"], 60)
+    lead.say("chat", text="phòng vẫn họp")
+    lead.event("chat", 60)
     assert not asker.wrong, asker.wrong
+
+
+def in_one_room(running: Running, expert: Watched, study: str) -> Participant:
+    """The expert's page is in a room about the study; who leads it, without a browser."""
+    owner = running.client(ASKER)
+    opened = owner.ask("POST", "/api/rooms", {"studies": [study], "title": "Hội chẩn"})
+    assert opened.status == 201, opened.body
+    lead = enter(owner, opened.json()["code"])
+    expert.find("live-toggle").click()
+    expert.find("live-enter").click()
+    expert.until("the room", lambda: expert.find("live").get_attribute("data-status") == "in")
+    return lead
 
 
 def test_an_expert_abroad_comes_by_the_letter(

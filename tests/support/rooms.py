@@ -19,7 +19,7 @@ def cookie_of(client: Browserless) -> str:
     for handler in getattr(client._opener, "handlers", []):
         jar = getattr(handler, "cookiejar", None)
         if jar is not None:
-            return "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar if cookie.name.endswith("hoichan"))
+            return "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar if "hoichan" in cookie.name)
     raise AssertionError("no cookies")
 
 
@@ -105,3 +105,29 @@ def pid_of_rooms(server: Running) -> int:
         except OSError:
             continue
     raise AssertionError("no process of rooms")
+
+
+def web_workers(server: Running) -> list[int]:
+    """The web workers: the children of one who listens, that listen on the web port as well."""
+    inodes = {
+        line.split()[9]
+        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
+        if line.split()[1].endswith(f":{server.web_port:04X}") and line.split()[3] == "0A"
+    }
+    doors = {f"socket:[{inode}]" for inode in inodes}
+    listening = {int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and _holds(entry, doors)}
+    return sorted(pid for pid in listening if _parent(pid) in listening)
+
+
+def _holds(entry: Path, sockets: set[str]) -> bool:
+    try:
+        return any(os.readlink(descriptor) in sockets for descriptor in (entry / "fd").iterdir())
+    except OSError:
+        return False
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0

@@ -11,7 +11,7 @@ from pacs.config import Config
 from pacs.errors import NotSignedIn
 from storage.errors import NotFound, NotPermitted
 from storage.index import accounts as store
-from storage.index import audit, hospitals, links
+from storage.index import audit, hospitals
 from storage.index.database import Connection, Database
 from storage.index.types import now_ms
 from storage.model.archive import Hospital, Scope
@@ -72,13 +72,6 @@ class Sessions:
     def unchanged_until(self, session: Session) -> int:
         """Until when (UTC milliseconds) the session neither ends nor has to be noted as used again."""
         return min(session.seen_at + TOUCH_MS, session.seen_at + self.idle_ms, session.created_at + self._absolute_ms)
-
-    def lasts(self, session_id: str) -> bool:
-        """Whether the session, of an account or of a guest, still stands, without using it."""
-        with self._database.reading() as db:
-            if links.guest(db, session_id, now_ms(), self.idle_ms) is not None:
-                return True
-            return store.session(db, session_id, idle_ms=self.idle_ms, absolute_ms=self._absolute_ms) is not None
 
     def sign_in(self, name: str, password: str) -> User:
         """The user of this name and password, or one generic error after the same time."""

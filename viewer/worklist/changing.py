@@ -17,7 +17,7 @@ from viewer.access.rights import ADMIN_PEERS, CONSULT_ASK, STUDY_READ, STUDY_STO
 from viewer.errors import InvalidRequest
 from viewer.worklist.events import Listener, Tail, changes_after
 
-LOOK_SECONDS = 15.0  # how long after its end a session's stream may go on
+LOOK_SECONDS = 3.0  # how long a stream may go on after its session has ended or its reader has other roles
 
 
 def blueprint(archive: Archive, guard: Guard, tail: Tail) -> Blueprint:
@@ -91,8 +91,9 @@ def _again(guard: Guard, caller: Caller) -> Listener:
 
 
 def _alive(guard: Guard) -> Callable[[], bool]:
-    """Whether the client is still there and its session still stands; the session is looked up now and then."""
-    session_id = guard.caller().session_id
+    """Whether the client is still there, signed in and in the roles it had; the account is looked up now and then. Who
+    has got or lost a role comes again, and is told what they may be told now."""
+    caller = guard.caller()
     connection = request.environ.get("gunicorn.socket")
     looked = time.monotonic()
 
@@ -103,7 +104,8 @@ def _alive(guard: Guard) -> Callable[[], bool]:
         if time.monotonic() - looked < LOOK_SECONDS:
             return True
         looked = time.monotonic()
-        return guard.sessions.lasts(session_id)
+        found = guard.of_session(caller.session_id, "", use=False)
+        return found is not None and found.roles == caller.roles
 
     return alive
 

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from pacs.config import WebConfig
-from storage.index import changes, grants
+from storage.index import accounts, changes, grants
 from storage.model.archive import Scope
 from storage.model.grants import Grantee
 from storage.model.work import ChangeKind
 from tests.viewer.conftest import Person, Web
 from viewer.app import create_app
 from viewer.errors import TooBusy
-from viewer.worklist import events
+from viewer.worklist import changing, events
 from viewer.worklist.events import Listener, Tail
 
 
@@ -281,3 +281,23 @@ def test_a_grant_comes_and_goes_in_an_open_stream(web: Web, tail: Tail) -> None:
     told = [event for event in parsed(next(parts)) if event[1].get("studies") != []]
     assert told == [("revoked", {"study": study})]
     stream.close()
+
+
+def test_who_loses_a_role_or_the_session_is_told_nothing_more(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changing, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(events, "LOOK", 0.05)
+    loser, leaver, stays = web.person("radiologist"), web.person("clinician"), web.person("technologist")
+    streams: list[Any] = [one.client.get("/api/events", buffered=False) for one in (loser, leaver, stays)]
+    parts: list[Iterator[bytes]] = [iter(stream.response) for stream in streams]
+    for one in parts:
+        assert next(one).startswith(b"retry:")
+        assert parsed(next(one))
+    with web.archive.database.writing() as db:
+        accounts.set_roles(db, loser.user.id, [])
+        accounts.end_sessions(db, leaver.user.id)
+    assert list(parts[0]) == list(parts[1]) == []
+    outcome = web.store()
+    assert outcome.key is not None
+    assert next_change(parts[2])["studies"] == [outcome.key.study_instance_uid]
+    for stream in streams:
+        stream.close()
