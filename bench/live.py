@@ -2,6 +2,7 @@
 
     python -m bench.live load [--rooms 20] [--seconds 15]    processor time, memory and bytes of so many rooms of five
     python -m bench.live thin [--seconds 60]     the pointer over 512 kbit/s, 300 ms, 3 % loss, and the link's own
+    python -m bench.live nodes [--rooms 20]      as `load`, every other member at a second node on one PostgreSQL
     python -m bench.live cut [--times 5]         real browsers: back in the right state after a cut of that link
 
 Everything is started here, on scratch folders and loopback. In `load` the first of each room scrolls and points, and
@@ -18,6 +19,7 @@ import math
 import statistics
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,7 +34,11 @@ from websockets.typing import Origin
 
 from bench.corpus import ct_series
 from bench.usage import cpu_seconds, pss_mb
+from storage.index import notices
+from storage.index.database import Database
 from tests.support.browser import Watched, chromium
+from tests.support.live_node import node
+from tests.support.postgres import PostgresServer
 from tests.support.rooms import cookie_of, pid_of_rooms, ticket
 from tests.support.server import PASSWORD, Browserless, Running, serving
 from tests.support.shaping import shaped
@@ -54,6 +60,7 @@ class Member:
     told: int = 0
     said: int = 0
     late: list[float] = field(default_factory=list)
+    late_of: dict[int, list[float]] = field(default_factory=lambda: {0: [], 1: []})  # by who moved: first, second
 
     async def send(self, message: Any) -> None:
         text = json.dumps(message, separators=(",", ":"))
@@ -61,7 +68,7 @@ class Member:
         self.said += 1
         await self.socket.send(text)
 
-    async def listen(self, sent: dict[float, float]) -> None:
+    async def listen(self, sent: dict[float, tuple[float, int]]) -> None:
         arrived = 0
         with contextlib.suppress(ConnectionClosed, asyncio.CancelledError):
             async for text in self.socket:
@@ -71,9 +78,10 @@ class Member:
                 if message[0:1] != ["m"] if isinstance(message, list) else True:
                     continue
                 for _, change in message[1:]:
-                    at = sent.get((change.get("p") or [0])[0])
-                    if at is not None:
+                    at, who = sent.get((change.get("p") or [0])[0], (0.0, 0))
+                    if at:
                         self.late.append(time.perf_counter() - at)
+                        self.late_of[who].append(self.late[-1])
                 arrived += 1
                 if arrived == 4:
                     arrived = 0
@@ -82,15 +90,21 @@ class Member:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("load", "thin", "cut"), nargs="+")
+    parser.add_argument("what", choices=("load", "thin", "cut", "nodes"), nargs="+")
     parser.add_argument("--rooms", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=15)
     parser.add_argument("--times", type=int, default=5)
     parser.add_argument("--slices", type=int, default=12)
     arguments = parser.parse_args()
+    if "nodes" in arguments.what:
+        for line in nodes(arguments):
+            print(line, flush=True)
+    others = [what for what in arguments.what if what != "nodes"]
+    if not others:
+        return 0
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as server:
         scene = Scene.made(server, Path(folder), arguments.slices)
-        for what in arguments.what:
+        for what in others:
             for line in {"load": load, "thin": thin, "cut": cut}[what](scene, arguments):
                 print(line, flush=True)
     return 0
@@ -134,7 +148,7 @@ def load(scene: Scene, arguments: argparse.Namespace) -> Iterator[str]:
     """Rooms of five at once."""
     pid = pid_of_rooms(scene.server)
     idle = pss_mb(pid)
-    members, sent, used, memory, spent = asyncio.run(_busy(scene, arguments.rooms, arguments.seconds, pid))
+    members, sent, (used,), memory, spent = asyncio.run(_busy(scene, arguments.rooms, arguments.seconds, [pid]))
     yield f"{arguments.rooms} rooms of {len(PEOPLE)}, {arguments.seconds:g} s, everybody on loopback"
     yield f"processor time of the rooms' process   {100 * used / spent:6.1f} % of a core"
     yield f"its memory                             {idle:6.0f} MB idle, {memory:.0f} MB with {len(members)} sockets"
@@ -149,24 +163,82 @@ def load(scene: Scene, arguments: argparse.Namespace) -> Iterator[str]:
     yield f"positions sent                         {sent}"
 
 
-async def _busy(scene: Scene, rooms: int, seconds: float, pid: int) -> tuple[list[Member], int, float, float, float]:
+def nodes(arguments: argparse.Namespace) -> Iterator[str]:
+    """Rooms of five at two nodes: three at one of them, two at the other, where the first of each room is not."""
+    folder = Path(tempfile.mkdtemp(prefix="hoichan-bench-postgres-"))
+    postgres = PostgresServer(folder)
+    try:
+        postgres.start()
+        postgres.migrate_template()
+        url = postgres.url(postgres.create())
+        with (
+            tempfile.TemporaryDirectory() as data,
+            serving(Path(data) / "web", HOICHAN_INDEX__URL=url) as server,
+            node(Path(data) / "one", url) as one,
+            node(Path(data) / "two", url) as two,
+        ):
+            scene = Scene.made(server, Path(data), arguments.slices)
+            pids = [one.process.pid, two.process.pid, postgres.pid]
+            with _overheard(url) as heard:
+                members, sent, used, memory, spent = asyncio.run(
+                    _busy(scene, arguments.rooms, arguments.seconds, pids, (one.url, two.url))
+                )
+            yield f"{arguments.rooms} rooms of {len(PEOPLE)} at two nodes, {arguments.seconds:g} s, on loopback"
+            for what, seconds in zip(("node one", "node two", "PostgreSQL"), used, strict=True):
+                yield f"processor time, {what:22} {100 * seconds / spent:6.1f} % of a core"
+            yield f"memory of node one                     {memory:6.0f} MB, {len(members)} sockets at both"
+            during = [size for at, size in heard if at >= time.perf_counter() - spent - 1]
+            rate = sum(during) * 8 / 1000 / spent
+            often = len(during) / spent
+            yield f"between the nodes                      {rate:6.1f} kbit/s in {often:.0f} notices a second"
+            for what, chosen in (("at the same node", (2, 4)), ("at the other node", (1, 3))):
+                some = [members[at] for at in range(len(members)) if at % len(PEOPLE) in chosen]
+                late = sorted(value for member in some for value in member.late_of[0])
+                yield f"pointer, {what:29} {_ms(late, 50)} ms p50, {_ms(late, 95)} p95, of {len(late)}"
+            yield f"positions sent                         {sent}"
+    finally:
+        postgres.stop()
+
+
+@contextmanager
+def _overheard(url: str) -> Iterator[list[tuple[float, int]]]:
+    """When the nodes told each other something, and how many bytes."""
+    heard: list[tuple[float, int]] = []
+    over = threading.Event()
+    database = Database(url)
+
+    def hear(payload: str) -> None:
+        heard.append((time.perf_counter(), len(payload.encode())))
+
+    listening = threading.Thread(target=notices.listen, args=(database, notices.NODES, hear, over.is_set))
+    listening.start()
+    yield heard
+    over.set()
+    listening.join(10)
+    database.close()
+
+
+async def _busy(
+    scene: Scene, rooms: int, seconds: float, pids: list[int], urls: tuple[str, ...] = ("",)
+) -> tuple[list[Member], int, list[float], float, float]:
     members: list[Member] = []
-    sent: dict[float, float] = {}
+    sent: dict[float, tuple[float, int]] = {}
     for _ in range(rooms):
         code = scene.room()
-        members += [await scene.member(person, code) for person in range(len(PEOPLE))]
+        members += [await scene.member(person, code, urls[person % len(urls)]) for person in range(len(PEOPLE))]
     listening = [asyncio.create_task(member.listen(sent)) for member in members]
     await asyncio.sleep(1)
     for member in members:
         member.bytes_down = member.bytes_up = member.told = 0
-    began, used = time.perf_counter(), cpu_seconds(pid)
+    began, before = time.perf_counter(), [cpu_seconds(pid) for pid in pids]
     movers = [
         asyncio.create_task(_move(member, sent, seconds, 1 + number, scrolls=number % len(PEOPLE) == 0))
         for number, member in enumerate(members)
         if number % len(PEOPLE) in (0, 1)
     ]
     await asyncio.gather(*movers)
-    spent, used, memory = time.perf_counter() - began, cpu_seconds(pid) - used, pss_mb(pid)
+    spent, memory = time.perf_counter() - began, pss_mb(pids[0])
+    used = [cpu_seconds(pid) - was for pid, was in zip(pids, before, strict=True)]
     for task in listening:
         task.cancel()
     for member in members:
@@ -174,7 +246,9 @@ async def _busy(scene: Scene, rooms: int, seconds: float, pid: int) -> tuple[lis
     return members, len(sent), used, memory, spent
 
 
-async def _move(member: Member, sent: dict[float, float], seconds: float, number: int, *, scrolls: bool) -> None:
+async def _move(
+    member: Member, sent: dict[float, tuple[float, int]], seconds: float, number: int, *, scrolls: bool
+) -> None:
     """Point in a circle; each position names the moment it was sent."""
     began, step = time.perf_counter(), 0
     await member.send(["m", {"c": 0, "s": SERIES, "i": f"{SERIES}.1", "f": 1, "z": [0, 0, 0, 350.5, 0, 0, 0]}])
@@ -185,7 +259,7 @@ async def _move(member: Member, sent: dict[float, float], seconds: float, number
         change: dict[str, Any] = {"p": [x, round(100 + 50 * math.sin(step / 10), 1)]}
         if scrolls and step % 2:
             change["i"] = [len(SERIES) + 1, str(step % 300)]
-        sent[x] = time.perf_counter()
+        sent[x] = time.perf_counter(), 0 if scrolls else 1
         await member.send(["m", change])
         await asyncio.sleep(max(0.0, began + step * PERIOD - time.perf_counter()))
 
@@ -205,7 +279,7 @@ def thin(scene: Scene, arguments: argparse.Namespace) -> Iterator[str]:
 
 async def _pointed(scene: Scene, url: str, seconds: float) -> tuple[list[float], list[float]]:
     code = scene.room()
-    sent: dict[float, float] = {}
+    sent: dict[float, tuple[float, int]] = {}
     pointer, near, far = (
         await scene.member(0, code), await scene.member(1, code), await scene.member(2, code, url)
     )  # fmt: skip

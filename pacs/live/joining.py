@@ -12,7 +12,7 @@ from pacs.live.room import LiveRoom
 from pacs.live.standing import Standing
 from pacs.live.states import Malformed
 from pacs.live.writing import Writing
-from storage.index import rooms
+from storage.index import notices, rooms
 from storage.index.database import Connection
 from storage.index.types import now_ms
 from storage.model.live import JOINED, Holder, Room, RoomCase, RoomEvent, RoomMember
@@ -75,7 +75,7 @@ async def ask_to_join(
     if standing is None:
         raise TicketRefused("revoked")
     known = open_rooms.get(holder.room_id)
-    present = known is not None and (holder.member in known.here() or holder.member in known.leaving)
+    present = known is not None and holder.member in known.present()
     joined = await writing.ask(partial(_enter, holder, standing, after, present))
     if isinstance(joined, str):
         raise TicketRefused(joined)
@@ -99,6 +99,7 @@ def _enter(holder: Holder, standing: Standing, after: int, present: bool, db: Co
     if not present:
         identity = f"joined-{secrets.token_hex(8)}"
         arrival, _ = rooms.append(db, room.id, holder.member, identity, JOINED, {"name": standing.name})
+        notices.tell(db, notices.ROOMS, str(room.id))
         room = rooms.by_id(db, room.id)
     return Joined(
         room, cases, rooms.members(db, room.id), holder, standing, rooms.events(db, room.id, after, MOST_EVENTS),

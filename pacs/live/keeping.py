@@ -17,7 +17,7 @@ MOST_MOVES = 1500
 
 def note(room: LiveRoom, member: str) -> None:
     """Remember what this member's screen shows now, when the room is recorded."""
-    if not room.row.recording:
+    if not room.row.recording or not room.is_ours():
         return
     now = now_ms()
     if not room.moves:

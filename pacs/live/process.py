@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import threading
 from collections.abc import Callable
 
 from pacs.config import Config
@@ -28,8 +27,7 @@ async def _serve(config: Config, database: Database, doorkeeper: Doorkeeper, rea
     server = None
     if config.live.port:
         server = await loop.create_server(live.arrive, config.live.host, config.live.port)
-    listener = threading.Thread(target=live.listen, args=(stop,), name="news", daemon=True)
-    listener.start()
+    live.across.start(stop.is_set)
     ready()
     try:
         await live.tend(stop)

@@ -55,7 +55,10 @@ class LiveRoom:
     leaving: dict[str, float] = field(default_factory=dict)  # when they were last here; for a while they may come back
     told: int = 0  # the newest event everybody here was told
     told_at: float = 0.0
-    away: dict[str, tuple[float, dict[str, Any]]] = field(default_factory=dict)  # members at other servers
+    away: dict[str, dict[str, int]] = field(default_factory=dict)  # by other nodes: members there, and whether guests
+    going: dict[str, set[str]] = field(default_factory=dict)  # who was cut off at other nodes and may come back
+    lost: dict[str, str] = field(default_factory=dict)  # what the leaving of members of a dead node is called
+    node: str = ""  # the name of this node
     moves: list[list[Any]] = field(default_factory=list)
     moves_at: int = 0
     recorded: dict[str, State] = field(default_factory=dict)
@@ -65,11 +68,15 @@ class LiveRoom:
 
     def here(self) -> set[str]:
         """The keys of who is here, at whatever server."""
-        return {seat.member for seat in self.seats} | set(self.away)
+        return {seat.member for seat in self.seats}.union(*self.away.values())
 
     def present(self) -> set[str]:
         """Who is here, and who was cut off a moment ago and may come back."""
-        return self.here() | set(self.leaving)
+        return self.here().union(self.leaving, *self.going.values())
+
+    def is_ours(self) -> bool:
+        """Whether this node writes what one node writes for all: the first of those where somebody is."""
+        return not self.away or (bool(self.seats) and self.node < min(self.away))
 
     def number(self, key: str) -> int:
         return self.numbers.setdefault(key, len(self.numbers))

@@ -14,14 +14,14 @@ from urllib.parse import urlsplit
 import orjson
 
 from pacs.live import handover, jobs, keeping, rules, sound, sounding
+from pacs.live.across import Across
 from pacs.live.connection import AGAIN, FULL, NORMAL, POLICY, Connection
 from pacs.live.joining import Joined, TicketRefused, ask_to_join
 from pacs.live.room import LiveRoom, Seat, events_for, for_seat
 from pacs.live.standing import Doorkeeper, Standing
 from pacs.live.states import Malformed, merged
 from pacs.live.writing import Writing
-from storage.errors import ArchiveError, StorageUnavailable
-from storage.index import notices
+from storage.errors import ArchiveError
 from storage.index.database import Database
 from storage.model.live import CONSENT, ENDED, LEFT, PRESENTER, SOUND, RoomEvent
 
@@ -54,6 +54,7 @@ class Live:
         self._tasks: set[asyncio.Task[None]] = set()
         self._stamp: object = None
         self._looked = 0.0
+        self.across = Across(database, self)
 
     # ── what connections need ────────────────────────────────────────────────────────────────────────────────────
 
@@ -79,9 +80,11 @@ class Live:
         room, seat = found
         room.seats.remove(seat)
         if not any(other.member == seat.member for other in room.seats):
-            room.leaving[seat.member] = time.monotonic()
-            room.forget(seat.member)
+            if seat.member not in room.here():
+                room.leaving.setdefault(seat.member, time.monotonic())
+                room.forget(seat.member)
             room.tell_people()
+            self.across.here(room)
 
     def writable(self, connection: Connection) -> None:
         found = self._seats.get(connection)
@@ -140,7 +143,7 @@ class Live:
         """The member takes a seat; from now on everything is told to them in its order."""
         room = self.rooms.get(joined.room.id)
         if room is None:
-            room = self.rooms[joined.room.id] = LiveRoom(joined.room, joined.cases)
+            room = self.rooms[joined.room.id] = LiveRoom(joined.room, joined.cases, node=self.across.node)
             room.told = joined.room.sequence
             room.sound = joined.sound
         room.row, room.cases = joined.room, joined.cases
@@ -150,9 +153,14 @@ class Live:
         if joined.standing.guest:
             room.guests.add(seat.member)
         if joined.arrival is not None:
-            room.tell(joined.arrival)
+            if joined.arrival.sequence > room.told + 1:
+                self.news(room.row.id)
+            else:
+                self._happened(room, joined.arrival)
         room.leaving.pop(seat.member, None)
+        alone = not room.seats
         room.seats.append(seat)
+        self.across.here(room, ask=alone)
         self._seats[connection] = (room, seat)
         room.number(seat.member)
         seat.say(
@@ -196,7 +204,8 @@ class Live:
                 if state.get("c", 0) in seat.cases or "s" not in state:
                     room.states[seat.member] = state
                     keeping.note(room, seat.member)
-                    self._tell_moves_soon(room)
+                    self.tell_moves_soon(room)
+                    self.across.moved(room, seat.member)
             case ["k", int(count)]:
                 seat.unanswered = max(0, seat.unanswered - count)
                 room.move(seat)
@@ -205,7 +214,7 @@ class Live:
             case _:
                 raise Malformed("an unknown message")
 
-    def _tell_moves_soon(self, room: LiveRoom) -> None:
+    def tell_moves_soon(self, room: LiveRoom) -> None:
         """At once when nothing was told for a while, else when it is time again: newest wins."""
         now = self._loop.time()
         if room.told_at > now:
@@ -245,15 +254,24 @@ class Live:
             seat.say({"t": "event", **mine} if mine else {"t": "refused", "id": identity, "why": "no such case"})
             return
         room.row = replace(room.row, sequence=max(room.row.sequence, event.sequence), **changes)
-        self._happened(room, event)
+        await self._tell(room, event)
+
+    async def _tell(self, room: LiveRoom, event: RoomEvent) -> None:
+        """Tell an event we wrote; when others have written before it, theirs first."""
+        if event.sequence > room.told + 1:
+            await self._read_news(room)
+        else:
+            self._happened(room, event)
 
     def _happened(self, room: LiveRoom, event: RoomEvent) -> None:
         """An event is durable: everybody is told, and what follows from it is done."""
+        if event.sequence <= room.told:
+            return
         room.tell(event)
         room.sound = sound.after(room.sound, event)
         self._spawn(self._sounding.look(room))
         if event.kind == PRESENTER:
-            self._tell_moves_soon(room)
+            self.tell_moves_soon(room)
             room.tell_people()
         if event.kind == ENDED:
             for seat in list(room.seats):
@@ -263,7 +281,7 @@ class Live:
         """An event that nobody said; it is told when this returns."""
         write = partial(jobs.write, room.row.id, "", sounding.name(), kind, body, {})
         event, _ = await self.writing.ask(partial(jobs.noted, write, room.row, sounding.SERVER))
-        self._happened(room, event)
+        await self._tell(room, event)
         return event
 
     def _signalled(self, room: LiveRoom, seat: Seat, message: dict[str, Any]) -> None:
@@ -274,6 +292,8 @@ class Live:
         for other in room.seats:
             if other.member == to and other is not seat:
                 other.say({"t": "rtc", "from": seat.member, "data": data})
+        if isinstance(to, str):
+            self.across.signal(room, seat.member, to, data)
 
     # ── what others wrote ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -282,30 +302,13 @@ class Live:
         if room_id in self.rooms:
             self._spawn(self._read_news(self.rooms[room_id]))
 
-    def listen(self, stop: asyncio.Event) -> None:
-        """In a thread: hear what other servers write, and after a lost connection look into every room."""
-
-        def hear(payload: str) -> None:
-            if payload.isdigit():
-                self._loop.call_soon_threadsafe(self.news, int(payload))
-
-        def look() -> None:
-            for room_id in list(self.rooms):
-                self.news(room_id)
-
-        while not stop.is_set():
-            try:
-                notices.listen(self._database, notices.ROOMS, hear, stop.is_set)
-                return
-            except StorageUnavailable as error:
-                log.warning("%s", error)
-                time.sleep(1)
-                self._loop.call_soon_threadsafe(look)
-
     async def _read_news(self, room: LiveRoom) -> None:
         with contextlib.suppress(ArchiveError):
             row, cases, members, events = await self.writing.ask(partial(jobs.news, room.row.id, room.told))
+            before = {one.key: one.name for one in room.members.values()}
             room.row, room.members = row, {one.key: one for one in members}
+            if before != {one.key: one.name for one in members}:
+                room.tell_people()
             if cases != room.cases:
                 room.cases = cases
                 for seat in room.seats:
@@ -328,6 +331,7 @@ class Live:
             for connection, since in list(self._strangers.items()):
                 if now - since > JOIN_SECONDS:
                     connection.end(POLICY, "nothing was asked")
+            self.across.tend(now)
             for room in list(self.rooms.values()):
                 self._tend_room(room, now)
             try:
@@ -345,19 +349,19 @@ class Live:
         for key, since in list(room.leaving.items()):
             if now - since > AWAY_SECONDS:
                 del room.leaving[key]
-                self._spawn(self._left(room, key))
+                called = room.lost.pop(key, "") or f"left-{secrets.token_hex(8)}"
+                if key not in room.present():
+                    self._spawn(self._left(room, key, called))
         keeping.keep(room, self.writing)
         if room.sound.asked:
             self._spawn(self._sounding.look(room))
         if not room.seats and not room.leaving and not room.moves:
             self.rooms.pop(room.row.id, None)
 
-    async def _left(self, room: LiveRoom, key: str) -> None:
+    async def _left(self, room: LiveRoom, key: str, called: str) -> None:
         with contextlib.suppress(ArchiveError):
-            event, _ = await self.writing.ask(
-                partial(jobs.write, room.row.id, key, f"left-{secrets.token_hex(8)}", LEFT, {}, {})
-            )
-            self._happened(room, event)
+            event, _ = await self.writing.ask(partial(jobs.write, room.row.id, key, called, LEFT, {}, {}))
+            await self._tell(room, event)
 
     async def _look(self, now: float) -> None:
         """Whether everybody may still be here: after a commit every other second, and every four in any case."""
@@ -402,6 +406,7 @@ class Live:
         for room in self.rooms.values():
             keeping.keep(room, self.writing, now=True)
         await asyncio.sleep(0.05)
+        self.across.stop()
         self.writing.close()
 
 

@@ -25,7 +25,7 @@ class Sounding:
 
     async def look(self, room: LiveRoom) -> None:
         """Bring what is said about recording in line with who is here and what they said."""
-        if room.turning:
+        if room.turning or not room.is_ours():
             return  # whoever is at it looks again
         room.turning = True
         try:

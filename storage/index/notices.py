@@ -1,10 +1,11 @@
-"""News between servers that share a PostgreSQL: the id of what changed, told when the transaction commits.
+"""News between servers that share a PostgreSQL: the id of what changed, told when the transaction commits; and what
+need not be kept, told at once.
 
 SQLite has one server, so there it does nothing.
 """
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import psycopg
 from sqlalchemy import text
@@ -15,6 +16,8 @@ from storage.index.database import Database
 from storage.index.types import POSTGRESQL
 
 ROOMS = "hoichan_rooms"
+NODES = "hoichan_nodes"
+LONGEST = 7_000  # bytes of one payload; PostgreSQL takes fewer than 8,000
 _LOOK_SECONDS = 2.0
 
 
@@ -27,7 +30,7 @@ def tell(db: Connection, channel: str, payload: str) -> None:
 def listen(database: Database, channel: str, hear: Callable[[str], None], over: Callable[[], bool]) -> None:
     """Give each payload to `hear`, in the order of the commits, until `over`. Returns at once with SQLite.
     Raises StorageUnavailable when the connection is lost: what was told meanwhile is then not known."""
-    if database.engine_name != POSTGRESQL:
+    if not shared(database):
         return
     try:
         with contextlib.closing(psycopg.connect(database.driver_url, autocommit=True)) as connection:
@@ -36,4 +39,40 @@ def listen(database: Database, channel: str, hear: Callable[[str], None], over: 
                 for notice in connection.notifies(timeout=_LOOK_SECONDS):
                     hear(notice.payload)
     except psycopg.Error as error:
-        raise StorageUnavailable(f"the index does not answer ({type(error).__name__})") from error
+        raise _unavailable(error) from error
+
+
+def shared(database: Database) -> bool:
+    """Whether other servers may be on the same index."""
+    return database.engine_name == POSTGRESQL
+
+
+class Teller:
+    """Tells what is of no use a moment later: on a connection of its own, and waiting for no disk."""
+
+    def __init__(self, database: Database) -> None:
+        self._url = database.driver_url
+        self._connection: psycopg.Connection[tuple[object, ...]] | None = None
+
+    def tell(self, channel: str, payloads: Sequence[str]) -> None:
+        """Tell these in their order. Raises StorageUnavailable; the next call connects anew."""
+        try:
+            if self._connection is None:
+                self._connection = psycopg.connect(self._url, autocommit=True)
+                self._connection.execute("SET synchronous_commit TO off")
+            told = "SELECT pg_notify(%s, payload) FROM unnest(%s::text[]) AS payload"
+            self._connection.execute(told, (channel, list(payloads)))
+        except psycopg.Error as error:
+            self.close()
+            raise _unavailable(error) from error
+
+    def close(self) -> None:
+        """Let the connection go."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(psycopg.Error):
+                connection.close()
+
+
+def _unavailable(error: psycopg.Error) -> StorageUnavailable:
+    return StorageUnavailable(f"the index does not answer ({type(error).__name__})")

@@ -56,6 +56,11 @@ class PostgresServer:
         if made.returncode:
             pytest.fail(f"initdb did not succeed:\n{made.stdout[-1000:]}{made.stderr[-1000:]}", pytrace=False)
 
+    @property
+    def pid(self) -> int:
+        """The server's first process; 0 when it does not run."""
+        return 0 if self._process is None else self._process.pid
+
     def start(self) -> None:
         """Start and wait until it answers; the port of an earlier start is kept."""
         ports = [self.port] if self.port else range(_FIRST_PORT, _LAST_PORT + 1)
