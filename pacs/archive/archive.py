@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from pacs.acts import Acts
-from pacs.archive import adopting, compare, frames, metadata, previewing, spool, transcode
+from pacs.archive import adopting, compare, frames, metadata, picturing, previewing, spool, transcode
 from pacs.archive.arriving import Arriving
 from pacs.archive.commit import Committer, Waiting
 from pacs.archive.encodings import Encodings
@@ -269,9 +269,8 @@ class Archive:
         self, instance: Instance, number: int, options: RenderOptions, presentation: Instance | None = None
     ) -> bytes:
         """Frame `number`, from 1, as a picture; as the presentation state wants it when one is given."""
-        frame = self.frame(instance, number)
         how = self.header(presentation) if presentation is not None else b""
-        return self.codecs.render(self.header(instance), frame.transfer_syntax_uid, frame.data, number, options, how)
+        return picturing.picture_of(self.objects, self.codecs, instance, number, options, how)
 
     def thumbnail(self, scope: Scope, study_instance_uid: str, series_instance_uid: str | None = None) -> bytes:
         """A small JPEG of the middle image of a series, or of the first series of a study that has images."""

@@ -76,13 +76,13 @@ class Codecs:
         self,
         header: bytes,
         transfer_syntax: str,
-        frame_data: bytes,
+        frame_data: bytes | protocol.FromFile,
         frame_number: int = 1,
         options: RenderOptions | None = None,
         presentation: bytes = b"",
     ) -> bytes:
         """The frame as a picture to look at: JPEG, PNG or WebP. `presentation` is the dataset of a presentation state
-        that says how, "" for none."""
+        that says how, "" for none. `frame_data` may also be where the frame lies in a file."""
         head = {
             "do": "render",
             "syntax": transfer_syntax,
@@ -99,19 +99,25 @@ class Codecs:
         """A sentence for `doctor`. Raises StorageUnavailable."""
         return self._ask({"do": "check"}, b"", b"").decode()
 
-    def _ask(self, head: dict[str, Any], header: bytes, frame_data: bytes, *more: bytes) -> bytes:
+    def _ask(self, head: dict[str, Any], header: bytes, frame: bytes | protocol.FromFile, *more: bytes) -> bytes:
         if len(header) > MOST_HEADER_BYTES:
             raise UndecodablePixels(f"The header has {len(header)} bytes, more than {MOST_HEADER_BYTES}")
-        if len(frame_data) > MOST_FRAME_BYTES + 2:
-            raise UndecodablePixels(f"The frame has {len(frame_data)} bytes, more than {MOST_FRAME_BYTES}")
+        size = frame.length if isinstance(frame, protocol.FromFile) else len(frame)
+        if size > MOST_FRAME_BYTES + 2:
+            raise UndecodablePixels(f"The frame has {size} bytes, more than {MOST_FRAME_BYTES}")
         if any(len(part) > MOST_HEADER_BYTES for part in more):
             raise UndecodablePixels(f"The presentation state has more than {MOST_HEADER_BYTES} bytes")
+        frame_data, file = b"", None
+        if isinstance(frame, protocol.FromFile):
+            file, head["file"] = frame.descriptor, [frame.offset, frame.length]
+        else:
+            frame_data = frame
         started = time.monotonic()
         for last in (False, True):
             asked = time.monotonic()
             try:
                 with self._connected(started + self._patience) as connection:
-                    protocol.send(connection, head, (header, frame_data, *more))
+                    protocol.send(connection, head, (header, frame_data, *more), file)
                     answer, parts = protocol.receive(connection)
                 break
             except TimeoutError as error:

@@ -221,9 +221,9 @@ def _answer_all(listener: socket.socket, limits: Limits) -> None:
         with connection:
             connection.settimeout(_TALK_SECONDS)
             try:
-                head, parts = protocol.receive(connection)
-                signal.setitimer(signal.ITIMER_REAL, limits.seconds)
-                answer, results = work.answer(head, parts)
+                with protocol.received(connection) as (head, parts, file):
+                    signal.setitimer(signal.ITIMER_REAL, limits.seconds)
+                    answer, results = work.answer(head, parts, file)
                 signal.setitimer(signal.ITIMER_REAL, 0)
                 work.limit_cpu(0)
                 protocol.send(connection, answer, results)

@@ -1,5 +1,6 @@
 """What a codec child does with one request. The only module that brings the codecs together."""
 
+import os
 import signal
 from math import isfinite
 from typing import Any
@@ -9,7 +10,7 @@ import imagecodecs
 from pacs.errors import UndecodablePixels, UnsupportedTransferSyntax
 from pacs.pixels.decode import as_rgb, decode_samples, native_again, native_bytes
 from pacs.pixels.encode import encode_frame
-from pacs.pixels.header import read_header
+from pacs.pixels.header import MOST_FRAME_BYTES, read_header
 from pacs.pixels.options import RenderOptions
 from pacs.pixels.preview import preview_frame
 from pacs.pixels.render import render_frame
@@ -17,12 +18,17 @@ from pacs.pixels.syntaxes import NATIVE
 
 _SLOWEST = 2e6  # decoded bytes per second of processor time, a fifth of what the slowest codec does
 _LONGEST_SIDE = 16383  # what WebP can hold
+_MOST_KEPT = 8 << 20
+_room = [bytearray()]
 _OPTIONS = frozenset(RenderOptions.__dataclass_fields__)
 
 
-def answer(head: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
-    """The head and parts of the answer; what cannot be done is an answer too."""
+def answer(head: dict[str, Any], parts: list[bytes], file: int | None = None) -> tuple[dict[str, Any], list[bytes]]:
+    """The head and parts of the answer; what cannot be done is an answer too. The frame is read from an open `file`
+    when there is one."""
     try:
+        if file is not None:
+            parts[1] = read_range(file, *head["file"], kept=head["do"] == "render" and head["syntax"] in NATIVE)
         return {}, [_do(head, *parts)]
     except (UndecodablePixels, UnsupportedTransferSyntax) as error:
         return {"error": type(error).__name__, "detail": str(error)}, []
@@ -30,6 +36,24 @@ def answer(head: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any], li
         return {"error": "UndecodablePixels", "detail": "The frame needs more memory than a codec may use"}, []
     except Exception as error:
         return {"error": "UndecodablePixels", "detail": f"The frame cannot be processed ({type(error).__name__})"}, []
+
+
+def read_range(file: int, offset: int, length: int, *, kept: bool) -> Any:
+    """Bytes of a file. `kept` says that they are only looked at until the next request: they lie in memory that is
+    used again then, and bringing new pages would cost as much as reading."""
+    if not 0 <= length <= MOST_FRAME_BYTES + 2 or offset < 0:
+        raise UndecodablePixels("The frame lies nowhere")
+    if not kept or length > _MOST_KEPT:
+        data = os.pread(file, length, offset)
+        if len(data) != length:
+            raise UndecodablePixels("The frame is shorter than it was")
+        return data
+    if len(_room[0]) < length:
+        _room[0] = bytearray(length)
+    view = memoryview(_room[0])[:length]
+    if os.preadv(file, [view], offset) != length:
+        raise UndecodablePixels("The frame is shorter than it was")
+    return view
 
 
 def limit_cpu(seconds: float) -> None:

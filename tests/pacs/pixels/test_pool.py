@@ -17,6 +17,7 @@ from pacs.errors import UndecodablePixels, UnsupportedTransferSyntax
 from pacs.pixels import syntaxes
 from pacs.pixels.options import RenderOptions
 from pacs.pixels.pool import Codecs, CodecServer, start_codec_server
+from pacs.pixels.protocol import FromFile
 from storage.errors import StorageUnavailable
 from tests.pacs.pixels.test_decode import header_bytes
 
@@ -42,6 +43,40 @@ def test_decodes_renders_and_transcodes(codecs: Codecs) -> None:
     encoded = codecs.transcode_frame(SMALL, syntaxes.EXPLICIT, FRAME, 1, syntaxes.RLE)
     assert codecs.transcode_frame(SMALL, syntaxes.RLE, encoded, 1, syntaxes.EXPLICIT) == FRAME
     assert "imagecodecs" in codecs.check()
+
+
+def test_a_frame_may_stay_in_its_file(codecs: Codecs, tmp_path: Path) -> None:
+    larger = np.arange(64 * 64, dtype="<u2").tobytes()
+    encoded = codecs.transcode_frame(SMALL, syntaxes.EXPLICIT, FRAME, 1, syntaxes.RLE)
+    path = tmp_path / "object"
+    path.write_bytes(b"head" + FRAME + larger + encoded)
+    options = RenderOptions(format="png")
+    with path.open("rb") as file:
+        at = 4
+        for header, syntax, frame in (
+            (SMALL, syntaxes.EXPLICIT, FRAME),
+            (header_bytes(Rows=64, Columns=64), syntaxes.EXPLICIT, larger),
+            (SMALL, syntaxes.RLE, encoded),
+        ):
+            there = FromFile(file.fileno(), at, len(frame))
+            assert codecs.render(header, syntax, there, 1, options) == codecs.render(header, syntax, frame, 1, options)
+            at += len(frame)
+        with pytest.raises(UndecodablePixels, match="shorter than it was"):
+            codecs.render(SMALL, syntaxes.EXPLICIT, FromFile(file.fileno(), at - 8, 32), 1, options)
+        with pytest.raises(UndecodablePixels, match="more than"):
+            codecs.render(SMALL, syntaxes.EXPLICIT, FromFile(file.fileno(), 0, 1 << 40), 1, options)
+        assert codecs.render(SMALL, syntaxes.EXPLICIT, FromFile(file.fileno(), 4, 32), 1, options)[1:4] == b"PNG"
+
+
+def test_a_child_keeps_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "object"
+    path.write_bytes(FRAME)
+    with start_codec_server(tmp_path / "codecs.sock", processes=1) as server, path.open("rb") as file:
+        for _ in range(8):
+            Codecs(tmp_path / "codecs.sock").render(SMALL, syntaxes.EXPLICIT, FromFile(file.fileno(), 0, len(FRAME)))
+        Codecs(tmp_path / "codecs.sock").check()  # so the last request is over
+        (child,) = children(server)
+        assert str(path) not in [os.readlink(one) for one in Path(f"/proc/{child}/fd").iterdir()]
 
 
 @pytest.mark.parametrize("sample", sorted(path.name for path in HOSTILE.iterdir()))
