@@ -21,6 +21,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 from gunicorn.http import wsgi
+from gunicorn.http.body import LengthReader
 from gunicorn.http.errors import ParseException
 from gunicorn.util import close_graceful
 from gunicorn.workers.gthread import TConn, ThreadWorker
@@ -29,6 +30,7 @@ from pacs.archive import Archive
 from pacs.config import Config
 from pacs.logs import activity
 from viewer.app import create_app
+from viewer.arriving import ArrivingBody
 from viewer.balance import Shares, Turn
 from viewer.headers import BARE
 from viewer.heads import Again, Heads
@@ -221,6 +223,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         pace(conn.parser.unreader, self._patience)
         response, environ = wsgi.create(req, conn.sock, conn.client, conn.server, self.cfg)
         conn.parser.keep(req, environ)
+        if isinstance(req.body.reader, LengthReader) and req.body.reader.length:
+            req.body = environ["wsgi.input"] = ArrivingBody(conn.parser.unreader, req.body.reader.length)
         return response, environ
 
     def _hand_over(self, body: HandOver, conn: TConn) -> bool:

@@ -118,14 +118,18 @@ class IncomingPart:
 
 
 class Reader:
-    """The parts of a multipart body. Raises InvalidRequest when the body is malformed, cut off or over a limit."""
+    """The parts of a multipart body. Raises InvalidRequest when the body is malformed, cut off or over a limit.
+
+    What was read last stands in one block and is looked at where it is: most of it is handed on without being copied.
+    """
 
     def __init__(self, stream: BinaryIO, boundary: str) -> None:
         if not _BOUNDARY.fullmatch(boundary):
             raise InvalidRequest("the boundary of the multipart body is missing or malformed")
         self._stream = stream
         self._delimiter = b"\r\n--" + boundary.encode()
-        self._buffer = bytearray(b"\r\n")  # so that the first delimiter is like the others
+        self._block = b"\r\n"  # so that the first delimiter is like the others
+        self._at = 0  # where what is not consumed begins
         self._in_body = False
 
     def __iter__(self) -> Iterator[IncomingPart]:
@@ -143,69 +147,59 @@ class Reader:
 
     def body(self) -> Iterator[bytes | memoryview]:
         """The rest of the part at hand, up to its delimiter, which is taken away as well."""
-        while self._in_body:
-            found = self._buffer.find(self._delimiter)
-            if found < 0:
-                yield from self._blocks()
-                continue
-            data = bytes(memoryview(self._buffer)[:found])
-            del self._buffer[: found + len(self._delimiter)]
-            self._in_body = False
-            if data:
-                yield data
-
-    def _blocks(self) -> Iterator[bytes | memoryview]:
-        """Blocks as they arrive, not copied, until one has the delimiter or the buffer must be looked at."""
         keep = len(self._delimiter) - 1
-        ready = max(0, len(self._buffer) - keep)
-        if ready:
-            data = bytes(memoryview(self._buffer)[:ready])
-            del self._buffer[:ready]
-            yield data
-        while True:
-            data = self._read()
-            if len(data) <= keep or self._delimiter in bytes(self._buffer) + data[:keep]:
-                self._buffer += data
-                return
-            found = data.find(self._delimiter)
-            if self._buffer:
-                yield bytes(self._buffer)
-            view = memoryview(data)
+        while self._in_body:
+            block, at = self._block, self._at
+            found = block.find(self._delimiter, at)
             if found >= 0:
-                self._buffer = bytearray(view[found + len(self._delimiter) :])
+                self._at = found + len(self._delimiter)
                 self._in_body = False
-                yield view[:found]
+                if found > at:
+                    yield memoryview(block)[at:found]
                 return
-            self._buffer = bytearray(view[-keep:])
-            yield view[:-keep]
+            self._at = max(at, len(block) - keep)  # what is left may be the beginning of the delimiter
+            if self._at > at:
+                yield memoryview(block)[at : self._at]
+            rest, data = block[self._at :], self._read()
+            if len(data) < keep or self._delimiter in rest + data[:keep]:
+                self._block, self._at = rest + data, 0
+                continue
+            self._block, self._at = data, 0
+            if rest:
+                yield rest
+
+    def _next_block(self) -> None:
+        """Read on; what is left of the block before is small, and joined to what comes."""
+        rest, data = self._block[self._at :], self._read()
+        self._block, self._at = rest + data, 0
 
     def _skip_preamble(self) -> None:
         skipped = 0
-        while (found := self._buffer.find(self._delimiter)) < 0 and skipped <= MOST_PREAMBLE_BYTES:
-            ready = max(0, len(self._buffer) - len(self._delimiter))
+        while (found := self._block.find(self._delimiter, self._at)) < 0 and skipped <= MOST_PREAMBLE_BYTES:
+            ready = max(0, len(self._block) - self._at - len(self._delimiter))
             skipped += ready
-            del self._buffer[:ready]
-            self._more()
-        if found < 0 or skipped + found > MOST_PREAMBLE_BYTES:
+            self._at += ready
+            self._next_block()
+        if found < 0 or skipped + found - self._at > MOST_PREAMBLE_BYTES:
             raise InvalidRequest("the boundary does not occur where the body begins")
-        del self._buffer[: found + len(self._delimiter)]
+        self._at = found + len(self._delimiter)
 
     def _is_the_last_delimiter(self) -> bool:
-        while len(self._buffer) < 2:
-            self._more()
-        return self._buffer.startswith(b"--")
+        while len(self._block) - self._at < 2:
+            self._next_block()
+        return self._block.startswith(b"--", self._at)
 
     def _headers(self) -> dict[str, str]:
-        while (end := self._buffer.find(b"\r\n\r\n")) < 0:
-            if len(self._buffer) > MOST_HEADER_BYTES:
+        while (end := self._block.find(b"\r\n\r\n", self._at)) < 0:
+            if len(self._block) - self._at > MOST_HEADER_BYTES:
                 break
-            self._more()
-        if end < 0 or end > MOST_HEADER_BYTES:
+            self._next_block()
+        if end < 0 or end - self._at > MOST_HEADER_BYTES:
             raise InvalidRequest(f"the header of a part is longer than {MOST_HEADER_BYTES} bytes")
-        first, *lines = bytes(self._buffer[:end]).decode("latin-1").split("\r\n")
+        first, *lines = self._block[self._at : end].decode("latin-1").split("\r\n")
         if first.strip(" \t"):
             raise InvalidRequest("a boundary is followed by something else than the end of its line")
-        del self._buffer[: end + 4]
+        self._at = end + 4
         headers = {}
         for line in lines:
             name, colon, value = line.partition(":")
@@ -213,9 +207,6 @@ class Reader:
                 raise InvalidRequest("the header of a part is malformed")
             headers[name.strip().lower()] = value.strip()
         return headers
-
-    def _more(self) -> None:
-        self._buffer += self._read()
 
     def _read(self) -> bytes:
         data = self._stream.read(BLOCK)

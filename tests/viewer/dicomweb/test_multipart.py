@@ -108,10 +108,33 @@ def test_holds_no_more_than_a_few_blocks() -> None:
 
     stream = Endless()
     reader = Reader(stream, "B")  # type: ignore[arg-type]
-    reader._buffer += b"--B\r\n\r\n"
+    reader._block += b"--B\r\n\r\n"
     for part in reader:
         for _ in part.body():
-            assert len(reader._buffer) < 3 * multipart.BLOCK
+            assert len(reader._block) < 3 * multipart.BLOCK
+
+
+@pytest.mark.parametrize("size", [*range(1, 40), 97, 1000])
+def test_reads_alike_however_it_arrives(size: int) -> None:
+    bodies = [
+        b"",
+        b"\r\n--boundar",
+        b"\r\n-" * 30 + b"\r\n--boundarx",
+        b"\r",
+        b"x" * 300 + b"\r\n--bound",
+        b"--boundary",
+    ]
+    whole = (
+        b"before\r\n" + b"".join(b"--boundary\r\nA: b\r\n\r\n" + body + b"\r\n" for body in bodies) + b"--boundary--"
+    )
+
+    class Trickling(io.BytesIO):
+        def read(self, _: int | None = -1) -> bytes:
+            return super().read(size)
+
+    found = [(one.headers, b"".join(one.body())) for one in Reader(Trickling(whole), "boundary")]
+    assert found == [({"a": "b"}, body) for body in bodies]
+    assert [one.headers for one in Reader(Trickling(whole), "boundary")] == [{"a": "b"}] * len(bodies)  # skipped
 
 
 def part(body: bytes, size: int | None, made: list[bytes]) -> Part:
