@@ -13,6 +13,7 @@ ArchiveError
 ├── InvalidAnnotation           what was drawn or written cannot be kept as it is
 │   └── AnnotationLimit         the study has as many acts as are kept of one
 ├── InvalidConsult              what is asked or answered in a consultation cannot be kept as it is
+│   └── ActiveDocument          a PDF with scripts, files or programs inside, or one that cannot be looked into
 ├── PdfUnavailable              the libraries that draw PDF are not on this machine
 ├── MailRefused                 the mail server will never take this letter
 ├── NotSignedIn                 no valid session or token
@@ -65,6 +66,10 @@ class AnnotationLimit(InvalidAnnotation):
 
 class InvalidConsult(ArchiveError):
     """What is asked or answered in a consultation cannot be kept as it is: a field is missing, too long or unknown."""
+
+
+class ActiveDocument(InvalidConsult):
+    """A PDF with scripts, programs or files inside, or one that cannot be looked into: print it into a new PDF."""
 
 
 class PdfUnavailable(ArchiveError):

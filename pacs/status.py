@@ -44,6 +44,7 @@ STORE: Mapping[type[kept.ArchiveError], int] = {
     done.InvalidAnnotation: PROCESSING_FAILURE,
     done.AnnotationLimit: PROCESSING_FAILURE,
     done.InvalidConsult: PROCESSING_FAILURE,
+    done.ActiveDocument: PROCESSING_FAILURE,
     done.PdfUnavailable: PROCESSING_FAILURE,
     done.MailRefused: PROCESSING_FAILURE,
     done.NotSignedIn: NOT_AUTHORISED,

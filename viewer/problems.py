@@ -51,6 +51,7 @@ PROBLEMS: dict[type[storage_errors.ArchiveError], Problem] = {
     pacs_errors.InvalidAnnotation: Problem(400, "Annotation cannot be kept"),
     pacs_errors.AnnotationLimit: Problem(413, "Too many annotations"),
     pacs_errors.InvalidConsult: Problem(400, "Consultation cannot be kept"),
+    pacs_errors.ActiveDocument: Problem(400, "Document does more than show pages"),
     pacs_errors.PdfUnavailable: Problem(503, "PDF cannot be drawn"),
     pacs_errors.MailRefused: Problem(502, "Mail was refused"),
     pacs_errors.NotSignedIn: Problem(401, "Not signed in"),

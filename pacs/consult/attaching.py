@@ -4,7 +4,7 @@ import hashlib
 import json
 import unicodedata
 
-from pacs.consult import rules
+from pacs.consult import documents, photographs, rules
 from pacs.consult.acting import note, spoken_for
 from pacs.errors import InvalidConsult
 from storage.errors import Conflict, NotFound
@@ -15,6 +15,7 @@ from storage.model.audit import Actor
 from storage.model.consult import Attachment, ConsultEvent, Kind, NewEvent, Party, Side
 from storage.objects.base import ObjectStore, attachment_key
 
+PDF = "application/pdf"
 MOST_BYTES = 20 << 20
 MOST_ATTACHMENTS = 50  # of one consultation
 _NAME_MOST = 120
@@ -29,7 +30,7 @@ def type_of(data: bytes) -> str:
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "image/webp"
     if data.startswith(b"%PDF-"):
-        return "application/pdf"
+        return PDF
     raise InvalidConsult("only photos (JPEG, PNG, WebP) and PDF can be attached")
 
 
@@ -43,8 +44,14 @@ def attach(
     data: bytes,
     actor: Actor,
 ) -> tuple[ConsultEvent, bool]:
-    """Keep an attachment and tell of it; the event, and whether it is news. Raises NotFound, NotPermitted, Conflict."""
-    kind, digest = type_of(data), hashlib.sha256(data).hexdigest()
+    """Keep an attachment and tell of it; the event, and whether it is news. A photo loses what does not draw it. Raises
+    NotFound, NotPermitted, Conflict, InvalidConsult, and ActiveDocument for a PDF that does more than show pages."""
+    kind = type_of(data)
+    if kind == PDF:
+        documents.check(data)
+    else:
+        data = photographs.cleaned(kind, data)
+    digest = hashlib.sha256(data).hexdigest()
     with database.reading() as db:
         consult = consults.get(db, code, party)
         rules.check(consult, party, Kind.ATTACHMENT)

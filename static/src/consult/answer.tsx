@@ -5,13 +5,12 @@
 import './text.css';
 import { useEffect, useState } from 'preact/hooks';
 import { session } from '../common/api';
-import { explain } from '../common/explain';
 import { language } from '../common/i18n';
 import { Icon } from '../common/icons';
 import { heard, keep as keepToSend } from '../common/outbox';
 import { Button, Field, Segmented, toast } from '../common/ui';
 import { attach, clientId, eventsPath, terms, words, type Finding, type ImageReference, type Kind, type Verdict, type Whole } from './api';
-import { ACCEPT, prepared } from './files';
+import { ACCEPT, prepared, refused } from './files';
 import { Findings } from './findings';
 import { say } from './strings';
 
@@ -110,7 +109,7 @@ function AttachButton({ consult, onDone }: { consult: Whole; onDone: () => void 
     for (const file of list ?? []) {
       const body = await prepared(file);
       if (body === null) toast(say('ask.files.wrong', { name: file.name }), 'bad');
-      else await attach(consult.code, body, file.name, clientId()).catch((error: unknown) => toast(explain(error), 'bad'));
+      else await attach(consult.code, body, file.name, clientId()).catch((error: unknown) => toast(refused(error, file.name), 'bad'));
     }
     setBusy(false);
     onDone();

@@ -14,7 +14,7 @@ import { Button, Dialog, Field, IconButton, Notice, toast } from '../common/ui';
 import { attach, clientId, loadVocabulary, picturePath, terms, vocabulary, words, type Addressee, type ImageReference } from './api';
 import { To, toOf, type Address } from './ask-to';
 import { When } from './ask-when';
-import { ACCEPT, prepared, type Chosen } from './files';
+import { ACCEPT, prepared, refused, type Chosen } from './files';
 import { say } from './strings';
 
 export interface Asked {
@@ -104,7 +104,10 @@ export function AskDialog({ study, onSent }: { study: Asked; onSent?: (code: str
       let lost = 0;
       for (const [index, file] of files.entries()) {
         setBusy(say('ask.sending', { done: index + 1, count: files.length }));
-        await attach(code, file.body, file.name, file.id).catch(() => (lost += 1));
+        await attach(code, file.body, file.name, file.id).catch((error: unknown) => {
+          lost += 1;
+          toast(refused(error, file.name), 'bad');
+        });
       }
       forget(study.StudyInstanceUID);
       remember(address);

@@ -1,4 +1,8 @@
 /** Photos and PDFs on their way: photos are made small enough for a thin link, and lose what the camera wrote into them. */
+import { Problem } from '../common/api';
+import { explain } from '../common/explain';
+import { say } from './strings';
+
 export interface Chosen {
   id: string;
   name: string;
@@ -27,4 +31,10 @@ export async function prepared(file: File): Promise<Blob | null> {
   } catch {
     return null;
   }
+}
+
+/** Why a file was not taken, in the reader's language. */
+export function refused(error: unknown, name: string): string {
+  const active = error instanceof Problem && error.type.endsWith('/ActiveDocument');
+  return active ? say('ask.files.active', { name }) : explain(error);
 }

@@ -1,10 +1,14 @@
 """Two hospitals behind one door: what a peer asks for is looked for among its own hospital's studies only."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pacs.association import command as commands
+from pacs.association import pdu
+from pacs.association.stream import PduStream
+from pacs.dimse import reasons
 from pacs.dimse.sop_classes import (
     PATIENT_ROOT_FIND,
     PATIENT_ROOT_GET,
@@ -13,9 +17,9 @@ from pacs.dimse.sop_classes import (
     STUDY_ROOT_GET,
     STUDY_ROOT_MOVE,
 )
-from storage.index import hospitals
+from storage.index import hospitals, peers
 from storage.model.archive import Hospital, Origin
-from tests.pacs.dimse.conftest import Door
+from tests.pacs.dimse.conftest import Door, wait_until
 from tests.pacs.dimse.objects import ROOT, ct, write
 from tests.pacs.dimse.requests import EXPLICIT, association_request
 from tests.pacs.dimse.test_find import ask, keys
@@ -99,3 +103,20 @@ def test_nothing_goes_to_another_hospitals_peer(two: Door) -> None:
             data = identifier("STUDY", StudyInstanceUID=f"{ROOT}.{SHARED}")
             stream.send_message(1, request(commands.C_MOVE_RQ, STUDY_ROOT_MOVE, destination), data)
             assert stream.read_command()[1].status == 0xA801
+
+
+def test_another_hospitals_title_from_another_address_is_nobody(two: Door) -> None:
+    """A title is no secret: with its address it is a peer; without, a stranger that is written down."""
+    with two.archive.database.writing() as db:
+        peers.update(db, replace(peers.get(db, "OTHER_WS"), host="192.0.2.0/24"))
+    for calling in ("OTHER_WS", "other_ws", "OTHER_WSS", "OTHER WS"):
+        with two.connect() as connection:
+            stream = PduStream(connection, max_pdu=131072, idle_seconds=30, message_seconds=30)
+            connection.sendall(association_request([(STUDY_ROOT_FIND, [EXPLICIT])], calling=calling))
+            assert stream.read_pdu(30, pdu.ASSOCIATE_AC, pdu.MAX_ASSOCIATE)[0] == pdu.ASSOCIATE_RJ, calling
+
+    def noted() -> dict[str, str]:
+        with two.archive.database.reading() as db:
+            return {one.ae_title: one.reason for one in peers.refusals(db)}
+
+    wait_until(lambda: noted().get("OTHER_WS") == reasons.WRONG_ADDRESS, 60)
