@@ -23,7 +23,7 @@ def instance(**attributes: Any) -> bytes:
         "StudyDate": "20261101",
         "StudyTime": "101500",
         "StudyDescription": "CT ngực",
-        "AccessionNumber": "A-77",
+        "AccessionNumber": "PHIẾU-77",
         "ReferringPhysicianName": "Trần^Bình",
         "Modality": "CT",
         "SeriesNumber": 3,

@@ -35,7 +35,7 @@ def test_a_row_says_what_people_look_for(web: Web) -> None:
         "StudyDate": "20261101",
         "StudyTime": "101500",
         "StudyDescription": "CT ngực",
-        "AccessionNumber": "A-77",
+        "AccessionNumber": "PHIẾU-77",
         "ReferringPhysicianName": "Trần Bình",
         "InstitutionName": "",
         "modalities": ["CT"],
