@@ -31,6 +31,7 @@ from bench.peers import ORTHANC, orthanc, own
 from bench.questions import Question, questions
 from bench.sending import CALLING
 from bench.targets import Target
+from bench.usage import listening
 from bench.wire import rate
 from pacs.association import command as commands
 from pacs.association.contexts import EXPLICIT_LITTLE, Context
@@ -127,28 +128,7 @@ def started(url: str, studies: int) -> Iterator[Target]:
 
 def doors(target: Target) -> list[int]:
     """The processes below this server that answer at its doors, and not those that work behind."""
-    web = urlsplit(target.web).port or 0
-    sockets = {f"socket:[{inode}]" for port in (target.port, web) for inode in _listening(port)}
-    return [pid for pid in _below(target.pid) if not sockets.isdisjoint(_open_files(pid))]
-
-
-def _listening(port: int) -> Iterator[str]:
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        fields = line.split()
-        if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
-            yield fields[9]
-
-
-def _below(pid: int) -> Iterator[int]:
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        yield int(child)
-        yield from _below(int(child))
-
-
-def _open_files(pid: int) -> Iterator[str]:
-    for path in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(OSError):
-            yield os.readlink(path)
+    return listening(target.pid, (target.port, urlsplit(target.web).port or 0))
 
 
 def measure(

@@ -16,6 +16,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pydicom
 
@@ -23,6 +24,7 @@ from bench.corpus import ct_series, many_frames
 from bench.moving import Sink, get, move
 from bench.run import FRAME, Figures, report, store
 from bench.targets import Target
+from bench.usage import listening, most_mb
 from bench.wire import drained, rate
 
 DICOM_JSON = "application/dicom+json"
@@ -90,6 +92,9 @@ class _Turn:
         pictures = [f"{series.path}/instances/{uid}/rendered" for uid in series.instances]
         for clients in (1, 8):
             self.rates(f"rendered, {clients} clients", pictures, "image/jpeg", clients)
+        if self.pid:
+            workers = listening(int(self.pid), [urlsplit(self.target.web).port or 0])
+            self.note("largest web process until now, MB", max(map(most_mb, workers)))
         size, seconds = drained(self.target, series.path, WHOLE)
         self.note("whole series as DICOM, MB/s", size / seconds / 1e6)
         began = time.perf_counter()

@@ -2,6 +2,8 @@
 
 import os
 import threading
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -48,6 +50,32 @@ def pss_mb(pid: int) -> float:
             continue
         total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
     return total / 1024
+
+
+def listening(pid: int, ports: Collection[int]) -> list[int]:
+    """The processes of the tree that listen at one of these TCP ports, or have it from who does."""
+    sockets = {f"socket:[{inode}]" for port in ports for inode in _inodes(port)}
+    return [one for one in tree(pid) if not sockets.isdisjoint(_open_files(one))]
+
+
+def most_mb(pid: int) -> float:
+    """The most memory this process had (resident, what it shares included)."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+
+
+def _inodes(port: int) -> Iterator[str]:
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
+            yield fields[9]
+
+
+def _open_files(pid: int) -> Iterator[str]:
+    with suppress(OSError):
+        for path in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                yield os.readlink(path)
 
 
 class Usage:

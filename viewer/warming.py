@@ -24,6 +24,6 @@ def warm(app: Flask, archive: Archive) -> None:
             instances.series_of(db, scope, "0")
             instances.of_series(db, scope, "0", "0")
             instances.listed(db, 0, "0", "0")
-            adding.known_instances(db, [0], ["0"])
-        with archive.database.reading(), archive.database.reading(), archive.database.reading():
-            archive.instance(scope, _NOBODY)
+            for count in (1, 2, 4, 8, 16, 32):
+                adding.known_instances(db, [0], map(str, range(count)))
+        archive.instance(scope, _NOBODY)

@@ -145,6 +145,7 @@ def _engine(url: sa.URL) -> Engine:
         pool_size=16,
         max_overflow=48,
         pool_timeout=BUSY_SECONDS,
+        pool_use_lifo=True,  # the connection used last knows its statements and has its pages
         hide_parameters=True,
         connect_args={"timeout": BUSY_SECONDS},
     )
