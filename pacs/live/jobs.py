@@ -7,7 +7,7 @@ from pacs.live import closing, sounding
 from storage.index import notices, rooms
 from storage.index.database import Connection as Transaction
 from storage.model.audit import Actor
-from storage.model.live import ENDED, Room, RoomEvent
+from storage.model.live import AGENDA, ENDED, Room, RoomEvent
 
 
 def write(
@@ -15,6 +15,8 @@ def write(
 ) -> tuple[RoomEvent, bool]:
     """Make an event durable, with what follows from it; the event, and whether it is new."""
     event, fresh = rooms.append(db, room_id, member, client_id, kind, body, changes)
+    if fresh and kind == AGENDA:
+        rooms.arrange(db, room_id, body["order"], body["removed"])
     if fresh and kind == ENDED:
         closing.close(db, room_id, event)
     if fresh:

@@ -15,7 +15,7 @@ from pacs.live.writing import Writing
 from storage.index import notices, rooms
 from storage.index.database import Connection
 from storage.index.types import now_ms
-from storage.model.live import JOINED, Holder, Room, RoomCase, RoomEvent, RoomMember
+from storage.model.live import JOINED, STEP, Holder, Room, RoomCase, RoomEvent, RoomMember
 
 TICKET_MS = 120_000  # a ticket that was asked for
 RETURN_MS = 30 * 60_000  # a ticket for coming back after a cut
@@ -40,6 +40,7 @@ class Joined:
     arrival: RoomEvent | None
     ticket: str
     sound: sound.Sound
+    shown: set[int]
 
 
 def new_ticket(db: Connection, holder: Holder, lasts_ms: int = TICKET_MS) -> str:
@@ -104,4 +105,5 @@ def _enter(holder: Holder, standing: Standing, after: int, present: bool, db: Co
     return Joined(
         room, cases, rooms.members(db, room.id), holder, standing, rooms.events(db, room.id, after, MOST_EVENTS),
         arrival, new_ticket(db, holder, RETURN_MS), sound.standing(rooms.events_of(db, room.id, sound.KINDS)),
+        {0, *(one.body["case"] for one in rooms.events_of(db, room.id, [STEP]))},
     )  # fmt: skip

@@ -63,6 +63,7 @@ class LiveRoom:
     moves_at: int = 0
     recorded: dict[str, State] = field(default_factory=dict)
     period: float = PERIOD
+    shown: set[int] = field(default_factory=set)  # cases that were looked at: they stay on the agenda
     sound: Sound = field(default_factory=Sound)
     turning: bool = False  # whether it is being written that sound is recorded, or rests
 

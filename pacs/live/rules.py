@@ -7,6 +7,7 @@ from typing import Any
 
 from pacs.live.states import Malformed
 from storage.model.live import (
+    AGENDA,
     ANNOTATION,
     CHAT,
     CONSENT,
@@ -22,8 +23,9 @@ from storage.model.live import (
 )
 
 # What a member's program may send; JOINED, LEFT, CASE, SOUNDING and SOUND_DELETED are written by us.
-SAID = frozenset({CHAT, ANNOTATION, STEP, PRESENTER, HAND, LOOK, CONSENT, RECORDING, SOUND, GUESTS, ENDED})
+SAID = frozenset({CHAT, ANNOTATION, STEP, PRESENTER, HAND, LOOK, CONSENT, RECORDING, SOUND, GUESTS, AGENDA, ENDED})
 LONGEST_CHAT = 4000
+MOST_CASES = 50
 LONGEST_BODY = 12_000
 _UID = re.compile(r"[0-9.]{1,64}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
@@ -108,10 +110,34 @@ def _ended(body: dict[str, Any], member: str, room: Room, here: Collection[str],
     return {}, {}
 
 
+def _agenda(body: dict[str, Any], member: str, room: Room, here: Collection[str], cases: Collection[int]) -> Checked:
+    _leads(member, room, here)
+    order, removed = (_positions(body.get(name, [])) for name in ("order", "removed"))
+    if set(order) & set(removed):
+        raise Malformed("a case is on the agenda or off it")
+    return {"order": order, "removed": removed}, {}
+
+
+def _positions(given: object) -> list[int]:
+    if not isinstance(given, list) or len(given) > MOST_CASES or any(type(one) is not int for one in given):
+        raise Malformed("not positions of cases")
+    if len(set(given)) != len(given):
+        raise Malformed("a position stands twice")
+    return given
+
+
+def check_agenda(body: Mapping[str, Any], known: Collection[int], shown: Collection[int]) -> None:
+    """Raises Refused for cases that are not on the agenda, and when a case would be taken off that was shown."""
+    if not {*body["order"], *body["removed"]} <= set(known):
+        raise Refused("no such case")
+    if set(body["removed"]) & set(shown):
+        raise Refused("was shown")
+
+
 _SIMPLE = {
     CHAT: _chat, STEP: _step, PRESENTER: _presenter, HAND: _hand, CONSENT: _consent, RECORDING: _recording,
     SOUND: _sound,
-    GUESTS: _guests, ENDED: _ended,
+    GUESTS: _guests, AGENDA: _agenda, ENDED: _ended,
 }  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from pacs.live.states import Malformed, merged
 from pacs.live.writing import Writing
 from storage.errors import ArchiveError
 from storage.index.database import Database
-from storage.model.live import CONSENT, ENDED, LEFT, PRESENTER, SOUND, RoomEvent
+from storage.model.live import AGENDA, CONSENT, ENDED, LEFT, PRESENTER, SOUND, STEP, RoomEvent
 
 log = logging.getLogger(__name__)
 
@@ -146,6 +146,7 @@ class Live:
             room = self.rooms[joined.room.id] = LiveRoom(joined.room, joined.cases, node=self.across.node)
             room.told = joined.room.sequence
             room.sound = joined.sound
+            room.shown = joined.shown
         room.row, room.cases = joined.room, joined.cases
         room.members = {one.key: one for one in joined.members}
         seat = Seat(connection, joined.holder, joined.standing)
@@ -233,6 +234,8 @@ class Live:
             client_id = rules.client_id(identity)
             body, changes = rules.checked(kind, _inward(given, seat), seat.member, room.row, room.here(), seat.cases)
             sounding.check(kind, room.sound, seat.member)
+            if kind == AGENDA:
+                rules.check_agenda(body, [one.position for one in room.cases], room.shown)
             seat.active = True
             if kind == ENDED:
                 keeping.keep(room, self.writing, now=True)  # who hears that it is over finds the whole track
@@ -270,6 +273,10 @@ class Live:
         room.tell(event)
         room.sound = sound.after(room.sound, event)
         self._spawn(self._sounding.look(room))
+        if event.kind == STEP:
+            room.shown.add(int(event.body["case"]))
+        if event.kind == AGENDA:
+            self.news(room.row.id)  # the agenda as it is now
         if event.kind == PRESENTER:
             self.tell_moves_soon(room)
             room.tell_people()
@@ -311,7 +318,8 @@ class Live:
                 room.tell_people()
             if cases != room.cases:
                 room.cases = cases
-                for seat in room.seats:
+                for seat in list(room.seats):
+                    seat.cases = frozenset()  # so that everybody is told, also of a new order
                     self._sees_anew(room, seat, seat.standing)
             for event in events:
                 self._happened(room, event)

@@ -33,6 +33,8 @@ room_case = Table(
     Column("hospital_id", INT, ForeignKey("hospital.id"), nullable=False),
     Column("study_instance_uid", TEXT, nullable=False),
     text("label"),
+    Column("place", INT, nullable=False, server_default="0"),
+    Column("removed", BOOL, nullable=False, server_default=sa.false()),
     Index("room_case_study", "study_instance_uid", "hospital_id"),
 )
 

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -45,7 +45,20 @@ def add_case(db: Connection, room_id: int, hospital_id: int, study_instance_uid:
     """One more case at the end of the agenda."""
     newest = db.execute(sa.select(sa.func.max(_CASE.c.position)).where(_CASE.c.room_id == room_id)).scalar()
     position = 0 if newest is None else int(newest) + 1
-    return _put_case(db, room_id, position, hospital_id, study_instance_uid, label)
+    case = _put_case(db, room_id, position, hospital_id, study_instance_uid, label)
+    arrange(db, room_id, [one.position for one in cases(db, room_id) if one.position != position], [])
+    return case
+
+
+def arrange(db: Connection, room_id: int, order: Sequence[int], removed: Collection[int]) -> None:
+    """Put these cases of the agenda first, in this order, the others after them, and take some off it."""
+    rest = [one.position for one in cases(db, room_id) if one.position not in {*order, *removed}]
+    for place, position in enumerate([*order, *rest]):
+        of_it = (_CASE.c.room_id == room_id) & (_CASE.c.position == position)
+        db.execute(_CASE.update().where(of_it).values(place=place))
+    if removed:
+        those = (_CASE.c.room_id == room_id) & _CASE.c.position.in_(sorted(removed))
+        db.execute(_CASE.update().where(those).values(removed=True))
 
 
 def by_code(db: Connection, code: str) -> Room:
@@ -70,12 +83,19 @@ def on_study(db: Connection, study_instance_uid: str, *, ended: bool = False) ->
         sa.select(_ROOM)
         .distinct()
         .join(_CASE, _CASE.c.room_id == _ROOM.c.id)
-        .where(_CASE.c.study_instance_uid == study_instance_uid)
+        .where(_CASE.c.study_instance_uid == study_instance_uid, _CASE.c.removed.is_(False))
         .order_by(_ROOM.c.id.desc())
         .limit(50)
     )
     if not ended:
         statement = statement.where(_ROOM.c.ended_at.is_(None))
+    return [_room(row) for row in db.execute(statement)]
+
+
+def led_by(db: Connection, key: str) -> list[Room]:
+    """The rooms that go on and are led by this member, the newest first."""
+    leads = sa.or_(_ROOM.c.presenter == key, _ROOM.c.created_by == key)
+    statement = sa.select(_ROOM).where(leads, _ROOM.c.ended_at.is_(None)).order_by(_ROOM.c.id.desc()).limit(20)
     return [_room(row) for row in db.execute(statement)]
 
 
@@ -86,7 +106,8 @@ def sees(scope: Scope, hospital_id: int, study_instance_uid: str) -> bool:
 
 def cases(db: Connection, room_id: int) -> list[RoomCase]:
     """The agenda, in its order."""
-    rows = db.execute(sa.select(_CASE).where(_CASE.c.room_id == room_id).order_by(_CASE.c.position))
+    on_it = sa.select(_CASE).where(_CASE.c.room_id == room_id, _CASE.c.removed.is_(False))
+    rows = db.execute(on_it.order_by(_CASE.c.place, _CASE.c.position))
     return [RoomCase(row.position, row.hospital_id, row.study_instance_uid, row.label) for row in rows]
 
 
@@ -203,7 +224,12 @@ def take_tickets(db: Connection, ticket_sha256: Iterable[str]) -> dict[str, Hold
 def _put_case(db: Connection, room_id: int, position: int, hospital_id: int, study: str, label: str) -> RoomCase:
     db.execute(
         _CASE.insert().values(
-            room_id=room_id, position=position, hospital_id=hospital_id, study_instance_uid=study, label=clean(label)
+            room_id=room_id,
+            position=position,
+            place=position,
+            hospital_id=hospital_id,
+            study_instance_uid=study,
+            label=clean(label),
         )
     )
     return RoomCase(position, hospital_id, study, clean(label))

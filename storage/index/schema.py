@@ -42,7 +42,7 @@ from storage.index.minutes_tables import minutes_addendum as minutes_addendum
 from storage.index.minutes_tables import minutes_signature as minutes_signature
 from storage.index.types import BIG, BOOL, BYTES, INT, TEXT
 
-HEAD = "0020"  # the newest revision in migrations/versions
+HEAD = "0021"  # the newest revision in migrations/versions
 
 
 def _told() -> "tuple[Column[int], Column[bytes]]":

@@ -11,7 +11,7 @@ from typing import Any
 # What happens in a room and is kept. Every one is a row, written before anybody is told.
 CHAT, ANNOTATION, STEP, PRESENTER, HAND, LOOK = "chat", "annotation", "step", "presenter", "hand", "look"
 JOINED, LEFT, CASE, CONSENT, RECORDING, ENDED = "joined", "left", "case", "consent", "recording", "ended"
-GUESTS = "guests"
+GUESTS, AGENDA = "guests", "agenda"
 # Sound: a lead asks to record it, everybody answers (CONSENT), it runs or rests (written by the server), it is deleted.
 SOUND, SOUNDING, SOUND_DELETED = "sound", "sounding", "sound_deleted"
 

@@ -19,6 +19,8 @@ from tests.support.reading import drawn, measure
 from tests.support.rooms import Participant, enter, pid_of_rooms, socket_to, ticket
 from tests.support.server import PASSWORD, Browserless, Running, serving
 
+SLICES = 6
+
 
 class Scene:
     """A server with a study, and people who may read it or not."""
@@ -28,10 +30,13 @@ class Scene:
         server.add_admin()
         for name in ("minh", "lan", "hung"):
             server.cli("user", "add", name, "--role", "radiologist", "--password-stdin", stdin=PASSWORD + "\n")
-        ct_series(folder / "ct", 6, "rooms")
+        ct_series(folder / "ct", SLICES, "rooms")
+        ct_series(folder / "ct" / "other", 4, "afterwards")
         server.cli("import", str(folder / "ct"))
         self.minh, self.lan, self.hung = (server.client(name) for name in ("minh", "lan", "hung"))
-        self.study = str(self.minh.get("/api/worklist").json()["studies"][0]["StudyInstanceUID"])
+        listed = self.minh.get("/api/worklist").json()["studies"]
+        found = {str(one["PatientID"]): str(one["StudyInstanceUID"]) for one in listed}
+        self.study, self.other = found["BENCH-rooms"], found["BENCH-afterwards"]
 
     def room(self) -> str:
         answer = self.minh.ask("POST", "/api/rooms", {"studies": [self.study], "title": "Giao ban sáng"})
@@ -324,6 +329,39 @@ def test_what_is_drawn_in_a_room_is_seen_by_all_who_are_in_it(scene: Scene, tmp_
             assert not page.wrong
 
 
+def _go_to_another_case(minh: Watched, lan: Watched, scene: Scene, heard: str) -> None:
+    """Who leads adds a case and goes there and back: the pages stay, and with them the voices."""
+    for page in (minh, lan):
+        page.page.evaluate("window.stayed = true")
+    minh.find("live-case-add").click()
+    minh.find("live-case-search").fill("afterwards")
+    minh.page.locator(f'[data-testid=live-case-take][data-study="{scene.other}"]').click()
+    lan.until("the case", lambda: lan.find("live-case-1").count() == 1)
+    minh.find("live-case-1").click()
+    both = (minh, lan)
+    _all(both, "the other study", lambda page: f"/read/{scene.other}#room=" in page.page.evaluate("location.href"))
+    _all(both, "its image", lambda page: page.active()["quality"] == "original" and page.active()["count"] == 4)
+    minh.page.keyboard.press("End")
+    _all(both, "the same image", lambda page: page.active()["index"] == 3)
+    minh.find("live-case-0").click()
+    _all(
+        both,
+        "the first study",
+        lambda page: page.active()["quality"] == "original" and page.active()["count"] == SLICES,
+    )
+    minh.page.locator("[data-testid=pane-0]").focus()
+    minh.page.keyboard.press("Home")
+    _all(both, "its first image", lambda page: page.active()["index"] == 0)
+    for page in both:
+        assert page.page.evaluate("window.stayed") is True, "the page was not loaded again"
+        page.until("the voice", partial(_hears, page, heard))
+        assert page.find("live").get_attribute("data-status") == "in"
+
+
+def _hears(page: Watched, heard: str) -> bool:
+    return bool(page.page.locator(heard).count() == 1)
+
+
 def test_two_hear_each_other_and_the_session_is_played_again(scene: Scene) -> None:
     with seen(scene, ("minh", 1280, 800), ("lan", 1100, 700)) as (minh, lan):
         code = scene.room()
@@ -338,10 +376,11 @@ def test_two_hear_each_other_and_the_session_is_played_again(scene: Scene) -> No
         minh.find("live-text").fill("Kết luận: theo dõi sau 3 tháng.")
         minh.find("live-send").click()
         lan.until("the chat", lambda: "theo dõi" in lan.find("live-chat").inner_text())
+        _go_to_another_case(minh, lan, scene, heard)
         lan.find("live-voice").click()
         minh.until("silence", lambda: minh.page.locator(heard).count() == 0)
         minh.page.keyboard.press("End")
-        lan.until("the last image", lambda: lan.active()["index"] == 2)
+        lan.until("the last image", lambda: lan.active()["index"] == SLICES - 1)
         minh.find("live-end").click()
         minh.find("live-end-sure").click()
         lan.find("live-over").wait_for()
@@ -360,7 +399,7 @@ def test_two_hear_each_other_and_the_session_is_played_again(scene: Scene) -> No
         lan.until("what was said then", lambda: "theo dõi" in lan.find("live-chat").inner_text())
         lan.until("what was shown then", lambda: lan.active()["index"] == 0)
         lan.find("live-play").click()
-        lan.until("what was shown at the end", lambda: lan.active()["index"] == 2)
+        lan.until("what was shown at the end", lambda: lan.active()["index"] == SLICES - 1)
 
 
 def test_a_room_outlives_its_process_and_loses_nothing(scene: Scene) -> None:

@@ -72,7 +72,9 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
         with archive.database.reading() as db:
             if caller.link is not None:
                 study = links.exchange(db, caller.link.id).originals.get(study, study)
-            for one in rooms.on_study(db, study, ended=request.args.get("ended") == "true"):
+            ended = request.args.get("ended") == "true"
+            found = rooms.on_study(db, study, ended=ended) if study else rooms.led_by(db, key_of(caller))
+            for one in found:
                 with contextlib.suppress(NotFound):
                     listed.append(Seen.of(db, caller, one.code).as_json())
         return jsonify(rooms=listed)
@@ -110,6 +112,9 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
         with archive.database.writing() as db:
             seen = Seen.of(db, caller, room)
             found = seen.room
+            there = [one for one in seen.cases if one.study_instance_uid == uid]
+            if there:
+                return jsonify(position=there[0].position), 200
             if found.ended_at is not None or len(seen.cases) >= MOST_CASES:
                 raise Conflict("this room takes no more cases")
             owner, study, label = _case(db, caller, uid, len(seen.cases) + 1)

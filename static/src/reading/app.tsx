@@ -1,6 +1,6 @@
 /** The reading room: header, series, viewports. */
 import { useEffect, useRef } from 'preact/hooks';
-import { effect, signal } from '@preact/signals';
+import { effect, signal, untracked } from '@preact/signals';
 import type { FunctionComponent } from 'preact';
 import { guestHome } from '../common/api';
 import { explain } from '../common/explain';
@@ -27,7 +27,12 @@ const LEAVE_MS = 1500;
 export function App() {
   useEffect(() => {
     void open();
-    const ear = listen(studyUid, { more, gone: () => (ended.value = true), annotated: () => void side.value?.refresh(), consulted: (code) => side.value?.consulted(code) });
+    let ear = { ask: (): void => undefined, stop: (): void => undefined };
+    const hearing = effect(() => {
+      ear.stop();
+      const uid = studyUid.value;
+      ear = untracked(() => listen(uid, { more, gone: () => (ended.value = true), annotated: () => void side.peek()?.refresh(), consulted: (code) => side.peek()?.consulted(code) }));
+    });
     const doubting = effect(() => {
       if (refused.value) ear.ask();
     });
@@ -50,6 +55,7 @@ export function App() {
       document.title = [shown?.PatientName, shown?.StudyDescription, reading('title')].filter(Boolean).join(' · ');
     });
     return () => {
+      hearing();
       ear.stop();
       doubting();
       leaving();
@@ -97,7 +103,7 @@ function Grid() {
   return (
     <main class={`grid grid-${oneUp.value ? '1x1' : layout.value}`} ref={root} data-testid="grid" data-layout={layout.value}>
       {series.value.length === 0 && !study.value && <p class="hint busy">{reading('loadingStudy')}</p>}
-      {Array.from({ length: count }, (_, index) => <PaneView key={index} index={index} visible={!oneUp.value || active.value === index} />)}
+      {Array.from({ length: count }, (_, index) => <PaneView key={`${studyUid.value}/${index}`} index={index} visible={!oneUp.value || active.value === index} />)}
       {Mpr && mpr.value && <Mpr />}
       {mprRefused.value && <p class="mpr-no" role="status" data-testid="mpr-no">{reading('mprNo')}</p>}
     </main>

@@ -4,9 +4,11 @@ import pytest
 
 from pacs import sharing
 from pacs.config import LiveConfig
+from pacs.live import jobs, rules
+from pacs.live.states import Malformed
 from storage.index import grants, links, rooms
 from storage.model.grants import Grantee
-from storage.model.live import Holder
+from storage.model.live import AGENDA, Holder
 from tests.viewer.conftest import Person, Web
 from tests.viewer.links.guests import Arrived, make
 from viewer.access.guard import Guard
@@ -108,6 +110,44 @@ def test_a_case_one_may_not_see_is_only_a_number(web: Web, maker: Person) -> Non
         rooms.add_case(db, rooms.by_code(db, code).id, web.hospital.id, STUDY, "2 · CT")
     assert far.get(f"/api/rooms/{code}").json["cases"][1] == {"position": 1, "label": "", "StudyInstanceUID": None}
     assert maker.get(f"/api/rooms/{code}").json["cases"][0] == {"position": 0, "label": "", "StudyInstanceUID": None}
+
+
+def test_the_agenda_has_an_order_and_loses_what_was_not_shown(web: Web, maker: Person) -> None:
+    code = opened(maker)
+    for number in (2, 3):
+        uid = f"1.2.7{number}"
+        web.store(StudyInstanceUID=uid, SeriesInstanceUID=f"{uid}.1", SOPInstanceUID=f"{uid}.1.1")
+        added = maker.post(f"/api/rooms/{code}/cases", json={"StudyInstanceUID": uid})
+        assert (added.status_code, added.json["position"]) == (201, number - 1)
+    again = maker.post(f"/api/rooms/{code}/cases", json={"StudyInstanceUID": "1.2.72"})
+    assert (again.status_code, again.json["position"]) == (200, 1), "a study is one case"
+    assert [one["code"] for one in maker.get("/api/rooms").json["rooms"]] == [code]
+    assert web.person("radiologist", name="khac").get("/api/rooms").json["rooms"] == []
+
+    def positions() -> list[int]:
+        return [one["position"] for one in maker.get(f"/api/rooms/{code}").json["cases"]]
+
+    assert positions() == [0, 1, 2]
+    with web.archive.database.writing() as db:
+        room = rooms.by_code(db, code)
+        jobs.write(room.id, room.created_by, "agenda-01", AGENDA, {"order": [2, 0], "removed": []}, {}, db)
+    assert positions() == [2, 0, 1]
+    with web.archive.database.writing() as db:
+        jobs.write(room.id, room.created_by, "agenda-02", AGENDA, {"order": [], "removed": [1]}, {}, db)
+    assert positions() == [2, 0]
+    web.store(StudyInstanceUID="1.2.74", SeriesInstanceUID="1.2.74.1", SOPInstanceUID="1.2.74.1.1")
+    added = maker.post(f"/api/rooms/{code}/cases", json={"StudyInstanceUID": "1.2.74"})
+    assert added.json["position"] == 3, "the number of a case that went is not given again"
+    assert positions() == [2, 0, 3]
+    assert rules.checked(AGENDA, {"order": [0]}, room.created_by, room, [], [])[0] == {"order": [0], "removed": []}
+    for wrong, known, shown in (({"order": [9]}, [0], []), ({"removed": [0]}, [0], [0])):
+        with pytest.raises(rules.Refused):
+            rules.check_agenda({"order": [], "removed": [], **wrong}, known, shown)
+    for bad in ({"order": [0, 0]}, {"order": "0"}, {"order": [0], "removed": [0]}, {"order": [True]}):
+        with pytest.raises(Malformed):
+            rules.checked(AGENDA, bad, room.created_by, room, [], [])
+    with pytest.raises(rules.Refused):
+        rules.checked(AGENDA, {"order": [0]}, "user-999", room, [room.created_by], [])
 
 
 def test_credentials_of_the_relay_end_by_themselves() -> None:

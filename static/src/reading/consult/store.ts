@@ -1,5 +1,5 @@
 /** The consultations about the study that is read, and the one whose thread is open. */
-import { effect, signal } from '@preact/signals';
+import { effect, signal, untracked } from '@preact/signals';
 import { get, post } from '../../common/api';
 import type { Card, ImageReference, Whole } from '../../consult/api';
 import { sideOpen, studyUid } from '../control/room';
@@ -15,7 +15,7 @@ export const sharing = signal(true);
 
 /** Reads which consultations there are; the only one that goes on is opened, not shown. */
 export async function load(): Promise<void> {
-  const found = await get<{ consults: Card[] }>(`/api/studies/${studyUid}/consults`).catch(() => null);
+  const found = await get<{ consults: Card[] }>(`/api/studies/${studyUid.value}/consults`).catch(() => null);
   about.value = found?.consults ?? about.value ?? [];
   if (!code.value && about.value.length === 1) code.value = about.value[0]?.code ?? '';
 }
@@ -42,7 +42,18 @@ export function consulted(which: string): void {
 }
 
 export function begin(): void {
+  let at = studyUid.peek();
   void load();
+  effect(() => {
+    if (studyUid.value === at) return;
+    at = studyUid.value;
+    untracked(() => {
+      about.value = null;
+      void load().then(() => {
+        if (!about.value?.some((one) => one.code === code.value)) code.value = '';
+      });
+    });
+  });
   effect(() => {
     if (code.value !== whole.peek()?.code) whole.value = null;
     if (code.value) void reload();
@@ -64,7 +75,7 @@ export function referencesOf(open: Whole): ImageReference[] {
 
 function reference({ body }: Note): ImageReference {
   return {
-    study_instance_uid: studyUid, series_instance_uid: body.series_instance_uid ?? '', sop_instance_uid: body.sop_instance_uid ?? '',
+    study_instance_uid: studyUid.value, series_instance_uid: body.series_instance_uid ?? '', sop_instance_uid: body.sop_instance_uid ?? '',
     frame: body.frame ?? 1, note: body.text.slice(0, 500), ...(body.window ? { window: body.window } : {}), ...(body.invert ? { invert: true } : {}),
   };
 }

@@ -106,7 +106,7 @@ async function accept(consult: Whole): Promise<void> {
 }
 
 function go(image: ImageReference): void {
-  if (image.study_instance_uid !== studyUid) {
+  if (image.study_instance_uid !== studyUid.value) {
     location.assign(`/read/${image.study_instance_uid}?consult=${code.value}`);
     return;
   }
@@ -118,7 +118,7 @@ function go(image: ImageReference): void {
 
 /** With what is drawn on it, when it is an image of this very study. */
 function picture(image: ImageReference): preact.ComponentChildren {
-  if (image.study_instance_uid !== studyUid) return undefined;
+  if (image.study_instance_uid !== studyUid.value) return undefined;
   const body: Body = {
     tool: 'key_image', text: image.note, series_instance_uid: image.series_instance_uid, sop_instance_uid: image.sop_instance_uid, frame: image.frame,
     ...(image.window ? { window: image.window } : {}), invert: image.invert ?? false,

@@ -115,7 +115,8 @@ let prefetch: Prefetch | null = null;
 let ready: Promise<Viewer> | null = null;
 let ticking = false;
 
-export const studyUid = /\/read\/([0-9.]+)/.exec(location.pathname)?.[1] ?? '';
+/** The study that is open; `change` opens another one in its place. */
+export const studyUid = signal(/\/read\/([0-9.]+)/.exec(location.pathname)?.[1] ?? '');
 
 export const theViewer = (): Viewer | null => viewer;
 
@@ -138,9 +139,40 @@ export async function open(): Promise<void> {
   if (first && panes[0]?.value.state === 'empty') await show(0, first);
 }
 
+const leaving = new Set<() => void>();
+
+/** Calls back before another study takes the place of the open one: what is under somebody's hand belongs to this one. */
+export function beforeChange(settle: () => void): void {
+  leaving.add(settle);
+}
+
+/** Opens another study in the place of this one; the page, and who talks on it, stay. What was loaded is kept. */
+export async function change(uid: string): Promise<void> {
+  if (uid === studyUid.peek()) return;
+  leaving.forEach((settle) => settle());
+  stopCine();
+  batch(() => {
+    studyUid.value = uid;
+    study.value = failure.value = null;
+    series.value = [];
+    stacks.value = new Map();
+    panes.forEach((pane) => (pane.value = { series: null, state: 'empty', view: null }));
+    active.value = arrived.value = 0;
+    oneUp.value = false;
+  });
+  reading.clear();
+  history.replaceState(null, '', `/read/${uid}${location.hash}`);
+  const early = begin().catch(() => null);
+  await refresh();
+  const first = (await early) ?? series.value[0]?.uid;
+  if (first && studyUid.peek() === uid && panes[0]?.value.state === 'empty') await show(0, first);
+}
+
 /** Opens the study with the series the server names, and gives its UID. */
 async function begin(): Promise<string> {
-  const opened = await opening(studyUid, null, true); // the page's header has the browser ask for this very address
+  const uid = studyUid.value;
+  const opened = await opening(uid, null, true); // the page's header has the browser ask for this very address
+  if (studyUid.value !== uid) throw new Error('another study was opened meanwhile');
   reading.set(opened.series, Promise.resolve(stacked(opened)));
   if (panes[0]?.value.state === 'empty') void show(0, opened.series);
   return opened.series;
@@ -148,7 +180,9 @@ async function begin(): Promise<string> {
 
 /** Reads the row of the study again. */
 export async function refresh(): Promise<void> {
-  const row = await get<Study>(`/api/studies/${studyUid}`);
+  const uid = studyUid.value;
+  const row = await get<Study>(`/api/studies/${uid}`);
+  if (studyUid.value !== uid) return;
   batch(() => {
     study.value = row;
     series.value = ordered(row.series.map((one) => ({
@@ -177,7 +211,11 @@ async function startViewer(): Promise<Viewer> {
 export function stack(uid: string, again = false): Promise<Stack> {
   const known = reading.get(uid);
   if (known && !again) return known;
-  const found = opening(studyUid, uid, !again && link.slow !== false).then(stacked);
+  const of = studyUid.value;
+  const found = opening(of, uid, !again && link.slow !== false).then((opened) => {
+    if (studyUid.value !== of) throw new Error('another study was opened meanwhile');
+    return stacked(opened);
+  });
   reading.set(uid, found);
   found.catch(() => reading.delete(uid));
   return found;
@@ -224,7 +262,9 @@ export async function show(index: number, uid: string, at?: number): Promise<voi
   viewer.warm(found.frames[0]?.instance.transferSyntax ?? '');
   if (link.slow) viewer.warm(HTJ2K);
   pane.value = { series: uid, state: 'stack', view: null };
-  await drawn();
+  // Its element may not stand in the page yet.
+  for (let tries = 0; tries < 60 && (tries === 0 || !viewer.screens.has(idOf(index))); tries++) await drawn();
+  if (!still()) return;
   await viewer.screens.get(idOf(index))?.show(found.frames, at ?? startOf(found));
   prefetch?.pump();
 }

@@ -47,7 +47,7 @@ export function toldOf({ id, kind, body }: Act, position: number): Record<string
   };
 }
 
-const position = computed(() => cases.value.find((one) => one.StudyInstanceUID === studyUid)?.position ?? -1);
+const position = computed(() => cases.value.find((one) => one.StudyInstanceUID === studyUid.value)?.position ?? -1);
 
 /** Tells and shows from now on, whenever this window is in a room. */
 export function draw(): void {

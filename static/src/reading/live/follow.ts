@@ -1,6 +1,6 @@
 /** Between the viewer and the room: what this screen shows is told, and who follows is taken to what the presenter sees. */
 import { effect, untracked } from '@preact/signals';
-import { active, loaded, loads, panes, previewed, screen, series, show, stacks, studyUid } from '../control/room';
+import { active, change, loaded, loads, panes, previewed, screen, series, show, stacks, studyUid } from '../control/room';
 import { closeMpr, mpr, openMpr } from '../control/mpr';
 import { PICTURELESS } from '../dicom/series';
 import { coded, decoded, nearest, placeOf } from '../mpr/geometry';
@@ -76,7 +76,8 @@ export function readiness(): [number, number] {
   for (const one of series.value) {
     total += stacks.value.get(one.uid)?.frames.length ?? (PICTURELESS.has(one.modality) ? 0 : one.instances);
   }
-  const have = new Set([...loaded, ...previewed]).size;
+  let have = 0;
+  for (const { frames } of stacks.value.values()) for (const { id } of frames) have += Number(loaded.has(id) || previewed.has(id));
   return [Math.min(have, total), total];
 }
 
@@ -179,14 +180,16 @@ function windowOf(state: State): void {
 /** The room is at another case: who follows goes there; the page of that study enters the room again. */
 function goToCase(): void {
   const at = cases.value.find((one) => one.position === room.value?.step);
-  if (!at?.StudyInstanceUID || at.StudyInstanceUID === studyUid || !live()) return;
+  if (!at?.StudyInstanceUID || at.StudyInstanceUID === studyUid.value || !live()) return;
   if (following.value || leads.value) toCase(at.StudyInstanceUID);
 }
 
 export function toCase(uid: string): void {
   const now = replay.value;
   const where = now ? `replay=${room.value?.code ?? ''}&at=${Math.round(now.at - now.from)}` : `room=${room.value?.code ?? ''}`;
-  location.assign(`/read/${uid}#${where}`);
+  applied = opened = '';
+  // Where the study cannot be opened in place, the page of the study says why.
+  untracked(() => void change(uid).catch(() => location.assign(`/read/${uid}#${where}`)));
 }
 
 /** *Look here* takes those who follow to the image, and the others when they ask. */
@@ -197,9 +200,9 @@ function goToLook(): void {
 
 export async function toPlace(place: Place): Promise<void> {
   const uid = cases.value.find((one) => one.position === place.case)?.StudyInstanceUID;
-  if (uid && uid !== studyUid) {
+  if (uid && uid !== studyUid.value) {
     toCase(uid);
-    return;
+    for (let tries = 0; tries < 100 && !panes[active.value]?.value.view; tries++) await new Promise((wait) => setTimeout(wait, 100));
   }
   if (panes[active.value]?.value.series !== place.SeriesInstanceUID) await show(active.value, place.SeriesInstanceUID);
   const frames = stacks.value.get(place.SeriesInstanceUID)?.frames ?? [];

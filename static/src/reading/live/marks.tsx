@@ -6,7 +6,7 @@ import type { Frame } from '../dicom/instance';
 import { onFrame, type Point } from '../mpr/geometry';
 import { colourOf } from './colours';
 import { onElement, pixelAt, point } from './follow';
-import { following, leads, looking, lookHere, looks, myCase, nameOf, people, personOf, pointing, presenter, screens, status, type Person } from './room';
+import { cases, following, leads, looking, lookHere, looks, myCase, nameOf, people, personOf, pointing, presenter, room, screens, status, type Person } from './room';
 import type { State } from './state';
 import { live } from './strings';
 
@@ -124,6 +124,7 @@ export function Follows() {
   const name = nameOf(presenter.value);
   const here = personOf(presenter.value)?.here;
   if (status.value === 'cut') return <p class="live-line cut" role="alert" data-testid="live-cut">{live('cut')}</p>;
+  if (cases.value.find((one) => one.position === room.value?.step)?.StudyInstanceUID === null) return <p class="live-line" role="status" data-testid="live-hidden">{live('caseHiddenHere')}</p>;
   if (looking.value) return <p class="live-line" role="status">{live('lookHint')}</p>;
   if (leads.value) return <p class="live-line leads" data-testid="live-line">{live('leading')}</p>;
   return <FollowLine name={name} here={here ?? false} />;

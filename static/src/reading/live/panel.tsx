@@ -2,14 +2,14 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { explain } from '../../common/explain';
 import { dateTime, locale } from '../../common/i18n';
-import { study } from '../control/room';
 import { Icon } from '../panels/icons';
 import { liveOpen, liveUnread } from '../slots';
+import { Agenda } from './agenda';
 import { colourOf } from './colours';
-import { toCase, toPlace } from './follow';
+import { toPlace } from './follow';
 import {
-  admit, cases, chat, enter, events, finish, following, forget, handOver, hands, leads, leave, lobby, looking, mayLead, me, nameOf, openRoom, pending,
-  people, pointing, presenter, raise, room, screens, status, step, why, type Event, type Person, type Place, type RoomRow,
+  admit, chat, enter, events, finish, following, forget, handOver, hands, leads, leave, lobby, looking, mayLead, me, nameOf, openRoom, pending,
+  people, pointing, presenter, raise, room, screens, status, why, type Event, type Person, type Place, type RoomRow,
 } from './room';
 import { close, open as openReplay, play, replay, seek, speed, SPEEDS } from './replay';
 import { live } from './strings';
@@ -130,7 +130,7 @@ function Inside() {
       <Trouble />
       <Faces />
       <People />
-      {cases.value.length > 1 && <Agenda />}
+      <Agenda />
       <Chat />
     </>
   );
@@ -253,27 +253,6 @@ function Face({ name, stream, shown }: { name: string; stream: MediaStream | nul
     if (element.current && element.current.srcObject !== stream) element.current.srcObject = stream;
   }, [stream]);
   return <figure hidden={!shown}><video ref={element} autoPlay playsInline data-testid="live-face" /><figcaption>{name}</figcaption></figure>;
-}
-
-function Agenda() {
-  const at = room.value?.step ?? 0;
-  return (
-    <section class="live-agenda" aria-label={live('agenda')}>
-      <h2>{live('agenda')}</h2>
-      <ol>
-        {cases.value.map((one) => (
-          <li key={one.position} aria-current={one.position === at ? 'step' : undefined}>
-            {one.StudyInstanceUID === null
-              ? <span>{live('caseHidden', { case: one.position + 1 })}</span>
-              : <button type="button" class="button" disabled={!mayLead.value && one.StudyInstanceUID === study.value?.StudyInstanceUID} title={mayLead.value ? live('goCase') : ''}
-                  onClick={() => (mayLead.value ? step(one.position) : one.StudyInstanceUID && toCase(one.StudyInstanceUID))} data-testid={`live-case-${one.position}`}>
-                  {one.label}{one.position === at && <small> · {live('caseHere')}</small>}
-                </button>}
-          </li>
-        ))}
-      </ol>
-    </section>
-  );
 }
 
 const SHOWN = new Set(['chat', 'joined', 'left', 'presenter', 'hand', 'look', 'step', 'case', 'recording', 'guests', 'consent', 'annotation', 'ended']);

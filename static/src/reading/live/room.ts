@@ -78,7 +78,7 @@ export const mayLead = computed(() => {
   const { presenter: first = '', created_by: second = '' } = room.value ?? {};
   return me.value === first || me.value === second || !(here.has(first) || here.has(second));
 });
-export const myCase = computed(() => cases.value.find((one) => one.StudyInstanceUID === studyUid)?.position ?? 0);
+export const myCase = computed(() => cases.value.find((one) => one.StudyInstanceUID === studyUid.value)?.position ?? 0);
 export const hands = computed(() => {
   const up = new Set<string>();
   for (const event of events.value) {
@@ -101,12 +101,12 @@ export const personOf = (key: string): Person | undefined => people.value.find((
 export const nameOf = (key: string): string => personOf(key)?.name ?? '…';
 export const stateOf = (key: string): State => screens.value.get(personOf(key)?.n ?? -1) ?? {};
 export const lobby = (ended: boolean): Promise<RoomRow[]> =>
-  get<{ rooms: RoomRow[] }>('/api/rooms', { study: studyUid, ended: ended || undefined }).then((answer) => answer.rooms);
+  get<{ rooms: RoomRow[] }>('/api/rooms', { study: studyUid.value, ended: ended || undefined }).then((answer) => answer.rooms);
 
 /** Opens a room on this study and goes in. */
 export async function openRoom(title: string): Promise<void> {
   const consult = new URLSearchParams(location.search).get('consult'); // the one these images were opened from
-  const opened = await post<RoomRow>('/api/rooms', { studies: [studyUid], title, ...(consult ? { consult } : {}) });
+  const opened = await post<RoomRow>('/api/rooms', { studies: [studyUid.value], title, ...(consult ? { consult } : {}) });
   enter(opened.code);
 }
 
@@ -170,6 +170,9 @@ export const step = (position: number): void => void say('step', { case: positio
 export const lookHere = (place: Place): void => void say('look', { ...place });
 export const admit = (on: boolean): void => void say('guests', { on });
 export const finish = (): void => void say('ended', {});
+
+/** Puts the cases in this order, and takes some off the agenda that were not looked at. */
+export const arrange = (order: number[], removed: number[]): void => void say('agenda', { order, removed });
 
 /** Adds a study to the agenda. */
 export const addCase = (uid: string): Promise<unknown> =>

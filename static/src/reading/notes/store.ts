@@ -2,17 +2,17 @@
  * The annotations of the study: what the server has, what is not acknowledged yet, and what is shown. Every change is an
  * act that is kept in the browser before it is sent, so nothing here can be lost by leaving the page.
  */
-import { computed, effect, signal } from '@preact/signals';
+import { computed, effect, signal, untracked } from '@preact/signals';
 import { get, session } from '../../common/api';
 import { discard, heard, keep, nextVersion, unsent, type Unsent } from '../../common/outbox';
 import { uuid } from '../../common/uuid';
 import type { Drawing, DrawingTool, Drawn } from '../control/drawing';
-import { keepWith, stacks, studyUid, theViewer } from '../control/room';
+import { beforeChange, keepWith, stacks, studyUid, theViewer } from '../control/room';
 import { ROOT } from '../dicom/transport';
 import type { View } from '../viewport';
 import { coloursOf, noteOf, OWN, rounded, same, together, type Body, type Kind, type Note, type RoomDrawing, type Shown, type Told } from './model';
 
-export const PATH = `/api/studies/${studyUid}/annotations`;
+const pathOf = (): string => `/api/studies/${studyUid.value}/annotations`;
 /** A hand that rests so long has done one act. */
 const SETTLE = 300;
 
@@ -21,7 +21,7 @@ export const notes = signal<ReadonlyMap<string, Note>>(new Map());
 export const hidden = signal<ReadonlySet<string>>(new Set());
 export const colours = computed(() => coloursOf(notes.value.values()));
 /** What waits to be sent of this study, by annotation. */
-export const waiting = computed(() => new Map(unsent.value.filter((one) => one.path === PATH).map((one) => [String(one.json['annotation_id']), one])));
+export const waiting = computed(() => new Map(unsent.value.filter((one) => one.path === pathOf()).map((one) => [String(one.json['annotation_id']), one])));
 /** The consultation that new drawings are shared with; "" while they stay in the hospital. */
 export const shareWith = signal('');
 /** The annotation whose words are to be written next. */
@@ -78,7 +78,14 @@ export function begin(): void {
 
 function start(): void {
   heard(taken);
-  unsent.peek().filter((one) => one.path === PATH).forEach(takeUp);
+  unsent.peek().filter((one) => one.path === pathOf()).forEach(takeUp);
+  beforeChange(settleAll);
+  let at = studyUid.peek();
+  effect(() => {
+    if (studyUid.value === at) return;
+    at = studyUid.value;
+    untracked(anew);
+  });
   effect(() => {
     void stacks.value;
     show(together(notes.value, inRoom.value), colours.value, hidden.value);
@@ -93,6 +100,18 @@ function start(): void {
   void refresh();
 }
 
+/** Another study is open: nothing of the one before stays on the images, and its acts are not undone here. */
+function anew(): void {
+  [done, undone, sequence, asking, chosen.value] = [[], [], 0, null, null];
+  notes.value = new Map();
+  placing = true;
+  for (const id of theViewer()?.drawingIds() ?? []) theViewer()?.drop(id);
+  shown.clear();
+  placing = false;
+  unsent.peek().filter((one) => one.path === pathOf()).forEach(takeUp);
+  void refresh();
+}
+
 let asking: Promise<void> | null = null;
 let again = false;
 
@@ -103,19 +122,23 @@ export function refresh(): Promise<void> {
     again = true;
     return asking;
   }
-  asking = get<{ sequence: number; annotations: Told[] }>(PATH, { after: sequence }).then((news) => {
+  const path = pathOf();
+  const mine = get<{ sequence: number; annotations: Told[] }>(path, { after: sequence }).then((news) => {
+    if (path !== pathOf()) return;
     sequence = Math.max(sequence, news.sequence);
     const next = new Map(notes.value);
     for (const told of news.annotations) next.set(told.annotation_id, merged(noteOf(told), next.get(told.annotation_id)));
     notes.value = next;
   }).catch(() => undefined).finally(() => {
+    if (asking !== mine) return;
     asking = null;
     if (again) {
       again = false;
       void refresh();
     }
   });
-  return asking;
+  asking = mine;
+  return mine;
 }
 
 /** What is unsent is newer than what the server says. */
@@ -140,7 +163,7 @@ function act(id: string, kind: Kind, body: Body, { remember = true, share = '' }
   const consult = before?.consult || share || (before ? '' : (notes.value.get(body.to ?? '')?.consult ?? shareWith.value));
   const now = Date.now();
   const user = session.value?.user;
-  const client = session.value?.guest ? uuid() : keep(PATH, { annotation_id: id, version: nextVersion(id, before?.version ?? 0), kind, ...(kind === 'put' ? { body } : {}), ...(consult ? { consult } : {}) });
+  const client = session.value?.guest ? uuid() : keep(pathOf(), { annotation_id: id, version: nextVersion(id, before?.version ?? 0), kind, ...(kind === 'put' ? { body } : {}), ...(consult ? { consult } : {}) });
   const author = before?.author ?? { id: user?.id ?? '', name: user?.display_name || user?.name || '' };
   const after = { deleted: kind === 'delete', body };
   if (remember) {
@@ -171,7 +194,7 @@ function takeUp(entry: Unsent): void {
 }
 
 function taken(entry: Unsent, answer: unknown): void {
-  if (entry.path !== PATH) return;
+  if (entry.path !== pathOf()) return;
   const told = noteOf(answer as Told);
   set(merged(told, notes.value.get(told.id)));
 }
@@ -238,7 +261,7 @@ function bodyOf(drawing: Drawing, text: string): Body | null {
 }
 
 export function frameIdOf(body: Body): string {
-  return `${ROOT}/studies/${studyUid}/series/${body.series_instance_uid ?? ''}/instances/${body.sop_instance_uid ?? ''}/frames/${body.frame ?? 1}`;
+  return `${ROOT}/studies/${studyUid.value}/series/${body.series_instance_uid ?? ''}/instances/${body.sop_instance_uid ?? ''}/frames/${body.frame ?? 1}`;
 }
 
 /** Makes the viewer show these, and only what changed. */

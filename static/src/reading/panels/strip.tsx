@@ -41,7 +41,7 @@ function Card({ of }: { of: Series }) {
         <span class="thumb">
           {broken || pictureless
             ? <Icon name="document" size={28} />
-            : <img src={thumbnailPath(studyUid, of.uid)} alt="" width="96" height="96" loading="lazy" decoding="async" draggable={false} onError={() => setBroken(true)} />}
+            : <img src={thumbnailPath(studyUid.value, of.uid)} alt="" width="96" height="96" loading="lazy" decoding="async" draggable={false} onError={() => setBroken(true)} />}
           <span class="modality">{of.modality || '?'}</span>
           <span class="count">{pictureless ? '' : number(total)}</span>
         </span>

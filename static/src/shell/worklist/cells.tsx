@@ -13,6 +13,7 @@ import { keyOf } from './model';
 import { words } from './strings';
 import { words as sharing } from '../../sharing/strings';
 import { rejection } from '../rejection';
+import { addTo, askForRooms, led, nameOfRoom } from './rooms';
 import { ask } from '../consult/entry';
 import { toReject } from './reject';
 import { toShare } from './share';
@@ -55,6 +56,7 @@ export function studyDate(study: Pick<Study, 'StudyDate' | 'StudyTime'>): string
 
 /** Opens the menu of statuses below its button. */
 export function chooseStatus(anchor: HTMLElement, study: Study): void {
+  if (may('study.read')) askForRooms();
   openMenu(anchor, words('status'), () => [
     ...STATUSES.map((status) => ({
       id: `status-${status}`,
@@ -69,6 +71,7 @@ export function chooseStatus(anchor: HTMLElement, study: Study): void {
         );
       },
     })),
+    ...led.value.map((room, index) => ({ id: `room-${room.code}`, text: words('room.add', { room: nameOfRoom(room) }), icon: 'consult' as const, separate: index === 0, onSelect: () => addTo(room, study) })),
     ...(may('link.make') && isOwn(study) ? [{ id: 'share', text: sharing('share'), icon: 'link' as const, separate: true, onSelect: () => void (toShare.value = study) }] : []),
     ...(may('study.reject') ? [{ id: 'reject', text: rejection('reject'), icon: 'trash' as const, separate: true, onSelect: () => void (toReject.value = study) }] : []),
   ]);
