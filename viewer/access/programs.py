@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 REMEMBERED_SECONDS = 300.0  # how long a verified password need not be hashed again
 REMEMBERED = 256
 TOUCH_SECONDS = 60.0
+NOTED_AFTER_SECONDS = 0.5  # when what was asked is answered: writing would take the processor from it
 NOTING = "token use"  # the thread that writes it down
 
 
@@ -98,7 +99,9 @@ class Programs:
             if self._touched.get(token.id, -TOUCH_SECONDS) + TOUCH_SECONDS > now:
                 return
             self._touched[token.id] = now
-        threading.Thread(target=self._note_use, args=(token.id,), name=NOTING, daemon=True).start()
+        noting = threading.Timer(NOTED_AFTER_SECONDS, self._note_use, (token.id,))
+        noting.name, noting.daemon = NOTING, True
+        noting.start()
 
     def _note_use(self, token_id: int) -> None:
         try:
