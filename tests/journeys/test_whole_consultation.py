@@ -103,6 +103,11 @@ def test_from_the_question_to_signed_minutes(browser: Browser, running: Running,
     keys = {"from": asker.enrolled(), "to": expert.enrolled()}
     code = asked(asker)
     answered(expert, code)
+    expert.find("consult-images").click(no_wait_after=True)  # the thin line carries the viewer while others go on
+    phone = Person(
+        browser, running.base_url, COLLEAGUE, viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True
+    )
+    guest = Person(browser, running.base_url, locale="en-GB")
 
     asker.until("the answer", lambda: asker.find("event-opinion").count() == 1)
     made = linked(asker)
@@ -115,13 +120,10 @@ def test_from_the_question_to_signed_minutes(browser: Browser, running: Running,
     kinds = [one["kind"] for one in asker.ask("GET", f"/api/consults/{code}/events").json()["events"]]
     assert kinds[-1] == "room_opened", "the parties find the room where they look for the consultation"
     asker.find("live-guests").check()
-    phone = Person(
-        browser, running.base_url, COLLEAGUE, viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True
-    )
-    guest = Person(browser, running.base_url, locale="en-GB")
-    came_in(expert, code)
-    came_in(phone, code)
+    looks_at(phone, code)
     came_by_link(guest, made)
+    came_in(phone)
+    came_in(expert)
     met(running, asker, expert, phone, guest)
 
     concluded(asker, expert, code)
@@ -172,10 +174,15 @@ def linked(asker: Person) -> dict[str, Any]:
     return made
 
 
-def came_in(person: Person, code: str) -> None:
+def looks_at(person: Person, code: str) -> None:
+    """Opens the images of the consultation; they come while others go on."""
     person.page.goto(f"{person.base}/#/consult/to_me/{code}")
     person.find("consultation").wait_for()
-    person.find("consult-images").click()
+    person.find("consult-images").click(no_wait_after=True)
+
+
+def came_in(person: Person) -> None:
+    """From the images into the room."""
     person.until("an image", lambda: (person.watched.active() or {}).get("quality"), 90)
     if person.find("live").count() == 0:
         person.find("live-toggle").click()
@@ -249,6 +256,10 @@ def signed(asker: Person, expert: Person, code: str, keys: dict[str, pyotp.TOTP]
     address = f"/api/consults/{code}/minutes"
     draft = asker.ask("GET", address).json()
     assert "Nốt nghi ác tính" in draft["body"]["conclusion"]
+    assert "Dr Jane Carter: I would biopsy this." in draft["body"]["findings"], "what was said in the room"
+    assert "Dr Jane Carter" in [one["name"] for one in draft["body"]["participants"]]
+    kinds = [one["kind"] for one in asker.ask("GET", f"/api/consults/{code}/events").json()["events"]]
+    assert "room_closed" in kinds
     answer = asker.ask("PUT", address, {"version": draft["version"], "body": draft["body"]})
     assert answer.ok, answer.text()
     for person, side in ((expert, "to"), (asker, "from")):
