@@ -25,7 +25,7 @@ CANARY_HOST = "canary.invalid"
 _STATIC = Path(__file__).resolve().parents[2] / "static" / "src"
 _MARK = re.compile(r"xss-([0-9]+)")
 _TEXTS = frozenset({"PN", "LO", "SH", "LT", "ST", "UT", "UC", "AE", "UR"})
-_CODED = frozenset({"CS", "AS", "DA", "TM", "DT", "DS", "IS"})
+_CODED = frozenset({"CS", "AS", "DA", "TM", "DT", "DS", "IS", "UI"})
 _LONG = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
 # Without these the object is not one, or its bytes are not its text.
 _STRUCTURE = frozenset({0x00080005, 0x00080016, 0x00080018, 0x0020000D, 0x0020000E})
@@ -84,7 +84,7 @@ def told(place: str, answer: dict[str, Any]) -> set[str]:
 
 def hostile(source: bytes, payloads: Payloads, given: dict[str, str], place: str, *, coded: bool = False) -> bytes:
     """The image with a payload in every attribute of the dictionary whose VR holds text; with `coded` also in those
-    whose VR holds codes, dates and numbers as text. `given` are attributes by keyword, taken as they are."""
+    whose VR holds codes, dates, numbers or UIDs as text. `given` are attributes by keyword, taken as they are."""
     elements = _elements(source)
     for keyword, value in given.items():
         elements[_tag(keyword)] = (pydicom.datadict.dictionary_VR(keyword), _text(value))
