@@ -8,10 +8,11 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.journeys.conftest import backends
+from tests.support.accessible import wanting
 from tests.support.browser import Watched, chromium
 from tests.support.corpus import images, needs_corpus
 from tests.support.dcmtk import dcmtk
-from tests.support.server import PASSWORD, Running, configured, serving
+from tests.support.server import PASSWORD, Running, serving
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +134,7 @@ def _drag(watched: Watched, start: tuple[float, float], end: tuple[float, float]
     page.mouse.up()
 
 
+@pytest.mark.parametrize("running", ["files and SQLite"], indirect=True)
 def test_a_refused_caller_is_added_with_one_button(browser: Browser, running: Running, tmp_path: Path) -> None:
     dcmtk("echoscu", "-aet", "NEWCT", "-aec", "HOICHAN", "127.0.0.1", running.dicom_port, check=False)
     watched = open_page(browser)
@@ -149,6 +151,7 @@ def test_a_refused_caller_is_added_with_one_button(browser: Browser, running: Ru
     assert not watched.wrong, watched.wrong
 
 
+@pytest.mark.parametrize("running", ["files and SQLite"], indirect=True)
 def test_search_needs_no_diacritics(browser: Browser, running: Running) -> None:
     client = running.cli("user", "list")
     assert "an" in client.stdout
@@ -217,6 +220,7 @@ def test_every_screen_in_both_languages(
             _speaks(watched, language)
             page.wait_for_timeout(700)
             _fits(watched)
+            assert wanting(page) == [], (place, language)
             shot(watched, f"screen{place.replace('/', '-')[:12]}-{language}-{width}", tmp_path)
     assert not watched.wrong, watched.wrong
 
@@ -230,27 +234,23 @@ def _fits(watched: Watched) -> None:
     assert wide <= 0, f"the page is {wide} px wider than its window"
 
 
-def test_an_import_by_drop_zone(browser: Browser, tmp_path: Path) -> None:
-    with serving(tmp_path) as running:
-        running.cli("user", "add", "an", "--role", "platform,admin,technologist", "--password-stdin", stdin=PASSWORD)
-        watched = open_page(browser)
-        sign_in(watched, running)
-        files = [str(path) for path in images("series-ct/same-patient-two-studies/A002304/*/*.dcm")]
-        watched.find("import-files").first.set_input_files(files)
-        watched.find("import-summary").wait_for()
-        watched.until("all to be stored", lambda: str(len(files)) in watched.find("import-summary").inner_text())
-        assert not watched.wrong, watched.wrong
+@pytest.mark.parametrize("running", ["files and SQLite"], indirect=True)
+def test_an_import_by_drop_zone(browser: Browser, running: Running) -> None:
+    watched = open_page(browser)
+    sign_in(watched, running)
+    files = [str(path) for path in images("series-ct/same-patient-two-studies/A002304/*/*.dcm")]
+    watched.find("import-open").click()
+    watched.find("import-files").first.set_input_files(files)
+    watched.find("import-summary").wait_for()
+    watched.until("all to be stored", lambda: str(len(files)) in watched.find("import-summary").inner_text())
+    assert not watched.wrong, watched.wrong
 
 
-def test_a_wrong_password_is_a_sentence(browser: Browser, tmp_path: Path) -> None:
-    running = configured(tmp_path).start()
-    try:
-        running.cli("user", "add", "an", "--role", "platform,admin,technologist", "--password-stdin", stdin=PASSWORD)
-        watched = open_page(browser)
-        watched.page.goto(running.base_url)
-        watched.find("sign-in-name").fill("an")
-        watched.find("sign-in-password").fill("wrong wrong wrong")
-        watched.find("sign-in-submit").click()
-        watched.until("the reason", lambda: watched.page.locator("[role=alert]").count())
-    finally:
-        running.stop()
+@pytest.mark.parametrize("running", ["files and SQLite"], indirect=True)
+def test_a_wrong_password_is_a_sentence(browser: Browser, running: Running) -> None:
+    watched = open_page(browser)
+    watched.page.goto(running.base_url)
+    watched.find("sign-in-name").fill("an")
+    watched.find("sign-in-password").fill("wrong wrong wrong")
+    watched.find("sign-in-submit").click()
+    watched.until("the reason", lambda: watched.page.locator("[role=alert]").count())

@@ -22,7 +22,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         ("my", "clinician", "BS. Giàng Thị Mỷ", "lao-cai"),
         ("duc", "radiologist", "Prof. Đức", "bach-mai"),
     )
-    with reading.reading_room(tmp_path_factory.mktemp("thread"), people, **machine) as server:
+    with reading.reading_room(tmp_path_factory.mktemp("thread"), people, (), **machine) as server:
         yield server
 
 

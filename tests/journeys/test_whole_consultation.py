@@ -17,7 +17,7 @@ from playwright.sync_api import Browser
 from tests.support import reading
 from tests.support.browser import Watched, chromium
 from tests.support.rooms import pid_of_rooms, web_workers
-from tests.support.server import PASSWORD, Running, serving
+from tests.support.server import PASSWORD, Running
 from tests.support.shaping import Shaper, shaped
 
 ASKER, EXPERT, COLLEAGUE = "bs.laocai", "bs.bachmai", "bs.dienthoai"
@@ -26,13 +26,12 @@ QUESTION = "Nốt thùy trên phải, lớn lên từ tháng trước. Có cần
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with serving(tmp_path_factory.mktemp("whole")) as server:
-        for code, name in (("lao-cai", "Bệnh viện Lào Cai"), ("bach-mai", "Bệnh viện Bạch Mai")):
-            server.cli("hospital", "add", code, name)
-        reading.add_person(server, ASKER, "radiologist", "BS. Giàng Thị Mỷ", "--hospital", "lao-cai")
-        reading.add_person(server, EXPERT, "radiologist", "PGS. Nguyễn Văn Đức", "--hospital", "bach-mai")
-        reading.add_person(server, COLLEAGUE, "radiologist", "BS. Trần Thu", "--hospital", "bach-mai")
-        reading.import_phantom(server, "lao-cai")
+    people = (
+        (ASKER, "radiologist", "BS. Giàng Thị Mỷ", "lao-cai"),
+        (EXPERT, "radiologist", "PGS. Nguyễn Văn Đức", "bach-mai"),
+        (COLLEAGUE, "radiologist", "BS. Trần Thu", "bach-mai"),
+    )
+    with reading.reading_room(tmp_path_factory.mktemp("whole"), people) as server:
         yield server
 
 

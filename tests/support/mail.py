@@ -47,4 +47,4 @@ def mail_server(hostname: str = "127.0.0.1", **more: Any) -> Iterator[tuple[Mail
 
 def _known(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
     expected = (SETTINGS.user.encode(), SETTINGS.password.encode())
-    return AuthResult(success=(data.login, data.password) == expected)
+    return AuthResult(success=(data.login, data.password) == expected, handled=False)

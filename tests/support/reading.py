@@ -23,9 +23,12 @@ ANNOTATIONS = f"/api/studies/{STUDY}/annotations"
 
 
 @contextmanager
-def reading_room(folder: Path, people: Sequence[tuple[str, str, str, str]], **settings: str) -> Iterator[Running]:
-    """A started server with the phantom at the hospital of the first; people are (name, role, displayed name,
-    code of the hospital). All of it is made before the start: every command of its own would be a process more."""
+def reading_room(
+    folder: Path, people: Sequence[tuple[str, str, str, str]], more: Sequence[bytes] = (), **settings: str
+) -> Iterator[Running]:
+    """A started server with the phantom, and `more` objects, at the hospital of the first; people are (name, role,
+    displayed name, code of the hospital). All of it is made before the start: every command of its own would be a
+    process more."""
     server = configured(folder, **settings)
     config = Config(data=folder / "data")
     prepare(config).database.close()
@@ -37,7 +40,7 @@ def reading_room(folder: Path, people: Sequence[tuple[str, str, str, str]], **se
             accounts.add_user(db, name, shown, hashed, roles=[(where.id, role)])
     with archive.database.reading() as db:
         first = hospitals.by_code(db, people[0][3])
-    for data in phantom_ct(SLICES, SIZE, SIZE):
+    for data in (*phantom_ct(SLICES, SIZE, SIZE), *more):
         with archive.receive(Origin(first.id, first.code, "import", "test")) as incoming:
             incoming.write(data)
             archive.store(incoming)

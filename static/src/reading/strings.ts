@@ -365,3 +365,6 @@ export const reading = strings(
     orderNumber: 'In the order of image numbers (no consistent geometry)',
   },
 );
+
+/** Patient's Sex (0010,0040) as a word. */
+export const sexOf = (code: string | null | undefined): string => (code === 'M' ? reading('male') : code === 'F' ? reading('female') : code ? reading('otherSex') : '');

@@ -61,7 +61,11 @@ function Enrol({ owed, onBack, onDone }: Steps) {
       <h1 class="gate-title">{factor('enrol.title')}</h1>
       <p class="muted">{factor('enrol.text')}</p>
       {failure && <Notice kind="bad" testid="second-error">{failure}</Notice>}
-      {shown && <Picture shown={shown} />}
+      <ol class="steps">
+        <li>{factor('enrol.step.app')}</li>
+        <li>{factor('enrol.step.scan')}{shown && <Picture shown={shown} />}</li>
+        <li>{factor('enrol.step.code')}</li>
+      </ol>
       <Field label={factor('code')}>
         {(control) => <input {...control} class="input mono" inputMode="numeric" autocomplete="one-time-code" value={code} data-testid="enrol-code" onInput={(event) => setCode(event.currentTarget.value)} />}
       </Field>
@@ -75,14 +79,15 @@ function Enrol({ owed, onBack, onDone }: Steps) {
 export function Picture({ shown }: { shown: Shown }) {
   const size = shown.picture.size + 8;
   return (
-    <>
+    <div class="qr-box">
       <svg class="qr" role="img" aria-label={factor('enrol.picture')} viewBox={`-4 -4 ${size} ${size}`} shape-rendering="crispEdges" data-testid="qr">
         <rect class="qr-back" x="-4" y="-4" width={size} height={size} />
         <path class="qr-front" d={shown.picture.path} />
       </svg>
+      <a class="btn btn-plain qr-open" href={shown.address}>{factor('enrol.open')}</a>
       <p class="muted">{factor('enrol.byHand')}</p>
       <CopyLine text={shown.secret} testid="enrol-secret" />
-    </>
+    </div>
   );
 }
 

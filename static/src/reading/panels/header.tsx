@@ -2,7 +2,7 @@
 import { guestHome } from '../../common/api';
 import { age, dicomDate, dicomTime } from '../../common/dicom-text';
 import { study } from '../control/room';
-import { reading } from '../strings';
+import { reading, sexOf } from '../strings';
 import { AskButton } from './ask';
 import { Icon } from './icons';
 import { ShareButton } from './share';
@@ -10,8 +10,7 @@ import { PageTools, Toolbar } from './toolbar';
 
 export function Header() {
   const row = study.value;
-  const sex = row?.PatientSex === 'M' ? reading('male') : row?.PatientSex === 'F' ? reading('female') : row?.PatientSex ? reading('otherSex') : '';
-  const who = row ? [age(row.PatientAge, row.PatientBirthDate, row.StudyDate), sex, row.PatientID] : [];
+  const who = row ? [age(row.PatientAge, row.PatientBirthDate, row.StudyDate), sexOf(row.PatientSex), row.PatientID] : [];
   const what = row ? [`${dicomDate(row.StudyDate)} ${dicomTime(row.StudyTime)}`.trim(), row.StudyDescription, row.hospital_name || row.InstitutionName] : [];
   return (
     <header class="top">
@@ -20,9 +19,7 @@ export function Header() {
         <div class="who"><strong>{row ? row.PatientName || reading('noName') : ' '}</strong><span>{who.filter(Boolean).join(' · ')}</span></div>
         <div class="what">{what.filter(Boolean).join(' · ') || ' '}</div>
       </div>
-      <Toolbar />
-      <AskButton />
-      <ShareButton />
+      <Toolbar><AskButton /><ShareButton /></Toolbar>
       <PageTools />
     </header>
   );

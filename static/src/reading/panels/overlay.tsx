@@ -9,7 +9,7 @@ import { markers, orientationFromLetters } from '../dicom/orientation';
 import { sliceLocation } from '../dicom/series';
 import { syntaxName } from '../dicom/syntaxes';
 import { undrawn, type Picture } from '../pixels/picture';
-import { reading } from '../strings';
+import { reading, sexOf } from '../strings';
 import type { Cursor, View } from '../viewport';
 import { presetLabel } from './labels';
 
@@ -19,7 +19,7 @@ export function Overlay({ pane, study, cursor, software }: { pane: Pane; study: 
   if (!view || !frame) return null;
   const { dataset } = frame.instance;
   const name = personName(nameOf(dataset, '00100010')) || study?.PatientName || '';
-  const who = [text(dataset, '00100020'), age(text(dataset, '00101010'), text(dataset, '00100030'), text(dataset, '00080020')), text(dataset, '00100040')];
+  const who = [text(dataset, '00100020'), age(text(dataset, '00101010'), text(dataset, '00100030'), text(dataset, '00080020')), sexOf(text(dataset, '00100040'))];
   const letters = view.onScreen && markers(frame.orientation ?? lettersOf(frame), view.onScreen);
   const when = `${day(text(dataset, '00080022') || text(dataset, '00080020'))} ${dicomTime(text(dataset, '00080032') || text(dataset, '00080030'))}`.trim();
   return (

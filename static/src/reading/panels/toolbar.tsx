@@ -1,4 +1,5 @@
 /** Twelve tools, then layout, overlays, shortcuts, full screen and language. */
+import type { ComponentChildren } from 'preact';
 import { chooseLanguage } from '../../common/api';
 import { language } from '../../common/i18n';
 import { keyOf, type Command, type Tool } from '../control/keyboard';
@@ -16,7 +17,8 @@ import { Menu, MenuItem } from './menu';
 const LOOK: Tool[] = ['window', 'scroll', 'pan', 'zoom'];
 const MEASURE: Tool[] = ['length', 'angle', 'ellipse', 'rectangle', 'probe', 'arrow'];
 
-export function Toolbar() {
+/** The tools; `children` are what else is done with the study, which on a telephone has no other place. */
+export function Toolbar({ children }: { children?: ComponentChildren }) {
   return (
     <div class="toolbar" role="toolbar" aria-label={reading('tools')} data-testid="toolbar">
       {LOOK.slice(0, 1).map((one) => <ToolButton key={one} of={one} />)}
@@ -27,6 +29,7 @@ export function Toolbar() {
       <span class="divider" />
       <Turns />
       <Cine />
+      {children}
     </div>
   );
 }

@@ -58,8 +58,12 @@ export class Viewer {
     this.engine.disableElement(id);
   }
 
+  /** After the boxes have another size: what filled its box fills the new one, what was zoomed or moved stays. */
   resize(): void {
-    if (this.screens.size) this.engine.resize(true, true);
+    if (!this.screens.size) return;
+    const whole = [...this.screens.values()].filter((screen) => screen.whole);
+    this.engine.resize(true, true);
+    for (const screen of whole) screen.fit();
   }
 
   choose(tool: Tool): void {

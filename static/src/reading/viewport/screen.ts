@@ -203,6 +203,13 @@ export class Screen {
     this.viewport.render();
   }
 
+  /** Whether the image fills its box, neither zoomed nor moved. */
+  get whole(): boolean {
+    if (!this.image) return false;
+    const [x, y] = this.viewport.getPan();
+    return Math.abs(this.viewport.getZoom() - 1) < 0.001 && Math.hypot(x, y) < 0.5;
+  }
+
   fit(): void {
     const kept = this.viewport.getViewPresentation({ rotation: true, flipHorizontal: true, flipVertical: true, zoom: false, pan: false, displayArea: false });
     this.viewport.resetCamera();

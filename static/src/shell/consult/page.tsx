@@ -100,6 +100,7 @@ function CardView({ card, box, open }: { card: Card; box: Box; open: boolean }) 
       <span class="inbox-question">{headline(card)}</span>
       <span class="inbox-line inbox-facts">
         <span class="cut">{[card.patient ? [card.patient.name, age(card.patient.age)].filter(Boolean).join(', ') : card.anonymise ? say('anonymous') : '', modalities.join(', '), card.specialty && words('specialties', card.specialty)].filter(Boolean).join(' · ')}</span>
+        <abbr class="lang" title={say(`lang.${card.language}`)}>{card.language.toUpperCase()}</abbr>
       </span>
       <span class="inbox-line inbox-facts">
         <StateMark card={card} />
@@ -108,7 +109,6 @@ function CardView({ card, box, open }: { card: Card; box: Box; open: boolean }) 
           {arrived < expected && card.anonymise ? `, ${say('images.copies')}` : card.arriving ? `, ${say('images.arriving')}` : ''}
         </span>}
         {card.answered_at !== null && <Due card={card} />}
-        <abbr class="lang" title={say(`lang.${card.language}`)}>{card.language.toUpperCase()}</abbr>
       </span>
     </a>
   );

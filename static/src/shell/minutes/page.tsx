@@ -80,6 +80,7 @@ export function MinutesPage({ code }: { code: string }) {
               <h3>{say('addendum', { number: one.number })} <span class="muted">· {dateTime(one.at)}</span></h3>
               <p class="wrap">{one.text}</p>
               <Signatures told={told} part={one.number} />
+              <p class="muted minutes-hash">{say('hash')}: <span class="mono">{one.sha256}</span></p>
               {signable(told, one.number) && told.may.second_factor && <Button icon="edit" onClick={() => void begin(one.number)}>{say('sign.addendum', { number: one.number })}</Button>}
             </article>
           ))}
