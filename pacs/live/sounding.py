@@ -15,6 +15,7 @@ from storage.model.live import CONSENT, SOUND, SOUNDING, RoomEvent
 
 Write = Callable[[LiveRoom, str, dict[str, Any]], Awaitable[RoomEvent]]
 SERVER = Actor("hoichan", "program")
+AT_ONCE = 3  # turns in one look; the next is a second later
 
 
 class Sounding:
@@ -26,10 +27,13 @@ class Sounding:
     async def look(self, room: LiveRoom) -> None:
         """Bring what is said about recording in line with who is here and what they said."""
         if room.turning or not room.is_ours():
-            return  # whoever is at it looks again
+            return  # whoever is at it looks again, and of several nodes one writes
         room.turning = True
         try:
-            while (wanted := room.sound.agreed(room.present())) != bool(room.sound.take):
+            for _ in range(AT_ONCE):
+                wanted = room.sound.agreed(room.present())
+                if wanted == bool(room.sound.take):
+                    return
                 await self._write(room, SOUNDING, {"on": wanted})
         except ArchiveError:
             return  # the index does not answer; browsers rest by themselves while somebody has not agreed

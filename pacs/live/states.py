@@ -7,8 +7,8 @@ The fields are single letters, since they cross thin links up to 15 times a seco
     w  [centre, width, inverted 0 or 1]            z  camera in patient space: focal point x, y, z in mm, extent of
     m  three planes (MPR), all in patient space:      the smaller side in mm, rotation in degrees, flips 0 or 1
        cross-hair x, y, z in mm, two of the three   r  [frames this member has, frames there are] of the case
-       axes as unit vectors, middle of the screens  v  [muted 0 or 1, camera 0 or 1]: speaks with who else has
-       in mm, extent of the smaller side in mm         this field
+       axes as unit vectors, middle of the screens  v  [speaks 0, muted 1, only hears 2; camera 0 or 1]: in
+       in mm, extent of the smaller side in mm         the call with who else has this field
     p  [column, row] of the pointer in the frame; [x, y, z] in mm in the patient where it points on one of three planes
 """
 

@@ -11,13 +11,17 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Route
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from bench.corpus import ct_series
+from storage.index.types import now_ms
 from tests.support.browser import FAKE_VOICE, Watched, chromium
 from tests.support.reading import drawn, measure
 from tests.support.rooms import Participant, enter, pid_of_rooms, socket_to, ticket, web_workers
 from tests.support.server import PASSWORD, Browserless, Running, serving
+from tests.support.turn import Relay, allocate, relaying
+from viewer.live.turn import LASTS_SECONDS, signed
 
 SLICES = 6
 
@@ -45,9 +49,17 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    folder = tmp_path_factory.mktemp("rooms")
-    with serving(folder) as server:
+def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
+    with relaying(tmp_path_factory.mktemp("turn")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory, relay: Relay) -> Iterator[Scene]:
+    folder, secret = tmp_path_factory.mktemp("rooms"), relay.folder / "secret"
+    secret.write_text(relay.secret + "\n")
+    turn = json.dumps([f"turn:127.0.0.1:{relay.port}?transport=udp"])
+    with serving(folder, HOICHAN_LIVE__TURN=turn, HOICHAN_LIVE__TURN_SECRET_FILE=str(secret)) as server:
         yield Scene(server, folder)
 
 
@@ -178,8 +190,8 @@ def test_a_hundred_sockets_leave_the_pages_alone(scene: Scene) -> None:
 
 
 @contextmanager
-def seen(scene: Scene, *who: tuple[str, int, int]) -> Iterator[list[Watched]]:
-    """Browsers of these people (name, width, height), signed in; without a name, nobody's."""
+def seen(scene: Scene, *who: tuple[str, int, int], script: str = "") -> Iterator[list[Watched]]:
+    """Browsers of these people (name, width, height), signed in; without a name, nobody's. `script` runs first."""
     with chromium(*FAKE_VOICE) as browser:
         pages = []
         for name, width, height in who:
@@ -191,6 +203,8 @@ def seen(scene: Scene, *who: tuple[str, int, int]) -> Iterator[list[Watched]]:
                 is_mobile=phone,
                 permissions=["microphone", "camera"],
             )
+            if script:
+                context.add_init_script(script)
             base = scene.server.base_url
             if name:
                 answer = context.request.post(
@@ -201,7 +215,8 @@ def seen(scene: Scene, *who: tuple[str, int, int]) -> Iterator[list[Watched]]:
         yield pages
 
 
-def _inside(page: Watched, url: str) -> None:
+def inside(page: Watched, url: str) -> None:
+    """The page of this address, in its room, with an image."""
     page.page.goto(url)
     page.page.wait_for_url(re.compile(r"/read/[0-9.]+"))  # an invitation leads to the page of a case
     page.until("an image", lambda: page.active() and page.active()["quality"] == "original")
@@ -249,7 +264,7 @@ def test_two_browsers_and_a_phone_look_at_the_same_image(scene: Scene) -> None:
         minh.find("live-open").click()
         minh.until("the room", lambda: minh.find("live").get_attribute("data-status") == "in")
         for page in (lan, hung):
-            _inside(page, minh.page.url)
+            inside(page, minh.page.url)
         minh.page.keyboard.press("Home")
         minh.page.keyboard.press("1")
         both = (lan, hung)
@@ -312,8 +327,8 @@ def test_what_is_drawn_in_a_room_is_seen_by_all_who_are_in_it(scene: Scene, tmp_
     with seen(scene, ("minh", 1280, 800), ("lan", 1100, 700), ("", 1280, 800)) as (minh, lan, anna):
         code = scene.room()
         link = f"{scene.server.base_url}/read/-#room={code}"
-        _inside(minh, link)
-        _inside(lan, link)
+        inside(minh, link)
+        inside(lan, link)
         minh.find("live-guests").check()
         minh.page.locator("[data-testid=pane-0]").focus()
         minh.page.keyboard.press("Home")
@@ -327,7 +342,7 @@ def test_what_is_drawn_in_a_room_is_seen_by_all_who_are_in_it(scene: Scene, tmp_
         assert set(lan.page.evaluate(colours)) == {"#ffd54a"}  # minh's colour in the room
 
         _guest(scene, anna, code)
-        _inside(anna, link)
+        inside(anna, link)
         anna.until("what stood before", lambda: _shown(anna, "minh") == [length])
         assert _sop(anna) != _sop(minh)  # a copy has UIDs of its own
         measure(anna, (0.5, 0.6), (0.7, 0.65))
@@ -384,44 +399,138 @@ def _hears(page: Watched, heard: str) -> bool:
     return bool(page.page.locator(heard).count() == 1)
 
 
-def test_two_hear_each_other_and_the_session_is_played_again(scene: Scene) -> None:
-    with seen(scene, ("minh", 1280, 800), ("lan", 1100, 700)) as (minh, lan):
-        code = scene.room()
-        for page in (minh, lan):
-            _inside(page, f"{scene.server.base_url}/read/-#room={code}")
-        for page in (minh, lan):
+SIGN = "[data-testid=live-sound-sign][data-running=true]"
+PICTURES = "[...document.querySelectorAll('[data-testid=live-face]')].filter((one) => one.offsetParent)"
+
+
+def test_two_hear_each_other_and_their_session_is_played_again(scene: Scene) -> None:
+    with seen(scene, ("minh", 900, 600), ("lan", 900, 600)) as (minh, lan):  # small pictures are drawn sooner
+        both, code = (minh, lan), scene.room()
+        sound = partial(scene.minh.get, f"/api/rooms/{code}/sound")
+        for page in both:
+            inside(page, f"{scene.server.base_url}/read/-#room={code}")
+        for page in both:
             page.find("live-voice").click()
         heard = "[data-voice=connected][data-heard=true]"
-        _all((minh, lan), "a voice", lambda page: page.page.locator(heard).count() == 1)
+        _all(both, "a voice", lambda page: page.page.locator(heard).count() == 1)
+
+        minh.find("live-sound-ask").click()
+        lan.find("live-sound-question").wait_for()
+        assert minh.page.locator(SIGN).count() == 0
+        lan.find("live-sound-yes").click()
+        _all(both, "the sign", lambda page: page.page.locator(SIGN).count() == 1)
+        late = enter(scene.hung, code)  # is asked before it goes on
+        _all(both, "rest", lambda page: page.page.locator(SIGN).count() == 0)
+        late.say("consent", audio=True)
+        _all(both, "the sign again", lambda page: page.page.locator(SIGN).count() == 1)
         minh.page.keyboard.press("Home")
         lan.until("the first image", lambda: lan.active()["index"] == 0)
         minh.find("live-text").fill("Kết luận: theo dõi sau 3 tháng.")
         minh.find("live-send").click()
         lan.until("the chat", lambda: "theo dõi" in lan.find("live-chat").inner_text())
+        lan.find("live-camera").click()
+        minh.until("a picture", lambda: minh.page.evaluate(f"{PICTURES}.some((one) => one.videoWidth > 0)"))
+        lan.find("live-camera").click()
+        minh.until("no picture", lambda: minh.page.evaluate(f"{PICTURES}.length") == 0)
         _go_to_another_case(minh, lan, scene, heard)
+        lan.find("live-sound-end").click()
+        lan.find("live-sound-sure").click()  # takes it back: it is over for both
+        _all(both, "no sign", lambda page: page.find("live-sound-sign").count() == 0)
+        minh.until("both voices", lambda: len({one["by"] for one in sound().json()["pieces"]}) == 2, 60)
         lan.find("live-voice").click()
         minh.until("silence", lambda: minh.page.locator(heard).count() == 0)
         minh.page.keyboard.press("End")
-        lan.until("the last image", lambda: lan.active()["index"] == SLICES - 1)
+        lan.until("the last image", lambda: lan.active()["index"] == minh.active()["index"] > 0)
+        last = _sop(minh)
         minh.find("live-end").click()
         minh.find("live-end-sure").click()
         lan.find("live-over").wait_for()
-        assert scene.lan.get(f"/api/rooms/{code}/track").json()["stretches"]  # whole before anybody hears of the end
-        lan.page.goto(f"{scene.server.base_url}/read/{scene.study}")
-        lan.page.goto(f"{scene.server.base_url}/read/{scene.study}#replay={code}")
-        lan.page.reload()
+        path = f"/api/rooms/{code}/track"
+        track = lan.until("the track", lambda: (told := scene.lan.get(path)).status != 503 and told)  # a busy machine
+        assert track.json().get("stretches"), track.body  # whole before anybody hears of the end
+
+        lan.page.goto(f"{scene.server.base_url}/read/{scene.study}?again#replay={code}")
         lan.until("the replay", lambda: lan.find("live-seek").count() == 1)
         lan.until("an image", lambda: lan.active() and lan.active()["quality"] == "original")
-        seek = lan.find("live-seek")
+        seek, begun = lan.find("live-seek"), int(scene.lan.get(f"/api/rooms/{code}").json()["created_at"])
         events = scene.lan.get(f"/api/rooms/{code}/events").json()["events"]
         said = next(int(one["at"]) for one in events if one["kind"] == "chat")
         assert "theo dõi" not in lan.find("live-chat").inner_text()
-        begun = scene.lan.get(f"/api/rooms/{code}").json()["created_at"]
         seek.fill(str(begun + (said - begun + 99) // 100 * 100))
         lan.until("what was said then", lambda: "theo dõi" in lan.find("live-chat").inner_text())
         lan.until("what was shown then", lambda: lan.active()["index"] == 0)
+        first = min(int(one["at"]) for one in sound().json()["pieces"])
+        seek.fill(str(begun + (first - begun) // 100 * 100))
         lan.find("live-play").click()
-        lan.until("what was shown at the end", lambda: lan.active()["index"] == SLICES - 1)
+        speaking = lan.page.locator("[data-testid=live-person][data-speaking=true]")
+        lan.until("somebody speaking", lambda: speaking.count() > 0)
+        seek.fill(str(max(int(one["at"]) for one in events) - 500))
+        lan.until("what was shown at the end", lambda: _sop(lan) == last, 60)
+        for page in both:
+            assert not page.wrong
+
+
+# What connections a page makes, so that a test can ask them what they carry.
+KEPT = """
+window.lines = [];
+const Made = window.RTCPeerConnection;
+window.RTCPeerConnection = class extends Made { constructor(...given) { super(...given); window.lines.push(this); } };
+"""
+CARRIED = """
+Promise.all(window.lines.filter((one) => one.connectionState === 'connected').map(async (one) => {
+  const all = new Map();
+  (await one.getStats()).forEach((report) => all.set(report.id, report));
+  const found = [...all.values()];
+  const pair = all.get(found.find((report) => report.type === 'transport')?.selectedCandidatePairId);
+  const audio = found.find((report) => report.type === 'inbound-rtp' && report.kind === 'audio');
+  return [all.get(pair?.localCandidateId)?.candidateType, all.get(pair?.remoteCandidateId)?.candidateType,
+    audio?.bytesReceived ?? 0];
+}))
+"""
+
+
+def test_only_credentials_of_ours_that_are_not_over_open_the_relay(relay: Relay) -> None:
+    now = now_ms() // 1000
+    good = signed(relay.secret, now + LASTS_SECONDS, "user-1")
+    assert allocate(relay.port, *good) == 200
+    assert allocate(relay.port, *signed(relay.secret, now - 1, "user-1")) == 401
+    assert allocate(relay.port, *signed("another secret", now + LASTS_SECONDS, "user-1")) == 401
+    assert allocate(relay.port, good[0].replace("user-1", "user-2"), good[1]) == 401
+
+
+def _relayed(page: Watched) -> bool:
+    carried = page.page.evaluate(CARRIED)
+    return bool(carried) and all(one[:2] == ["relay", "relay"] and one[2] > 0 for one in carried)
+
+
+def _relay_only(route: Route) -> None:
+    """The answer to who asks for a ticket, as with live.relay_only."""
+    answer = route.fetch()
+    route.fulfill(response=answer, json={**answer.json(), "relay_only": True})
+
+
+def test_voice_goes_over_the_relay_and_the_room_goes_on_without(scene: Scene, relay: Relay) -> None:
+    with seen(scene, ("minh", 900, 600), ("lan", 900, 600), script=KEPT) as (minh, lan):
+        both, link = (minh, lan), f"{scene.server.base_url}/read/-#room={scene.room()}"
+        for page in both:
+            page.page.route("**/api/rooms/*/ticket", _relay_only)
+            inside(page, link)
+        relay.stop()
+        for page in both:
+            page.find("live-voice").click()
+        for page, name in ((minh, "lan"), (lan, "minh")):
+            page.find("live-voice-failed").wait_for(timeout=120_000)
+            assert f"Không nối được thoại với {name}" in page.find("live-voice-failed").inner_text()
+            row = page.page.locator("[data-testid=live-person][data-voice=failed]")
+            assert "không nối được thoại" in row.inner_text()
+        minh.find("live-text").fill("gọi điện nhé")
+        minh.find("live-send").click()
+        lan.until("the chat", lambda: "gọi điện nhé" in lan.find("live-chat").inner_text())
+        relay.start()
+        lan.find("live-voice-retry").click()
+        for page in both:
+            page.until("voice over the relay", partial(_relayed, page), 60)
+        _all(both, "no complaint", lambda page: page.find("live-voice-failed").count() == 0)
 
 
 def test_a_room_outlives_its_process_and_loses_nothing(scene: Scene) -> None:

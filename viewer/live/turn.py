@@ -19,11 +19,16 @@ def ice_servers(live: LiveConfig, member: str, now: int | None = None) -> list[d
     servers: list[dict[str, Any]] = [{"urls": list(live.stun)}] if live.stun else []
     secret = _secret(live)
     if live.turn and secret:
-        until = (now_ms() if now is None else now) // 1000 + LASTS_SECONDS
-        name = f"{until}:{member}"
-        digest = hmac.digest(secret.encode(), name.encode(), hashlib.sha1)  # what coturn expects
-        servers.append({"urls": list(live.turn), "username": name, "credential": base64.b64encode(digest).decode()})
+        name, password = signed(secret, (now_ms() if now is None else now) // 1000 + LASTS_SECONDS, member)
+        servers.append({"urls": list(live.turn), "username": name, "credential": password})
     return servers
+
+
+def signed(secret: str, until: int, member: str) -> tuple[str, str]:
+    """Name and password that are good until this second of the epoch."""
+    name = f"{until}:{member}"
+    digest = hmac.digest(secret.encode(), name.encode(), hashlib.sha1)  # what coturn expects
+    return name, base64.b64encode(digest).decode()
 
 
 def _secret(live: LiveConfig) -> str:

@@ -54,7 +54,8 @@ def test_a_guest_comes_when_the_room_lets_guests_in(web: Web, maker: Person) -> 
     let_guests_in(web, code)
     assert guest.get(f"/api/rooms/{code}").json["cases"][0]["StudyInstanceUID"] == STUDY
     token = {"X-CSRF-Token": guest.told["csrf"]}
-    assert guest.client.post(f"/api/rooms/{code}/ticket", json={}, headers=token).status_code == 200
+    given = guest.client.post(f"/api/rooms/{code}/ticket", json={}, headers=token)
+    assert (given.status_code, given.json["ice"], given.json["relay_only"]) == (200, [], False)
     assert guest.client.post("/api/rooms", json={"studies": [STUDY]}, headers=token).status_code == 403
     assert guest.get(f"/api/rooms/{code}/events").status_code == 403
 

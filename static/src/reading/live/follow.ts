@@ -8,7 +8,8 @@ import type { View } from '../viewport';
 import { cases, following, leads, looks, move, myCase, personOf, pointing, presenter, room, screens, status, type Place } from './room';
 import { replay } from './replay';
 import type { State } from './state';
-import { camera, muted, voice } from './voice';
+import { rest } from './sound/recorder';
+import { spoken } from './voice';
 
 let pointer: readonly number[] | null = null;
 let applied = '';
@@ -101,7 +102,8 @@ function tell(): void {
     const { frame: middle } = nearest(volume, planes.centre);
     Object.assign(state, { s: uid, i: middle.instance.uid, f: middle.number, m: coded(planes) });
   }
-  if (voice.value === 'on') state.v = [Number(muted.value), Number(camera.value)];
+  const speaks = spoken();
+  if (speaks) state.v = speaks;
   move(state);
 }
 
@@ -189,7 +191,7 @@ export function toCase(uid: string): void {
   const where = now ? `replay=${room.value?.code ?? ''}&at=${Math.round(now.at - now.from)}` : `room=${room.value?.code ?? ''}`;
   applied = opened = '';
   // Where the study cannot be opened in place, the page of the study says why.
-  untracked(() => void change(uid).catch(() => location.assign(`/read/${uid}#${where}`)));
+  untracked(() => void change(uid).catch(() => rest().finally(() => location.assign(`/read/${uid}#${where}`))));
 }
 
 /** *Look here* takes those who follow to the image, and the others when they ask. */

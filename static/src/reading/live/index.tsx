@@ -10,6 +10,11 @@ import { lastPoint, Marks } from './marks';
 import { Panel } from './panel';
 import { lastPlace, lookAt, Plane } from './planes';
 import { open } from './replay';
+import { begin } from './sound/keep';
+import { setClock } from './sound/clock';
+import { playAlong } from './sound/player';
+import { record } from './sound/recorder';
+import { showSign } from './sound/sign';
 import { listen } from './voice';
 import { enter, following, looking, lookHere, myCase, pointing, status } from './room';
 
@@ -48,6 +53,11 @@ function ping(): void {
 follow();
 draw();
 listen();
+setClock();
+record();
+begin();
+showSign();
+playAlong();
 const code = roomInAddress();
 if (code && location.hash.startsWith('#replay=')) void open(code, Number(/&at=(\d+)/.exec(location.hash)?.[1] ?? 0)).catch(() => undefined);
 else if (code) enter(code);

@@ -13,7 +13,10 @@ import {
 } from './room';
 import { close, open as openReplay, play, replay, seek, speed, SPEEDS } from './replay';
 import { live } from './strings';
-import { camera, hangUp, MOST, muted, peers, speak, toggleCamera, toggleMute, voice, voiceTrouble } from './voice';
+import { answered, lineOf, SoundNotes, SoundTool } from './sound/sign';
+import { speaks as heard, Voices } from './sound/voices';
+import { Faces, speaks, Trouble, Voice } from './talk';
+import { peers } from './voice';
 
 export function Panel() {
   const inside = status.value !== 'none';
@@ -105,6 +108,7 @@ function Again() {
           <Tool icon="leave" label={live('closeReplay')} act={close} test="live-replay-close" />
         </div>
       </div>
+      <Voices />
       <People />
       <Chat />
     </>
@@ -128,6 +132,7 @@ function Inside() {
     <>
       <Tools />
       <Trouble />
+      <SoundNotes />
       <Faces />
       <People />
       <Agenda />
@@ -148,6 +153,7 @@ function Tools() {
       {!leads.value && <Tool icon="follow" label={live('follow')} pressed={following.value} act={() => (following.value = !following.value)} test="live-following" />}
       {!leads.value && mayLead.value && <Tool icon="present" label={live('take')} act={() => handOver(me.value)} test="live-take" />}
       <Voice />
+      <SoundTool />
       <span class="live-space" />
       <Tool icon={copied ? 'check' : 'link'} label={live(copied ? 'copied' : 'copyLink')} test="live-copy"
         act={() => void navigator.clipboard.writeText(`${location.origin}/read/-#room=${room.value?.code ?? ''}`).then(() => setCopied(true), () => undefined)} />
@@ -190,11 +196,11 @@ function PersonRow({ one }: { one: Person }) {
   const share = all ? Math.round((100 * have) / all) : null;
   const ready = share === null ? live('unready') : live('ready', { share });
   return (
-    <li class={one.here ? '' : 'away'} style={{ '--who': colourOf(one.colour) }} data-testid="live-person" data-member={one.key} data-here={one.here} data-voice={peers.value.get(one.key)?.state} data-heard={peers.value.get(one.key)?.heard}>
+    <li class={one.here ? '' : 'away'} style={{ '--who': colourOf(one.colour) }} data-testid="live-person" data-member={one.key} data-here={one.here} data-voice={peers.value.get(one.key)?.state} data-heard={peers.value.get(one.key)?.heard} data-speaking={heard(one) !== ''}>
       <i class="live-dot" />
       <span class="live-name">
         {one.name}{mine && <small> ({live('you')})</small>}
-        <small>{[one.guest ? live('guest') : one.hospital, presenter.value === one.key ? live('presents') : '', one.here ? '' : live('away'), hands.value.has(one.key) ? `✋ ${live('handRaised')}` : '', speaks(one)].filter(Boolean).join(' · ')}</small>
+        <small>{[one.guest ? live('guest') : one.hospital, presenter.value === one.key ? live('presents') : '', one.here ? '' : live('away'), hands.value.has(one.key) ? `✋ ${live('handRaised')}` : '', speaks(one), answered(one), heard(one)].filter(Boolean).join(' · ')}</small>
       </span>
       {!mine && one.here && <span class="live-ready" title={ready} aria-label={ready} role="img" data-testid="live-ready"><b style={{ width: `${share ?? 0}%` }} /><em>{share === null ? '–' : `${share} %`}</em></span>}
       {!mine && one.here && mayLead.value && status.value !== 'replay' && presenter.value !== one.key && (
@@ -206,56 +212,7 @@ function PersonRow({ one }: { one: Person }) {
   );
 }
 
-/** Buttons for the voice call, and what is wrong with it. */
-function Voice() {
-  const on = voice.value === 'on';
-  return (
-    <>
-      <Tool icon={on ? 'phoneOff' : 'phone'} label={live(on ? 'voiceOff' : 'voiceOn')} pressed={on} act={() => (on ? hangUp() : void speak())} test="live-voice" />
-      {on && <Tool icon={muted.value ? 'micOff' : 'mic'} label={live(muted.value ? 'unmute' : 'mute')} pressed={muted.value} act={toggleMute} test="live-mute" />}
-      {on && <Tool icon="camera" label={live(camera.value ? 'cameraOff' : 'cameraOn')} pressed={camera.value} act={() => void toggleCamera()} test="live-camera" />}
-    </>
-  );
-}
-
-function Trouble() {
-  const lost = [...peers.value].filter(([, peer]) => peer.state === 'failed').map(([key]) => nameOf(key));
-  const said = voice.value === 'asking' ? live('voiceAsking') : voiceTrouble.value === 'denied' ? live('voiceDenied') : voiceTrouble.value === 'full' ? live('voiceFull', { count: MOST }) : '';
-  return (
-    <>
-      {said && <p class="live-note warn" role="status" data-testid="live-voice-trouble">{said}</p>}
-      {lost.map((name) => <p key={name} class="live-note warn" role="alert" data-testid="live-voice-failed">{live('voiceFailed', { name })}</p>)}
-    </>
-  );
-}
-
-function speaks(one: Person): string {
-  const state = screens.value.get(one.n)?.v;
-  if (one.key === me.value) return voice.value === 'on' ? live(muted.value ? 'mutedHere' : 'voiceIn') : '';
-  if (!state) return '';
-  const peer = peers.value.get(one.key);
-  return voice.value === 'on' && peer?.state !== 'connected' && peer?.state !== 'failed' ? live('voiceJoining') : live(state[0] ? 'mutedHere' : 'voiceIn');
-}
-
-/** The pictures of those who have their camera on, and their voices. */
-function Faces() {
-  const seen = [...peers.value].filter(([, peer]) => peer.stream);
-  return (
-    <div class="live-faces">
-      {seen.map(([key, peer]) => <Face key={key} name={nameOf(key)} stream={peer.stream} shown={(screens.value.get(people.value.find((one) => one.key === key)?.n ?? -1)?.v ?? [])[1] === 1} />)}
-    </div>
-  );
-}
-
-function Face({ name, stream, shown }: { name: string; stream: MediaStream | null; shown: boolean }) {
-  const element = useRef<HTMLVideoElement>(null);
-  useEffect(() => {
-    if (element.current && element.current.srcObject !== stream) element.current.srcObject = stream;
-  }, [stream]);
-  return <figure hidden={!shown}><video ref={element} autoPlay playsInline data-testid="live-face" /><figcaption>{name}</figcaption></figure>;
-}
-
-const SHOWN = new Set(['chat', 'joined', 'left', 'presenter', 'hand', 'look', 'step', 'case', 'recording', 'guests', 'consent', 'annotation', 'ended']);
+const SHOWN = new Set(['chat', 'joined', 'left', 'presenter', 'hand', 'look', 'step', 'case', 'recording', 'guests', 'consent', 'annotation', 'sound', 'sounding', 'sound_deleted', 'ended']);
 
 function Chat() {
   const [text, setText] = useState('');
@@ -323,7 +280,7 @@ function Line({ event }: { event: Event }) {
   }
   const key = event.kind === 'guests' ? (event.body['on'] ? 'event_guests_on' : 'event_guests_off') : event.kind === 'recording' ? (event.body['on'] ? 'event_recording_on' : 'event_recording_off')
     : event.kind === 'consent' ? (event.body['audio'] ? 'event_consent_yes' : 'event_consent_no') : `event_${event.kind}`;
-  const text = live(key as 'event_step', { name, case: Number(event.body['case'] ?? 0) + 1 } as never);
+  const text = lineOf(event) || live(key as 'event_step', { name, case: Number(event.body['case'] ?? 0) + 1 } as never);
   return (
     <li class="happened">
       {['look', 'annotation'].includes(event.kind) && event.by !== me.value

@@ -27,6 +27,7 @@ let stretches: Stretch[] = [];
 let first = '';
 let who: Person[] = [];
 let timer: ReturnType<typeof setInterval> | undefined;
+let ticked = 0;
 
 /** Loads a session and stands at its beginning, or at `at` milliseconds after it. */
 export async function open(code: string, at = 0): Promise<void> {
@@ -81,8 +82,10 @@ export function speed(times: number): void {
 
 function tick(): void {
   const now = replay.value;
+  const since = performance.now() - ticked; // a page in the background ticks seldom
+  ticked += since;
   if (!now?.playing) return;
-  const at = Math.min(now.to, now.at + TICK * now.speed);
+  const at = Math.min(now.to, now.at + since * now.speed);
   replay.value = { ...now, at, playing: at < now.to };
   show();
 }

@@ -70,6 +70,8 @@ export const looking = signal(false);
 export const looks = signal<(Place & { by: string; at: number })[]>([]);
 export const pending = signal<{ id: string; text: string }[]>([]);
 export const ice = signal<RTCIceServer[]>([]);
+/** Voice goes by the relay only. */
+export const relayOnly = signal(false);
 
 export const presenter = computed(() => room.value?.presenter ?? '');
 export const leads = computed(() => status.value !== 'none' && presenter.value === me.value);
@@ -88,6 +90,8 @@ export const hands = computed(() => {
   return up;
 });
 
+const ICE_LASTS = 5 * 3600 * 1000;
+let iceAt = 0;
 let link: Link | null = null;
 const hearers = new Set<(message: Message) => void>();
 
@@ -126,9 +130,7 @@ export function enter(code: string): void {
   history.replaceState(null, '', `#room=${code}`);
   const tickets = async (): Promise<string> => {
     if (!session.value) await loadSession(); // the page may ask to enter before it knows who we are
-    const answer = await post<{ ticket: string; ice: RTCIceServer[] }>(`/api/rooms/${code}/ticket`, {}, { signal: AbortSignal.timeout(8000) });
-    ice.value = answer.ice;
-    return answer.ticket;
+    return ticketTo(code);
   };
   link = new Link(`${location.origin.replace(/^http/, 'ws')}/ws`, code, tickets, {
     message: hear, moves, gone,
@@ -142,6 +144,20 @@ export function enter(code: string): void {
       }
     }),
   });
+}
+
+/** A ticket; with it come the relays of voice and credentials for them, which last for hours. */
+async function ticketTo(code: string): Promise<string> {
+  const answer = await post<{ ticket: string; ice: RTCIceServer[]; relay_only: boolean }>(`/api/rooms/${code}/ticket`, {}, { signal: AbortSignal.timeout(8000) });
+  ice.value = answer.ice;
+  relayOnly.value = answer.relay_only;
+  iceAt = performance.now();
+  return answer.ticket;
+}
+
+/** Sees to it that the credentials of relays are good for some time. */
+export async function freshIce(): Promise<void> {
+  if (performance.now() - iceAt > ICE_LASTS && room.value) await ticketTo(room.value.code).catch(() => undefined);
 }
 
 export function leave(): void {

@@ -17,7 +17,7 @@ export interface State {
   p?: readonly number[];
   /** Frames that are here, frames there are. */
   r?: readonly number[];
-  /** Muted, camera: 0 or 1; there when one speaks. */
+  /** Speaks 0, is muted 1 or only hears 2; camera 0 or 1. There for who is in the call. */
   v?: readonly number[];
 }
 
