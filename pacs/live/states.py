@@ -24,6 +24,7 @@ LONGEST = 16
 _UID = re.compile(r"[0-9.]{1,64}", re.ASCII)
 _LISTS = frozenset("wzmprv")
 _SHORTEST_SHARED = 6
+_MAY_GO = frozenset("sifmpwzvr")  # a screen between two studies shows no image
 
 
 class Malformed(ValueError):
@@ -36,7 +37,7 @@ def merged(known: Mapping[str, Any], given: object) -> State:
         raise Malformed("a state is an object")
     state = dict(known)
     for field, value in given.items():
-        if value is None and field in "mpwzv":
+        if value is None and field in _MAY_GO:
             state.pop(field, None)
         elif field in UIDS:
             state[field] = _uid(value, str(known.get(field, "")))
