@@ -12,6 +12,7 @@ for each request. Nothing is deleted afterwards: use scratch servers.
 import argparse
 import json
 import os
+import statistics
 import tempfile
 import time
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from bench.wire import drained, rate
 DICOM_JSON = "application/dicom+json"
 WHOLE = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 SINK = "BENCHSINK"
+AGAIN = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +81,9 @@ class _Turn:
     def measure(self, folder: Path, run: str) -> None:
         series = self.stored(folder, run + "-metadata")
         path = f"{series.path}/metadata"
-        for name in ("series metadata, right after arrival, ms", "series metadata, again, ms"):
-            self.note(name, 1000 * drained(self.target, path, DICOM_JSON)[1])
+        self.note("series metadata, right after arrival, ms", 1000 * drained(self.target, path, DICOM_JSON)[1])
+        again = [drained(self.target, path, DICOM_JSON)[1] for _ in range(AGAIN)]  # each of its processes has its turn
+        self.note("series metadata, again, ms", 1000 * statistics.median(again))
         series = self.stored(folder, run + "-first")
         self.note("fresh study: QIDO, metadata, first frame, ms", 1000 * self.first_image(series))
         frames = [f"{series.path}/instances/{uid}/frames/1" for uid in series.instances]

@@ -12,8 +12,6 @@ interface Found {
   '00280008'?: { Value?: (number | string)[] };
 }
 
-const FRAMES = 6; // of one object with many, evenly spread
-
 interface Looked {
   /** Says to the server that somebody has looked. */
   confirm: (series: string) => Promise<void>;
@@ -92,11 +90,10 @@ function One({ series, confirm, onConfirmed, shown = false }: Looked & { series:
   );
 }
 
+/** All frames of an instance: a name may stand in one of them only. */
 function addresses(series: string, found: Found): string[] {
   const count = Math.max(1, Number(found['00280008']?.Value?.[0] ?? 1) || 1);
-  const shown = Math.min(count, FRAMES);
-  const frames = Array.from({ length: shown }, (_, i) => 1 + Math.round((i * (count - 1)) / Math.max(1, shown - 1)));
-  return frames.map((frame) => `${series}/instances/${found['00080018'].Value[0]}/frames/${frame}/rendered?viewport=640,640`);
+  return Array.from({ length: count }, (_, at) => `${series}/instances/${found['00080018'].Value[0]}/frames/${at + 1}/rendered?viewport=640,640`);
 }
 
 function named(one: SharedSeries): string {
