@@ -1,10 +1,12 @@
 """What people do, in a real browser: set up, watch a study arrive, read it, measure, administer; in both languages."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser
 
 from tests.journeys.conftest import backends
@@ -102,6 +104,37 @@ def _read(watched: Watched, count: int, folder: Path) -> None:
     page.keyboard.press("Space")
     watched.until("reset", lambda: watched.active()["invert"] is False)
     shot(watched, "reading-vi", folder)
+    _arrange(watched)
+
+
+def _arrange(watched: Watched) -> None:
+    """A viewport that goes and comes back with another layout shows what it showed."""
+
+    def take(layout: str) -> None:
+        watched.find("layout").click()
+        watched.find(f"layout-{layout}").click()
+
+    take("1x2")
+    watched.find("pane-1").click()
+    watched.find("series").first.click()
+    watched.until("the second image", lambda: watched.state()["viewports"][1]["quality"] == "original")
+    watched.page.keyboard.press("Home")
+    watched.until("its first frame", lambda: watched.state()["viewports"][1]["index"] == 0)
+    take("1x1")
+    watched.find("pane-1").wait_for(state="detached")
+    take("1x2")
+    watched.until("what it showed", lambda: _brightest(watched.find("viewport-1").screenshot()) > 60)
+    assert watched.state()["viewports"][1]["index"] == 0
+    take("1x1")
+    watched.until("one viewport", lambda: watched.active() and _brightest(watched.find("viewport-0").screenshot()) > 60)
+
+
+def _brightest(png: bytes) -> int:
+    """The brightest grey of the middle of a picture, where nothing is written."""
+    picture = Image.open(io.BytesIO(png)).convert("L")
+    width, height = picture.size
+    middle = picture.crop((width // 3, height // 3, 2 * width // 3, 2 * height // 3))
+    return int(middle.getextrema()[1])
 
 
 def _window(watched: Watched) -> None:

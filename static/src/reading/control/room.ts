@@ -262,23 +262,37 @@ export async function show(index: number, uid: string, at?: number): Promise<voi
   viewer.warm(found.frames[0]?.instance.transferSyntax ?? '');
   if (link.slow) viewer.warm(HTJ2K);
   pane.value = { series: uid, state: 'stack', view: null };
-  // Its element may not stand in the page yet.
-  for (let tries = 0; tries < 60 && (tries === 0 || !viewer.screens.has(idOf(index))); tries++) await drawn();
-  if (!still()) return;
-  await viewer.screens.get(idOf(index))?.show(found.frames, at ?? startOf(found));
+  beginnings[index] = { series: uid, at: at ?? startOf(found) };
+  await put(index);
   prefetch?.pump();
+}
+
+/** Where each viewport began, or was when its element went. */
+const beginnings: ({ series: string; at: number } | null)[] = IDS.map(() => null);
+
+/** Puts what a viewport is to show onto its element; when that does not stand in the page yet, `mount` does it. */
+async function put(index: number): Promise<void> {
+  const [pane, begins] = [panes[index]?.value, beginnings[index]];
+  if (pane?.state !== 'stack' || begins?.series !== pane.series) return;
+  const frames = stacks.value.get(begins.series)?.frames ?? [];
+  if (frames.length) await viewer?.screens.get(idOf(index))?.show(frames, Math.min(begins.at, frames.length - 1));
 }
 
 export const idOf = (index: number): string => IDS[index] ?? IDS[0];
 
-/** Called by a pane when its element stands in the page. */
+/** Called by a pane when its element stands in the page: another study or layout makes new ones, with nothing on them. */
 export async function mount(index: number, element: HTMLDivElement): Promise<void> {
   const started = await begun().catch(() => null);
-  if (!started || !element.isConnected) return;
+  if (!started || !element.isConnected || started.screens.get(idOf(index))?.element === element) return;
+  started.disable(idOf(index));
   started.enable(idOf(index), element);
+  await put(index);
 }
 
 export function unmount(index: number): void {
+  const begins = beginnings[index];
+  const view = panes[index]?.value.view;
+  if (begins && view) begins.at = view.index;
   viewer?.disable(idOf(index));
 }
 
@@ -407,5 +421,3 @@ function wanted(): { frames: readonly Frame[]; from: number }[] {
     return pane?.state === 'stack' && pane.view && found ? [{ frames: found.frames, from: pane.view.index }] : [];
   });
 }
-
-const drawn = (): Promise<void> => new Promise((resolve) => requestAnimationFrame(() => resolve()));

@@ -60,6 +60,7 @@ export class Screen {
   private error: unknown = null;
   private generation = 0;
   private told = false;
+  private overtaken: () => void = () => undefined;
 
   constructor(
     private readonly viewport: StackViewport,
@@ -108,8 +109,11 @@ export class Screen {
     this.name = '';
     this.invert = false;
     this.error = null;
-    await this.viewport.setStack(register(frames), index).catch((error: unknown) => this.failed(error));
-    if (generation !== this.generation) return;
+    // Cornerstone never answers who asked for an image that was scrolled past before it came.
+    let past = false;
+    const overtaken = new Promise<void>((resolve) => (this.overtaken = () => { past = true; resolve(); }));
+    await Promise.race([this.viewport.setStack(register(frames), index).catch((error: unknown) => this.failed(error)), overtaken]);
+    if (past || generation !== this.generation) return;
     this.viewport.resetCamera();
     this.viewport.render();
     this.changed();
@@ -132,6 +136,7 @@ export class Screen {
   go(index: number): void {
     const to = Math.min(Math.max(0, index), this.count - 1);
     if (to < 0 || to === this.index) return;
+    this.overtaken();
     this.viewport.setImageIdIndex(to).catch((error: unknown) => this.failed(error));
   }
 
