@@ -133,8 +133,7 @@ def _brightest(png: bytes) -> int:
     """The brightest grey of the middle of a picture, where nothing is written."""
     picture = Image.open(io.BytesIO(png)).convert("L")
     width, height = picture.size
-    middle = picture.crop((width // 3, height // 3, 2 * width // 3, 2 * height // 3))
-    return int(middle.getextrema()[1])
+    return max(picture.crop((width // 3, height // 3, 2 * width // 3, 2 * height // 3)).tobytes())
 
 
 def _window(watched: Watched) -> None:
