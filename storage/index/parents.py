@@ -108,7 +108,7 @@ def ensure_series(
 
 
 def _make_studies(db: Connection, first: dict[StudyIdentity, Item], now: int) -> dict[StudyIdentity, HeldStudy]:
-    patients = ensure_patients(db, list(first.values()))
+    patients = ensure_patients(db, list(first.values()), retell=False)
     marks = _marks(db, first)
     rows = []
     for identity, item in first.items():
@@ -123,6 +123,8 @@ def _make_studies(db: Connection, first: dict[StudyIdentity, Item], now: int) ->
         rows.append(own | study_values(item[0].study) | told_values(teller(item)))
     insert_many(db, schema.study, rows, ignore=True)
     made = _lock_studies(db, first)
+    # Only now: who has a study asks for its patient, so nobody who has a patient may wait for a study.
+    ensure_patients(db, [first[identity] for identity in sorted(first)])
     add_tokens(db, [(made[identity].id, item[0]) for identity, item in first.items()])
     return made
 
@@ -165,14 +167,15 @@ def _marks(db: Connection, identities: Iterable[StudyIdentity]) -> dict[StudyIde
     return {(row.hospital_id, row.study_instance_uid): row.status for row in rows}
 
 
-def ensure_patients(db: Connection, items: Sequence[Item]) -> dict[PatientIdentity, int]:
-    """The row ids of the patients of these items, made where they are new."""
+def ensure_patients(db: Connection, items: Sequence[Item], *, retell: bool = True) -> dict[PatientIdentity, int]:
+    """The row ids of the patients of these items, made where they are new; with `retell` an item that was stored
+    earlier than what they are known from tells of them, for which their rows are held."""
     wanted: dict[PatientIdentity, Item] = {}
     for item in sorted(items, key=teller):
         wanted.setdefault(patient_identity(item), item)
     known = _find_patients(db, wanted)
     for identity, (patient_id, told) in known.items():
-        if teller(wanted[identity]) < told:
+        if retell and teller(wanted[identity]) < told:
             _retell_patient(db, patient_id, wanted[identity])
     missing = sorted(identity for identity in wanted if identity not in known)
     if missing:

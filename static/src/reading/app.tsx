@@ -13,7 +13,6 @@ import { listen } from './control/live';
 import { AskLayer } from './panels/ask';
 import { ShareLayer } from './panels/share';
 import { Header } from './panels/header';
-import { Help } from './panels/help';
 import { Icon } from './panels/icons';
 import { PaneView } from './panels/pane';
 import { Strip } from './panels/strip';
@@ -22,6 +21,8 @@ import { reading } from './strings';
 
 /** What is drawn and the panel beside the images: code that comes after the first image. */
 const side = signal<{ Side: FunctionComponent; refresh: () => Promise<void>; consulted: (code: string) => void } | null>(null);
+/** The cheat sheet, fetched when somebody first asks for it. */
+const sheet = signal<FunctionComponent | null>(null);
 const LEAVE_MS = 1500;
 
 export function App() {
@@ -44,6 +45,9 @@ export function App() {
         void import('./notes/side').then((module) => (side.value = module), () => undefined);
       }
     });
+    const helping = effect(() => {
+      if (help.value && !sheet.peek()) void import('./panels/help').then(({ Help }) => (sheet.value = Help), () => (help.value = false));
+    });
     window.addEventListener('keydown', onKey);
     if (roomInAddress()) {
       liveOpen.value = !matchMedia('(max-width: 760px)').matches;
@@ -60,6 +64,7 @@ export function App() {
       doubting();
       leaving();
       beside();
+      helping();
       window.removeEventListener('keydown', onKey);
       titled();
     };
@@ -67,7 +72,7 @@ export function App() {
   if (failure.value) return <Failure title={reading('studyNotFound')} detail={explain(failure.value)} />;
   if (viewerFailure.value) return <Failure title={reading('viewerFailed')} detail={viewerFailure.value instanceof Error ? viewerFailure.value.message : ''} />;
   if (ended.value && study.value) return <Gone />;
-  const [Live, Side] = [live.value, side.value?.Side];
+  const [Live, Side, Help] = [live.value, side.value?.Side, sheet.value];
   return (
     <div class={`room${stripOpen.value ? '' : ' no-strip'}${Live && liveOpen.value ? ' with-live' : ''}${Side && sideOpen.value ? ' with-side' : ''}`} data-testid="room">
       <Header />
@@ -79,7 +84,7 @@ export function App() {
       <Grid />
       {Live && liveOpen.value && <Live.Panel />}
       {Side && <Side />}
-      <Help />
+      {Help && <Help />}
       <AskLayer />
       <ShareLayer />
       <div class="visually-hidden" role="status">{arrived.value > 0 ? reading('arriving', { count: arrived.value }) : ''}</div>

@@ -1,8 +1,10 @@
 """A consultation through its addresses: asked, seen by those who take part and nobody else, answered, ended."""
 
+import io
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from pacs.jobs.worker import SLOW, Worker
 from storage.errors import NotFound
@@ -18,6 +20,12 @@ IMAGE = {
     "sop_instance_uid": STUDY["SOPInstanceUID"], "frame": 1, "note": "vùng giảm tỷ trọng",
     "window": [80, 40.0],
 }  # fmt: skip
+
+
+def photograph() -> bytes:
+    made = io.BytesIO()
+    Image.new("L", (8, 8), 128).save(made, "JPEG")
+    return made.getvalue()
 
 
 def box(person: Person, name: str) -> list[dict[str, Any]]:
@@ -179,7 +187,7 @@ def test_what_is_taken_back_is_gone_at_once(two: Two, kind: str) -> None:
     code = two.ask()
     two.act(two.answerer, code, "accepted")
     photo = new_id()
-    put = two.asker.open("PUT", f"/api/consults/{code}/attachments/{photo}", data=b"\xff\xd8\xff\xe0 ecg")
+    put = two.asker.open("PUT", f"/api/consults/{code}/attachments/{photo}", data=photograph())
     assert put.status_code == 201
     assert two.answerer.get(f"/api/consults/{code}/attachments/{photo}").status_code == 200
     assert two.act(two.asker, code, kind, text="nhầm người bệnh").status_code == 201

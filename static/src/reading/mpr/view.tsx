@@ -8,6 +8,7 @@ import { letters } from '../dicom/orientation';
 import { windowText } from '../panels/overlay';
 import { live } from '../slots';
 import { reading } from '../strings';
+import { planes } from './strings';
 import { draw, fillingOf, type Filling } from './drawing';
 import { ALL, AXIAL, dot, lineOf, plus, screenOf, turned, type Point, type Which } from './geometry';
 import { move, step, zoom } from './index';
@@ -24,7 +25,7 @@ export function View() {
   return (
     <div class="mpr" data-testid="mpr" data-here={filling.here} data-count={now.volume.frames.length}>
       {ALL.map((which) => <Plane key={which} which={which} filling={filling} />)}
-      <button type="button" class="button mpr-close" onClick={closeMpr} data-testid="mpr-close">{reading('mprClose')}</button>
+      <button type="button" class="button mpr-close" onClick={closeMpr} data-testid="mpr-close">{planes('mprClose')}</button>
     </div>
   );
 }
@@ -60,14 +61,14 @@ function Plane({ which, filling }: { which: Which; filling: Filling }) {
   const Live = live.value;
   const { right, down } = screenOf(now.planes, which);
   return (
-    <section class={`mpr-plane plane-${which}${now.active === which ? ' current' : ''}`} ref={root} aria-label={reading(NAMES[which])} data-testid={`plane-${which}`}
+    <section class={`mpr-plane plane-${which}${now.active === which ? ' current' : ''}`} ref={root} aria-label={planes(NAMES[which])} data-testid={`plane-${which}`}
       onContextMenu={(event) => event.preventDefault()} onPointerDown={(event) => grasp(event, which)}>
       <canvas ref={canvas} />
       <Lines which={which} />
       {overlays.value && (
         <div class="overlay" aria-hidden="true">
           <div class="corner tl">
-            <span class="strong mpr-name"><i />{reading(NAMES[which])}</span>
+            <span class="strong mpr-name"><i />{planes(NAMES[which])}</span>
             {which === AXIAL && <><span>{study.value?.PatientName}</span><span class="minor">{study.value?.PatientID}</span></>}
           </div>
           <div class="corner bl">
@@ -89,9 +90,9 @@ function Quality({ which, filling }: { which: Which; filling: Filling }) {
   const count = mpr.value?.volume.frames.length ?? 0;
   const missing = filling.here < count;
   const preview = filling.source === 'preview';
-  const text = missing ? reading('mprHere', { here: filling.here, count }) : preview ? reading('mprPreview') : reading(filling.source === 'lossy' ? 'mprLossy' : 'mprMade');
+  const text = missing ? planes('mprHere', { here: filling.here, count }) : preview ? planes('mprPreview') : planes(filling.source === 'lossy' ? 'mprLossy' : 'mprMade');
   return (
-    <span class={`badge${missing ? ' loading' : preview || filling.source === 'lossy' ? ' preview' : ''}`} title={reading('mprMadeTip')} data-testid={`plane-quality-${which}`}
+    <span class={`badge${missing ? ' loading' : preview || filling.source === 'lossy' ? ' preview' : ''}`} title={planes('mprMadeTip')} data-testid={`plane-quality-${which}`}
       data-quality={missing ? 'loading' : (filling.source ?? 'loading')}><i>{missing ? '○' : '◇'}</i>{text}</span>
   );
 }

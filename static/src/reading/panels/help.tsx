@@ -7,6 +7,7 @@ import { CT } from '../control/presets';
 import { help } from '../control/room';
 import { reading } from '../strings';
 import { Icon } from './icons';
+import { sheet } from './help-strings';
 import { commandLabel, keyLabel, presetLabel } from './labels';
 
 const GROUPS = [['navigate', 'groupNavigate'], ['look', 'groupLook'], ['tools', 'groupTools'], ['page', 'groupPage']] as const;
@@ -14,6 +15,10 @@ const MOUSE = [
   ['wheel', 'scrollImages'], ['ctrlWheel', 'toolZoom'], ['leftDrag', 'activeTool'], ['rightDrag', 'toolZoom'], ['middleDrag', 'toolPan'],
   ['bothDrag', 'toolWindow'], ['doubleClick', 'oneUp'], ['oneFinger', 'activeTool'], ['twoFingers', 'pinchPan'],
 ] as const;
+
+/** Some gestures do what a tool does, and are called so. */
+const said = (meaning: (typeof MOUSE)[number][1]): string =>
+  meaning === 'scrollImages' || meaning === 'activeTool' || meaning === 'pinchPan' ? sheet(meaning) : reading(meaning);
 
 export function Help() {
   const box = useRef<HTMLDialogElement>(null);
@@ -26,13 +31,13 @@ export function Help() {
     <dialog class="help" ref={box} aria-label={reading('shortcuts')} data-testid="help" onClose={() => (help.value = false)}
       onClick={(event) => { if (event.target === box.current) help.value = false; }}>
       <div class="help-head">
-        <h2>{reading('shortcuts')}</h2><span>{reading('shortcutsHint')}</span>
+        <h2>{reading('shortcuts')}</h2><span>{sheet('shortcutsHint')}</span>
         <button type="button" class="tool" aria-label={common('close')} title={common('close')} onClick={() => (help.value = false)}><Icon name="close" /></button>
       </div>
       <div class="help-groups">
         {GROUPS.map(([group, title]) => (
           <section key={group}>
-            <h3>{reading(title)}</h3>
+            <h3>{sheet(title)}</h3>
             <dl>
               {BINDINGS.filter((binding) => binding.group === group).map(({ keys, command }) => {
                 const label = (): string => (command.do === 'preset' && command.key > 0 ? `${commandLabel(command)} · CT ${presetLabel(CT[command.key - 1]?.name ?? '')}` : commandLabel(command));
@@ -42,10 +47,10 @@ export function Help() {
           </section>
         ))}
         <section>
-          <h3>{reading('groupMouse')}</h3>
+          <h3>{sheet('groupMouse')}</h3>
           <dl>
             {MOUSE.map(([gesture, meaning]) => (
-              <div key={gesture}><dt class="gesture">{reading(gesture)}</dt><dd>{reading(meaning)}<small lang={other()}>{inOther(() => `${reading(gesture)}: ${reading(meaning)}`)}</small></dd></div>
+              <div key={gesture}><dt class="gesture">{sheet(gesture)}</dt><dd>{said(meaning)}<small lang={other()}>{inOther(() => `${sheet(gesture)}: ${said(meaning)}`)}</small></dd></div>
             ))}
           </dl>
         </section>
@@ -63,7 +68,8 @@ const other = (): 'vi' | 'en' => (language.peek() === 'vi' ? 'en' : 'vi');
 /** The same words in the other language; nobody who reads the signal is told of the moment between. */
 function inOther(say: () => string): string {
   const found = say();
-  const [from, to] = language.peek() === 'vi' ? [reading.vi, reading.en] : [reading.en, reading.vi];
+  const [vi, en] = [{ ...reading.vi, ...sheet.vi }, { ...reading.en, ...sheet.en }];
+  const [from, to] = language.peek() === 'vi' ? [vi, en] : [en, vi];
   return translated(found, from, to);
 }
 
