@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 ARGS ?=
 PYTEST_ARGS ?=
-JOBS ?= 2
+JOBS ?= 3
 WEB_SOURCES := $(shell find static -path static/node_modules -prune -o -path static/dist -prune -o -type f -print 2>/dev/null)
 
 .PHONY: run test setup web lint check-web unit faults bench lock clean help
@@ -42,7 +42,7 @@ lint: $(STAMPS)/python-dev
 check-web: $(STAMPS)/web
 	tools/node-run npm --prefix static run check
 
-# Files of tests run on two cores at the same time (JOBS=1: one after the other); PYTEST_ARGS runs what it names.
+# Three files of tests run at the same time, because on two cores they wait as much as they compute (JOBS=1: one); PYTEST_ARGS runs what it names.
 unit: $(STAMPS)/python-dev $(STAMPS)/web
 	$(BIN)/pytest $(if $(PYTEST_ARGS),$(PYTEST_ARGS),--numprocesses $(JOBS) --dist loadfile)
 
