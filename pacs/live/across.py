@@ -239,21 +239,22 @@ class Across:
             if not payload.startswith(self.node):
                 self._loop.call_soon_threadsafe(self.hear, payload[len(self.node) :])
 
-        self._loop.call_soon_threadsafe(lambda: self._tell_all(ask=True))
         self._listen(notices.NODES, hear, lambda: self._tell_all(ask=True), over)
 
     def _listen(
-        self, channel: str, hear: Callable[[str], None], again: Callable[[], None], over: Callable[[], bool]
+        self, channel: str, hear: Callable[[str], None], ask: Callable[[], None], over: Callable[[], bool]
     ) -> None:
-        """Hear a channel; after a lost connection `again` makes up for what was missed."""
+        """Hear a channel; whenever a connection begins to listen, `ask` makes up for what was told before."""
         while not over():
             try:
-                notices.listen(self._database, channel, hear, over)
+                notices.listen(self._database, channel, hear, over, lambda: self._soon(ask))
                 return
             except StorageUnavailable as error:
                 log.warning("%s", error)
                 time.sleep(AGAIN_SECONDS)
-                self._loop.call_soon_threadsafe(again)
+
+    def _soon(self, ask: Callable[[], None]) -> None:
+        self._loop.call_soon_threadsafe(ask)
 
     def _tell(self) -> None:
         teller = notices.Teller(self._database)

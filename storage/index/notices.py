@@ -27,14 +27,22 @@ def tell(db: Connection, channel: str, payload: str) -> None:
         db.execute(text("SELECT pg_notify(:channel, :payload)"), {"channel": channel, "payload": payload})
 
 
-def listen(database: Database, channel: str, hear: Callable[[str], None], over: Callable[[], bool]) -> None:
-    """Give each payload to `hear`, in the order of the commits, until `over`. Returns at once with SQLite.
-    Raises StorageUnavailable when the connection is lost: what was told meanwhile is then not known."""
+def listen(
+    database: Database,
+    channel: str,
+    hear: Callable[[str], None],
+    over: Callable[[], bool],
+    listening: Callable[[], None] = lambda: None,
+) -> None:
+    """Give each payload to `hear`, in the order of the commits, until `over`. Returns at once with SQLite. `listening`
+    is called when nothing is missed any more: what was told before is to be looked up then. Raises StorageUnavailable
+    when the connection is lost."""
     if not shared(database):
         return
     try:
         with contextlib.closing(psycopg.connect(database.driver_url, autocommit=True)) as connection:
             connection.execute(f"LISTEN {channel}")
+            listening()
             while not over():
                 for notice in connection.notifies(timeout=_LOOK_SECONDS):
                     hear(notice.payload)

@@ -31,6 +31,20 @@ def test_what_is_committed_is_heard_and_what_is_not_is_not(postgres_server: Post
     database.close()
 
 
+def test_who_listens_is_told_so_before_anything_can_be_missed(postgres_server: PostgresServer) -> None:
+    """What is told at that very moment is heard."""
+    database = Database(postgres_server.url(postgres_server.create()))
+    heard: list[str] = []
+
+    def tell() -> None:
+        with database.writing() as db:
+            notices.tell(db, notices.ROOMS, "1")
+
+    notices.listen(database, notices.ROOMS, heard.append, lambda: bool(heard), tell)
+    assert heard == ["1"]
+    database.close()
+
+
 def test_one_server_alone_has_nobody_to_hear(tmp_path: object) -> None:
     database = Database(f"sqlite:///{tmp_path}/index.sqlite")
     notices.listen(database, notices.ROOMS, lambda payload: None, lambda: False)
