@@ -75,7 +75,7 @@ export function fill(sentence: string, values: Record<string, string | number>):
 }
 
 export function number(value: number, options?: Intl.NumberFormatOptions): string {
-  return new Intl.NumberFormat(locale(), options).format(value);
+  return new Intl.NumberFormat(locale(), { signDisplay: 'negative', ...options }).format(value); // never -0
 }
 
 /** A size in the largest fitting unit: `1,4 GB`. */

@@ -165,8 +165,7 @@ export async function copyText(text: string): Promise<boolean> {
   }
 }
 
-/** A line to take away: monospaced, with a copy button. */
-export function CopyLine({ text, testid }: { text: string; testid?: string }) {
+export function CopyButton({ text }: { text: string }) {
   const [copied, setCopied] = useState(false);
   const copy = async (): Promise<void> => {
     if (await copyText(text)) {
@@ -175,13 +174,15 @@ export function CopyLine({ text, testid }: { text: string; testid?: string }) {
     }
   };
   return (
-    <div class="copy-line">
-      <code data-testid={testid}>{text}</code>
-      <Button kind="plain" icon={copied ? 'check' : 'copy'} onClick={() => void copy()} aria-live="polite">
-        {copied ? common('copied') : common('copy')}
-      </Button>
-    </div>
+    <Button kind="plain" icon={copied ? 'check' : 'copy'} onClick={() => void copy()} aria-live="polite">
+      {copied ? common('copied') : common('copy')}
+    </Button>
   );
+}
+
+/** A line to take away: monospaced, with a copy button. */
+export function CopyLine({ text, testid }: { text: string; testid?: string }) {
+  return <div class="copy-line"><code data-testid={testid}>{text}</code><CopyButton text={text} /></div>;
 }
 
 interface SegmentedProps<T extends string> {

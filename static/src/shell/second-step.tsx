@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { begin, Problem, request, type Owed, type Session } from '../common/api';
 import { explain } from '../common/explain';
-import { Button, CopyLine, Field, Notice, useAutofocus } from '../common/ui';
+import { Button, CopyButton, CopyLine, Field, Notice, useAutofocus } from '../common/ui';
 import { factor } from './factor-strings';
 import { shell } from './strings';
 
@@ -97,7 +97,7 @@ export function Codes({ codes, onDone }: { codes: string[]; onDone: () => void }
       <h1 class="gate-title">{factor('codes.title')}</h1>
       <p class="muted">{factor('codes.text')}</p>
       <ul class="codes mono">{codes.map((one) => <li key={one}>{one}</li>)}</ul>
-      <CopyLine text={codes.join(' ')} />
+      <CopyButton text={codes.join('\n')} />
       <Button kind="primary" class="btn-wide btn-tall" onClick={onDone} data-testid="recovery-kept">{factor('codes.kept')}</Button>
     </div>
   );
