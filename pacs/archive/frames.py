@@ -59,11 +59,18 @@ def header_of(objects: ObjectStore, instance: Instance) -> bytes:
     facts = instance.facts
     if facts.transfer_syntax_uid in DEFLATED:
         return _inflated(objects, instance, 0, facts.pixel_offset)
+    place = header_place(instance)
+    return objects.get(sound(instance), place.offset, place.length)
+
+
+def header_place(instance: Instance) -> Place:
+    """Where the header lies in an object that is not deflated. Raises LimitExceeded for one that is not read whole."""
+    facts = instance.facts
     end = facts.pixel_offset if facts.pixel_offset is not None else instance.stored.size
     length = end - facts.dataset_offset
     if length > LARGEST_HEADER:
         raise LimitExceeded(f"a header of {length} bytes")
-    return objects.get(sound(instance), facts.dataset_offset, length)
+    return Place(facts.dataset_offset, length)
 
 
 @contextmanager

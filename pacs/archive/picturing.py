@@ -3,9 +3,8 @@ be copied through two processes and a socket."""
 
 import os
 
-from pacs.archive.frames import LARGEST_HEADER, frame_of, header_of, place_of, sound
+from pacs.archive.frames import frame_of, header_of, header_place, place_of, sound
 from pacs.dataset.envelope import DEFLATED
-from pacs.errors import LimitExceeded
 from pacs.pixels.options import RenderOptions
 from pacs.pixels.pool import Codecs
 from pacs.pixels.protocol import FromFile
@@ -33,12 +32,9 @@ def picture_of(
 
 
 def _header(descriptor: int, instance: Instance) -> bytes:
-    """As `header_of`, from the open file, in which Pixel Data is."""
-    facts = instance.facts
-    length = (facts.pixel_offset or 0) - facts.dataset_offset
-    if length > LARGEST_HEADER:
-        raise LimitExceeded(f"a header of {length} bytes")
-    data = os.pread(descriptor, max(0, length), facts.dataset_offset)
-    if len(data) != length:
+    """As `header_of`, from the open file."""
+    place = header_place(instance)
+    data = os.pread(descriptor, place.length, place.offset)
+    if len(data) != place.length:
         raise ObjectCorrupt(f"the object of {instance.key.sop_instance_uid} is shorter than its header")
     return data
