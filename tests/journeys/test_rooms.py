@@ -2,64 +2,26 @@
 
 import json
 import os
-import re
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from functools import partial
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Route
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from bench.corpus import ct_series
-from storage.index.types import now_ms
-from tests.support.browser import FAKE_VOICE, Watched, chromium
+from tests.support.browser import Watched
+from tests.support.meeting import Scene, all_of, inside, seen, sop
 from tests.support.reading import drawn, measure
 from tests.support.rooms import Participant, enter, pid_of_rooms, socket_to, ticket, web_workers
 from tests.support.server import PASSWORD, Browserless, Running, serving
-from tests.support.turn import Relay, allocate, relaying
-from viewer.live.turn import LASTS_SECONDS, signed
-
-SLICES = 6
-
-
-class Scene:
-    """A server with a study, and people who may read it or not."""
-
-    def __init__(self, server: Running, folder: Path) -> None:
-        self.server = server
-        server.add_admin()
-        for name in ("minh", "lan", "hung"):
-            server.cli("user", "add", name, "--role", "radiologist", "--password-stdin", stdin=PASSWORD + "\n")
-        ct_series(folder / "ct", SLICES, "rooms")
-        ct_series(folder / "ct" / "other", 4, "afterwards")
-        server.cli("import", str(folder / "ct"))
-        self.minh, self.lan, self.hung = (server.client(name) for name in ("minh", "lan", "hung"))
-        listed = self.minh.get("/api/worklist").json()["studies"]
-        found = {str(one["PatientID"]): str(one["StudyInstanceUID"]) for one in listed}
-        self.study, self.other = found["BENCH-rooms"], found["BENCH-afterwards"]
-
-    def room(self) -> str:
-        answer = self.minh.ask("POST", "/api/rooms", {"studies": [self.study], "title": "Giao ban sáng"})
-        assert answer.status == 201, answer.body
-        return str(answer.json()["code"])
 
 
 @pytest.fixture(scope="module")
-def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
-    with relaying(tmp_path_factory.mktemp("turn")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory, relay: Relay) -> Iterator[Scene]:
-    folder, secret = tmp_path_factory.mktemp("rooms"), relay.folder / "secret"
-    secret.write_text(relay.secret + "\n")
-    turn = json.dumps([f"turn:127.0.0.1:{relay.port}?transport=udp"])
-    with serving(folder, HOICHAN_LIVE__TURN=turn, HOICHAN_LIVE__TURN_SECRET_FILE=str(secret)) as server:
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    folder = tmp_path_factory.mktemp("rooms")
+    with serving(folder) as server:
         yield Scene(server, folder)
 
 
@@ -189,51 +151,6 @@ def test_a_hundred_sockets_leave_the_pages_alone(scene: Scene) -> None:
         one.close()
 
 
-@contextmanager
-def seen(scene: Scene, *who: tuple[str, int, int], script: str = "") -> Iterator[list[Watched]]:
-    """Browsers of these people (name, width, height), signed in; without a name, nobody's. `script` runs first."""
-    with chromium(*FAKE_VOICE) as browser:
-        pages = []
-        for name, width, height in who:
-            phone = width < 500
-            context = browser.new_context(
-                viewport={"width": width, "height": height},
-                locale="vi-VN",
-                has_touch=phone,
-                is_mobile=phone,
-                permissions=["microphone", "camera"],
-            )
-            if script:
-                context.add_init_script(script)
-            base = scene.server.base_url
-            if name:
-                answer = context.request.post(
-                    f"{base}/api/session", data={"name": name, "password": PASSWORD}, headers={"Origin": base}
-                )
-                assert answer.ok
-            pages.append(Watched(context.new_page()))
-        yield pages
-
-
-def inside(page: Watched, url: str) -> None:
-    """The page of this address, in its room, with an image."""
-    page.page.goto(url)
-    page.page.wait_for_url(re.compile(r"/read/[0-9.]+"))  # an invitation leads to the page of a case
-    page.until("an image", lambda: page.active() and page.active()["quality"] == "original")
-    if page.find("live").count() == 0:
-        page.find("live-toggle").click()
-    page.until("the room", lambda: page.find("live").get_attribute("data-status") == "in")
-
-
-def _all(pages: tuple[Watched, ...], what: str, check: Callable[[Watched], object]) -> None:
-    for page in pages:
-        page.until(what, partial(check, page))
-
-
-def _sop(page: Watched) -> str:
-    return str(page.active()["SOPInstanceUID"])
-
-
 def _look_through_planes(minh: Watched, others: tuple[Watched, ...]) -> None:
     """The presenter opens three planes, points on one, and closes them: the others have the same planes meanwhile."""
 
@@ -243,16 +160,18 @@ def _look_through_planes(minh: Watched, others: tuple[Watched, ...]) -> None:
 
     minh.page.locator("[data-testid=pane-0]").focus()
     minh.page.keyboard.press("m")
-    _all((minh, *others), "the planes", lambda page: page.find("mpr").count() == 1)
+    all_of((minh, *others), "the planes", lambda page: page.find("mpr").count() == 1)
     box = minh.find("plane-0").bounding_box()
     minh.find("live-pointing").click()  # not pointing any more: a click sets the cross-hair
     minh.page.mouse.click(box["x"] + 120, box["y"] + 150)
-    _all(others, "the same place", lambda page: planes(page) == planes(minh))
+    all_of(others, "the same place", lambda page: planes(page) == planes(minh))
     minh.find("live-pointing").click()
     minh.page.mouse.move(box["x"] + 130, box["y"] + 160)
-    _all(others, "where it is pointed at", lambda page: page.find("live-plane-0").locator(".live-pointer").count() == 1)
+    all_of(
+        others, "where it is pointed at", lambda page: page.find("live-plane-0").locator(".live-pointer").count() == 1
+    )
     minh.find("mpr-close").click()
-    _all(others, "the image again", lambda page: page.find("mpr").count() == 0 and _sop(page) == _sop(minh))
+    all_of(others, "the image again", lambda page: page.find("mpr").count() == 0 and sop(page) == sop(minh))
 
 
 def test_two_browsers_and_a_phone_look_at_the_same_image(scene: Scene) -> None:
@@ -268,12 +187,12 @@ def test_two_browsers_and_a_phone_look_at_the_same_image(scene: Scene) -> None:
         minh.page.keyboard.press("Home")
         minh.page.keyboard.press("1")
         both = (lan, hung)
-        _all(both, "the presenter's image", lambda page: _sop(page) == _sop(minh))
-        _all(both, "the presenter's window", lambda page: page.active()["voi"] == minh.active()["voi"])
+        all_of(both, "the presenter's image", lambda page: sop(page) == sop(minh))
+        all_of(both, "the presenter's window", lambda page: page.active()["voi"] == minh.active()["voi"])
         box = minh.find("viewport-0").bounding_box()
         minh.find("live-pointing").click()
         minh.page.mouse.move(box["x"] + 300, box["y"] + 300)
-        _all(both, "a named pointer", lambda page: page.find("live-pointer").inner_text() == "minh")
+        all_of(both, "a named pointer", lambda page: page.find("live-pointer").inner_text() == "minh")
         lan.find("live-text").fill("Nốt này mới?")
         lan.find("live-send").click()
         hung.find("live-hand").click()
@@ -283,14 +202,14 @@ def test_two_browsers_and_a_phone_look_at_the_same_image(scene: Scene) -> None:
         lan.page.mouse.wheel(0, 200)
         lan.find("live-follow").wait_for()
         lan.find("live-follow").click()
-        lan.until("following again", lambda: _sop(lan) == _sop(minh))
+        lan.until("following again", lambda: sop(lan) == sop(minh))
         _look_through_planes(minh, both)
         os.kill(pid_of_rooms(scene.server), signal.SIGKILL)
         lan.find("live-text").fill("viết khi đứt")
         lan.find("live-send").click()
         minh.page.keyboard.press("End")
-        _all((minh, hung), "what was said", lambda page: "viết khi đứt" in page.find("live-chat").inner_text())
-        lan.until("the presenter's image again", lambda: _sop(lan) == _sop(minh))
+        all_of((minh, hung), "what was said", lambda page: "viết khi đứt" in page.find("live-chat").inner_text())
+        lan.until("the presenter's image again", lambda: sop(lan) == sop(minh))
         code = minh.page.url.rpartition("=")[2]
         kept = scene.minh.get(f"/api/rooms/{code}/events").json()["events"]
         assert [one["body"]["text"] for one in kept if one["kind"] == "chat"] == ["Nốt này mới?", "viết khi đứt"]
@@ -344,9 +263,9 @@ def test_what_is_drawn_in_a_room_is_seen_by_all_who_are_in_it(scene: Scene, tmp_
         _guest(scene, anna, code)
         inside(anna, link)
         anna.until("what stood before", lambda: _shown(anna, "minh") == [length])
-        assert _sop(anna) != _sop(minh)  # a copy has UIDs of its own
+        assert sop(anna) != sop(minh)  # a copy has UIDs of its own
         measure(anna, (0.5, 0.6), (0.7, 0.65))
-        _all((minh, lan), "the guest's length", lambda page: len(_shown(page, "Anna Schmidt")) == 2)
+        all_of((minh, lan), "the guest's length", lambda page: len(_shown(page, "Anna Schmidt")) == 2)
         anna.page.screenshot(path=str(tmp_path / "guest.png"))
         minh.page.screenshot(path=str(tmp_path / "minh.png"))
         lan.page.screenshot(path=str(tmp_path / "lan.png"))
@@ -355,182 +274,15 @@ def test_what_is_drawn_in_a_room_is_seen_by_all_who_are_in_it(scene: Scene, tmp_
 
         minh.page.locator("[data-testid=pane-0]").focus()
         minh.page.keyboard.press("Delete")
-        _all((lan, anna), "the first to go", lambda page: len(drawn(page)) == 1)
+        all_of((lan, anna), "the first to go", lambda page: len(drawn(page)) == 1)
         anna.page.reload()
         anna.until("the guest's own after a reload", lambda: anna.state() and len(_shown(anna)) == 1)
         anna.until("the presenter's image again", lambda: anna.active()["index"] == 0)
         anna.page.locator("[data-testid=pane-0]").focus()
         anna.page.keyboard.press("Delete")
-        _all((minh, lan, anna), "nothing", lambda page: not drawn(page))
+        all_of((minh, lan, anna), "nothing", lambda page: not drawn(page))
         for page in (minh, lan, anna):
             assert not page.wrong
-
-
-def _go_to_another_case(minh: Watched, lan: Watched, scene: Scene, heard: str) -> None:
-    """Who leads adds a case and goes there and back: the pages stay, and with them the voices."""
-    for page in (minh, lan):
-        page.page.evaluate("window.stayed = true")
-    minh.find("live-case-add").click()
-    minh.find("live-case-search").fill("afterwards")
-    minh.page.locator(f'[data-testid=live-case-take][data-study="{scene.other}"]').click()
-    lan.until("the case", lambda: lan.find("live-case-1").count() == 1)
-    minh.find("live-case-1").click()
-    both = (minh, lan)
-    _all(both, "the other study", lambda page: f"/read/{scene.other}#room=" in page.page.evaluate("location.href"))
-    _all(both, "its image", lambda page: page.active()["quality"] == "original" and page.active()["count"] == 4)
-    minh.page.keyboard.press("End")
-    _all(both, "the same image", lambda page: page.active()["index"] == 3)
-    minh.find("live-case-0").click()
-    _all(
-        both,
-        "the first study",
-        lambda page: page.active()["quality"] == "original" and page.active()["count"] == SLICES,
-    )
-    minh.page.locator("[data-testid=pane-0]").focus()
-    minh.page.keyboard.press("Home")
-    _all(both, "its first image", lambda page: page.active()["index"] == 0)
-    for page in both:
-        assert page.page.evaluate("window.stayed") is True, "the page was not loaded again"
-        page.until("the voice", partial(_hears, page, heard))
-        assert page.find("live").get_attribute("data-status") == "in"
-
-
-def _hears(page: Watched, heard: str) -> bool:
-    return bool(page.page.locator(heard).count() == 1)
-
-
-SIGN = "[data-testid=live-sound-sign][data-running=true]"
-PICTURES = "[...document.querySelectorAll('[data-testid=live-face]')].filter((one) => one.offsetParent)"
-
-
-def test_two_hear_each_other_and_their_session_is_played_again(scene: Scene) -> None:
-    with seen(scene, ("minh", 900, 600), ("lan", 900, 600)) as (minh, lan):  # small pictures are drawn sooner
-        both, code = (minh, lan), scene.room()
-        sound = partial(scene.minh.get, f"/api/rooms/{code}/sound")
-        for page in both:
-            inside(page, f"{scene.server.base_url}/read/-#room={code}")
-        for page in both:
-            page.find("live-voice").click()
-        heard = "[data-voice=connected][data-heard=true]"
-        _all(both, "a voice", lambda page: page.page.locator(heard).count() == 1)
-
-        minh.find("live-sound-ask").click()
-        lan.find("live-sound-question").wait_for()
-        assert minh.page.locator(SIGN).count() == 0
-        lan.find("live-sound-yes").click()
-        _all(both, "the sign", lambda page: page.page.locator(SIGN).count() == 1)
-        late = enter(scene.hung, code)  # is asked before it goes on
-        _all(both, "rest", lambda page: page.page.locator(SIGN).count() == 0)
-        late.say("consent", audio=True)
-        _all(both, "the sign again", lambda page: page.page.locator(SIGN).count() == 1)
-        minh.page.keyboard.press("Home")
-        lan.until("the first image", lambda: lan.active()["index"] == 0)
-        minh.find("live-text").fill("Kết luận: theo dõi sau 3 tháng.")
-        minh.find("live-send").click()
-        lan.until("the chat", lambda: "theo dõi" in lan.find("live-chat").inner_text())
-        lan.find("live-camera").click()
-        minh.until("a picture", lambda: minh.page.evaluate(f"{PICTURES}.some((one) => one.videoWidth > 0)"))
-        lan.find("live-camera").click()
-        minh.until("no picture", lambda: minh.page.evaluate(f"{PICTURES}.length") == 0)
-        _go_to_another_case(minh, lan, scene, heard)
-        lan.find("live-sound-end").click()
-        lan.find("live-sound-sure").click()  # takes it back: it is over for both
-        _all(both, "no sign", lambda page: page.find("live-sound-sign").count() == 0)
-        minh.until("both voices", lambda: len({one["by"] for one in sound().json()["pieces"]}) == 2, 60)
-        lan.find("live-voice").click()
-        minh.until("silence", lambda: minh.page.locator(heard).count() == 0)
-        minh.page.keyboard.press("End")
-        lan.until("the last image", lambda: lan.active()["index"] == minh.active()["index"] > 0)
-        last = _sop(minh)
-        minh.find("live-end").click()
-        minh.find("live-end-sure").click()
-        lan.find("live-over").wait_for()
-        path = f"/api/rooms/{code}/track"
-        track = lan.until("the track", lambda: (told := scene.lan.get(path)).status != 503 and told)  # a busy machine
-        assert track.json().get("stretches"), track.body  # whole before anybody hears of the end
-
-        lan.page.goto(f"{scene.server.base_url}/read/{scene.study}?again#replay={code}")
-        lan.until("the replay", lambda: lan.find("live-seek").count() == 1)
-        lan.until("an image", lambda: lan.active() and lan.active()["quality"] == "original")
-        seek, begun = lan.find("live-seek"), int(scene.lan.get(f"/api/rooms/{code}").json()["created_at"])
-        events = scene.lan.get(f"/api/rooms/{code}/events").json()["events"]
-        said = next(int(one["at"]) for one in events if one["kind"] == "chat")
-        assert "theo dõi" not in lan.find("live-chat").inner_text()
-        seek.fill(str(begun + (said - begun + 99) // 100 * 100))
-        lan.until("what was said then", lambda: "theo dõi" in lan.find("live-chat").inner_text())
-        lan.until("what was shown then", lambda: lan.active()["index"] == 0)
-        first = min(int(one["at"]) for one in sound().json()["pieces"])
-        seek.fill(str(begun + (first - begun) // 100 * 100))
-        lan.find("live-play").click()
-        speaking = lan.page.locator("[data-testid=live-person][data-speaking=true]")
-        lan.until("somebody speaking", lambda: speaking.count() > 0)
-        seek.fill(str(max(int(one["at"]) for one in events) - 500))
-        lan.until("what was shown at the end", lambda: _sop(lan) == last, 60)
-        for page in both:
-            assert not page.wrong
-
-
-# What connections a page makes, so that a test can ask them what they carry.
-KEPT = """
-window.lines = [];
-const Made = window.RTCPeerConnection;
-window.RTCPeerConnection = class extends Made { constructor(...given) { super(...given); window.lines.push(this); } };
-"""
-CARRIED = """
-Promise.all(window.lines.filter((one) => one.connectionState === 'connected').map(async (one) => {
-  const all = new Map();
-  (await one.getStats()).forEach((report) => all.set(report.id, report));
-  const found = [...all.values()];
-  const pair = all.get(found.find((report) => report.type === 'transport')?.selectedCandidatePairId);
-  const audio = found.find((report) => report.type === 'inbound-rtp' && report.kind === 'audio');
-  return [all.get(pair?.localCandidateId)?.candidateType, all.get(pair?.remoteCandidateId)?.candidateType,
-    audio?.bytesReceived ?? 0];
-}))
-"""
-
-
-def test_only_credentials_of_ours_that_are_not_over_open_the_relay(relay: Relay) -> None:
-    now = now_ms() // 1000
-    good = signed(relay.secret, now + LASTS_SECONDS, "user-1")
-    assert allocate(relay.port, *good) == 200
-    assert allocate(relay.port, *signed(relay.secret, now - 1, "user-1")) == 401
-    assert allocate(relay.port, *signed("another secret", now + LASTS_SECONDS, "user-1")) == 401
-    assert allocate(relay.port, good[0].replace("user-1", "user-2"), good[1]) == 401
-
-
-def _relayed(page: Watched) -> bool:
-    carried = page.page.evaluate(CARRIED)
-    return bool(carried) and all(one[:2] == ["relay", "relay"] and one[2] > 0 for one in carried)
-
-
-def _relay_only(route: Route) -> None:
-    """The answer to who asks for a ticket, as with live.relay_only."""
-    answer = route.fetch()
-    route.fulfill(response=answer, json={**answer.json(), "relay_only": True})
-
-
-def test_voice_goes_over_the_relay_and_the_room_goes_on_without(scene: Scene, relay: Relay) -> None:
-    with seen(scene, ("minh", 900, 600), ("lan", 900, 600), script=KEPT) as (minh, lan):
-        both, link = (minh, lan), f"{scene.server.base_url}/read/-#room={scene.room()}"
-        for page in both:
-            page.page.route("**/api/rooms/*/ticket", _relay_only)
-            inside(page, link)
-        relay.stop()
-        for page in both:
-            page.find("live-voice").click()
-        for page, name in ((minh, "lan"), (lan, "minh")):
-            page.find("live-voice-failed").wait_for(timeout=120_000)
-            assert f"Không nối được thoại với {name}" in page.find("live-voice-failed").inner_text()
-            row = page.page.locator("[data-testid=live-person][data-voice=failed]")
-            assert "không nối được thoại" in row.inner_text()
-        minh.find("live-text").fill("gọi điện nhé")
-        minh.find("live-send").click()
-        lan.until("the chat", lambda: "gọi điện nhé" in lan.find("live-chat").inner_text())
-        relay.start()
-        lan.find("live-voice-retry").click()
-        for page in both:
-            page.until("voice over the relay", partial(_relayed, page), 60)
-        _all(both, "no complaint", lambda page: page.find("live-voice-failed").count() == 0)
 
 
 def test_a_room_outlives_its_process_and_loses_nothing(scene: Scene) -> None:
