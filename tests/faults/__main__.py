@@ -35,6 +35,7 @@ RUNS = (
     Run("power", "tests.faults.power", ("--cuts", "300"), ("--cuts", "6")),
     Run("hostile", "tests.faults.hostile", ("--sockets", "1000", "--seconds", "120"),
         ("--sockets", "300", "--seconds", "10", "--packets", "1000", "--endless-mb", "256")),
+    Run("voice", "tests.faults.nat", (), ()),
     Run("bombs", "tests.support.bombs", (), ()),
     Run("audit", "tests.support.alterations", ("10000",), ("1000",)),
     Run("fuzz", "tests.faults.fuzz", ("--seconds", "14400"), ("--seconds", "60")),

@@ -9,7 +9,7 @@ from playwright.sync_api import Route
 
 from storage.index.types import now_ms
 from tests.support.browser import Watched
-from tests.support.meeting import SLICES, Scene, all_of, inside, seen, sop
+from tests.support.meeting import CARRIED, KEPT, SLICES, Scene, all_of, inside, seen, sop
 from tests.support.rooms import enter
 from tests.support.server import serving
 from tests.support.turn import Relay, allocate, relaying
@@ -133,25 +133,6 @@ def test_two_hear_each_other_and_their_session_is_played_again(scene: Scene) -> 
         lan.until("what was shown at the end", lambda: sop(lan) == last, 60)
         for page in both:
             assert not page.wrong
-
-
-# What connections a page makes, so that a test can ask them what they carry.
-KEPT = """
-window.lines = [];
-const Made = window.RTCPeerConnection;
-window.RTCPeerConnection = class extends Made { constructor(...given) { super(...given); window.lines.push(this); } };
-"""
-CARRIED = """
-Promise.all(window.lines.filter((one) => one.connectionState === 'connected').map(async (one) => {
-  const all = new Map();
-  (await one.getStats()).forEach((report) => all.set(report.id, report));
-  const found = [...all.values()];
-  const pair = all.get(found.find((report) => report.type === 'transport')?.selectedCandidatePairId);
-  const audio = found.find((report) => report.type === 'inbound-rtp' && report.kind === 'audio');
-  return [all.get(pair?.localCandidateId)?.candidateType, all.get(pair?.remoteCandidateId)?.candidateType,
-    audio?.bytesReceived ?? 0];
-}))
-"""
 
 
 def test_only_credentials_of_ours_that_are_not_over_open_the_relay(relay: Relay) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 ARGUMENTS = [
     "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
@@ -24,14 +24,19 @@ FAKE_VOICE = (
 )
 
 
-@contextmanager
-def chromium(*more: str) -> Iterator[Browser]:
+def launch(playwright: Playwright, *more: str, program: str = "chromium") -> Browser:
     """A headless browser; a missing one fails the test with the command that installs it."""
-    path = shutil.which("chromium")
+    path = shutil.which(program)
     if path is None:
         pytest.fail("chromium is missing. Install it with: apt-get install chromium")
+    return playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *more])
+
+
+@contextmanager
+def chromium(*more: str) -> Iterator[Browser]:
+    """A browser that is closed at the end."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *more])
+        browser = launch(playwright, *more)
         try:
             yield browser
         finally:

@@ -11,6 +11,23 @@ from tests.support.browser import FAKE_VOICE, Watched, chromium
 from tests.support.server import PASSWORD, Running
 
 SLICES = 6
+# What connections a page makes, so that a test can ask them what they carry.
+KEPT = """
+window.lines = [];
+const Made = window.RTCPeerConnection;
+window.RTCPeerConnection = class extends Made { constructor(...given) { super(...given); window.lines.push(this); } };
+"""
+CARRIED = """
+Promise.all(window.lines.filter((one) => one.connectionState === 'connected').map(async (one) => {
+  const all = new Map();
+  (await one.getStats()).forEach((report) => all.set(report.id, report));
+  const found = [...all.values()];
+  const pair = all.get(found.find((report) => report.type === 'transport')?.selectedCandidatePairId);
+  const audio = found.find((report) => report.type === 'inbound-rtp' && report.kind === 'audio');
+  return [all.get(pair?.localCandidateId)?.candidateType, all.get(pair?.remoteCandidateId)?.candidateType,
+    audio?.bytesReceived ?? 0];
+}))
+"""
 
 
 class Scene:
