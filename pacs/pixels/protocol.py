@@ -83,13 +83,11 @@ def _received(connection: socket.socket, first: bytes) -> tuple[dict[str, Any], 
 
 
 def _exactly(connection: socket.socket, length: int) -> bytes:
-    if length <= 65536:
-        first = connection.recv(length, socket.MSG_WAITALL) if length else b""
-        if len(first) != length:
-            raise BrokenMessageError("the connection was closed")
+    first = connection.recv(length, socket.MSG_WAITALL) if 0 < length <= 65536 else b""
+    if len(first) == length:
         return first
-    buffer = bytearray(length)
-    view, done = memoryview(buffer), 0
+    buffer = bytearray(first.ljust(length, b"\0"))  # a signal cuts a read short: what it brought is kept
+    view, done = memoryview(buffer), len(first)
     while done < length:
         count = connection.recv_into(view[done:], length - done, socket.MSG_WAITALL)
         if not count:

@@ -7,15 +7,16 @@ import signal
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from tests.support.processes import established, open_files
 from tests.support.reading import STUDY, reading_room
 from tests.support.rooms import Participant, cookie_of, enter, socket_to, web_workers
 from tests.support.server import Browserless, Running
+from tests.support.waiting import until
 
 OWNER, LOSER, LEAVER, EXPERT, ADMIN = "bs.chu", "bs.mat", "bs.roi", "bs.xa", "quan.tri"
 PEOPLE = (
@@ -151,7 +152,7 @@ def test_a_web_worker_that_is_killed_ends_no_room(running: Running) -> None:
     member.event("chat", 60)
     member.say("chat", text="nghe rõ")
     lead.hear(lambda one: isinstance(one, dict) and one.get("body") == {"text": "nghe rõ"}, 60)
-    assert victim not in both(running)
+    until(lambda: victim not in both(running))
     assert [owner.get("/api/worklist").status for _ in range(10)] == [200] * 10
 
     cut = 0
@@ -198,9 +199,4 @@ def _told(stream: http.client.HTTPResponse) -> str:
 
 def _sockets(pid: int, port: int) -> int:
     """How many connections to this port the process holds."""
-    inodes = {
-        line.split()[9] for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
-        if line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "01"
-    }  # fmt: skip
-    held = {os.readlink(one) for one in Path(f"/proc/{pid}/fd").iterdir()}
-    return len(held & {f"socket:[{inode}]" for inode in inodes})
+    return len(established(port).intersection(open_files(pid)))

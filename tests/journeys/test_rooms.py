@@ -5,7 +5,6 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.support.browser import Watched
 from tests.support.meeting import Scene, all_of, inside, seen, sop
+from tests.support.processes import established, open_files
 from tests.support.reading import drawn, measure
 from tests.support.rooms import Participant, enter, pid_of_rooms, socket_to, ticket, web_workers
 from tests.support.server import PASSWORD, Browserless, Running, serving
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -119,18 +120,9 @@ def test_who_is_signed_out_is_cut_off(scene: Scene) -> None:
 
 def _held(server: Running, ports: set[int]) -> int:
     """How many of the connections from these ports the workers of the web door hold; a thread waits for each."""
-    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    ours = {
-        f"socket:[{row[9]}]" for row in rows
-        if int(row[1].split(":")[1], 16) == server.web_port and int(row[2].split(":")[1], 16) in ports
-    }  # fmt: skip
+    ours = established(server.web_port, ports)
     assert ours, "nothing is connected"
-    held = 0
-    for pid in web_workers(server):
-        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-            with suppress(OSError):
-                held += os.readlink(descriptor) in ours
-    return held
+    return sum(one in ours for pid in web_workers(server) for one in open_files(pid))
 
 
 def test_a_hundred_sockets_leave_the_pages_alone(scene: Scene) -> None:
@@ -138,10 +130,7 @@ def test_a_hundred_sockets_leave_the_pages_alone(scene: Scene) -> None:
     sockets = [socket_to(scene.minh) for _ in range(100)]
     ports = {one.socket.getsockname()[1] for one in sockets}
     assert len(ports) == 100
-    deadline = time.monotonic() + 60  # a worker closes its own copy a moment after it gave the socket away
-    while held := _held(scene.server, ports):
-        assert time.monotonic() < deadline, f"{held} of the sockets are still with a web worker"
-        time.sleep(0.1)
+    until(lambda: _held(scene.server, ports) == 0)  # a worker closes its own copy a moment after it gave it away
     assert scene.lan.get("/api/worklist").status == 200
     assert [scene.lan.get("/healthz").status for _ in range(20)] == [200] * 20
     member = enter(scene.lan, code)

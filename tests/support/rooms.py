@@ -1,7 +1,6 @@
 """People in live rooms without browsers: the same tickets, sockets and messages as the pages have."""
 
 import json
-import os
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
+from tests.support import processes
 from tests.support.server import Browserless, Running
 
 
@@ -96,38 +96,17 @@ def pid_of_rooms(server: Running) -> int:
     inode = next(
         line.split()[6] for line in Path("/proc/net/unix").read_text().splitlines() if line.endswith(f" {path}")
     )
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            if any(os.readlink(descriptor) == f"socket:[{inode}]" for descriptor in (entry / "fd").iterdir()):
-                return int(entry.name)
-        except OSError:
-            continue
+    assert server.process is not None
+    for pid in processes.family(server.process.pid):
+        if f"socket:[{inode}]" in processes.open_files(pid):
+            return pid
     raise AssertionError("no process of rooms")
 
 
 def web_workers(server: Running) -> list[int]:
     """The web workers: the children of one who listens, that listen on the web port as well."""
-    inodes = {
-        line.split()[9]
-        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
-        if line.split()[1].endswith(f":{server.web_port:04X}") and line.split()[3] == "0A"
-    }
-    doors = {f"socket:[{inode}]" for inode in inodes}
-    listening = {int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and _holds(entry, doors)}
-    return sorted(pid for pid in listening if _parent(pid) in listening)
-
-
-def _holds(entry: Path, sockets: set[str]) -> bool:
-    try:
-        return any(os.readlink(descriptor) in sockets for descriptor in (entry / "fd").iterdir())
-    except OSError:
-        return False
-
-
-def _parent(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return 0
+    assert server.process is not None
+    doors = processes.listening(server.web_port)
+    all_of_it = processes.family(server.process.pid)
+    listening = {pid for pid in all_of_it if not doors.isdisjoint(processes.open_files(pid))}
+    return sorted(pid for pid in listening if processes.parent(pid) in listening)

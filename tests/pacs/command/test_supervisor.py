@@ -4,12 +4,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
+
+from tests.support.processes import is_gone
+from tests.support.waiting import until
 
 PROGRAM = """
 import os, signal, sys, time
 from pathlib import Path
+from pacs.command import supervisor
 from pacs.command.supervisor import Part, Supervisor
 
 folder = Path(sys.argv[1])
@@ -17,8 +20,8 @@ folder = Path(sys.argv[1])
 def steady(ready):
     stop = []
     signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
-    ready()
     (folder / f"steady-{os.getpid()}").touch()
+    ready()
     while not stop:
         time.sleep(0.02)
     (folder / "steady-ended").touch()
@@ -26,8 +29,12 @@ def steady(ready):
 def stubborn(ready):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     ready()
-    time.sleep(60)
+    time.sleep(600)
 
+if len(sys.argv) > 2:
+    supervisor.GRACE_SECONDS = 1.0
+else:
+    supervisor.GRACE_SECONDS = 600.0
 parts = [Part("steady", steady)] + ([Part("stubborn", stubborn)] if len(sys.argv) > 2 else [])
 sys.exit(Supervisor(parts, folder / "ready", lambda: print("announced", flush=True)).run())
 """
@@ -52,7 +59,7 @@ def children(folder: Path) -> set[int]:
 def test_ends_its_parts_in_order_and_says_so(tmp_path: Path) -> None:
     process = start(tmp_path)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(5) == 0
+    assert process.wait(60) == 0
     assert (tmp_path / "steady-ended").exists()
     assert not list((tmp_path / "ready").iterdir())
 
@@ -61,31 +68,23 @@ def test_starts_a_killed_part_again(tmp_path: Path) -> None:
     process = start(tmp_path)
     (first,) = children(tmp_path)
     os.kill(first, signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while len(children(tmp_path)) < 2 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert len(children(tmp_path)) == 2
+    until(lambda: len(children(tmp_path)) == 2)
     process.send_signal(signal.SIGINT)
-    assert process.wait(5) == 0
+    assert process.wait(60) == 0
 
 
 def test_kills_a_part_that_does_not_end(tmp_path: Path) -> None:
     process = start(tmp_path, "stubborn")
-    began = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    assert process.wait(12) == 1
-    assert time.monotonic() - began < 10
+    assert process.wait(60) == 1
 
 
 def test_parts_die_with_a_killed_supervisor(tmp_path: Path) -> None:
     process = start(tmp_path)
     (part,) = children(tmp_path)
     process.kill()
-    process.wait(5)
-    deadline = time.monotonic() + 5
-    while Path(f"/proc/{part}").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not Path(f"/proc/{part}").exists() or "Z" in Path(f"/proc/{part}/stat").read_text().split()[2]
+    process.wait(60)
+    until(lambda: is_gone(part))
 
 
 def test_a_part_whose_supervisor_died_before_it_could_ask_ends_at_once() -> None:
