@@ -56,6 +56,11 @@ class History:
             fate = self.fates[uid]
             setattr(fate, what, getattr(fate, what) + 1)
 
+    def sent(self, batch: Batch) -> bool:
+        """Whether anything of it went out."""
+        with self._lock:
+            return any(self.fates[made.sop_instance_uid].sent for made in batch.instances)
+
     def acknowledged(self) -> frozenset[str]:
         """The SOP Instance UIDs whose senders have heard Success until now."""
         with self._lock:
@@ -157,11 +162,14 @@ class Senders:
     def _send_all(self) -> None:
         while not self._stop.is_set():
             batch = self._next()
-            if not self._send(batch):
-                with self._lock:
-                    self._again.append(batch)
+            while not self._send(batch):
                 self._stalled()
-                self._stop.wait(PAUSE_SECONDS)
+                if self._stop.wait(PAUSE_SECONDS):
+                    return
+                if self._history.sent(batch):
+                    with self._lock:
+                        self._again.append(batch)
+                    break  # else there was no association at all: it is tried with this one until there is
 
     def _next(self) -> Batch:
         """Mostly a new batch; otherwise one that did not get through, or one that did, as if its answer was lost."""
