@@ -70,6 +70,11 @@ def orthanc(folder: Path, program: str = ORTHANC, name: str = "orthanc", **setti
             yield Target(name, "127.0.0.1", port, "ORTHANC", f"http://127.0.0.1:{web}/dicom-web", "", pid)
 
 
+def version_of(program: str) -> str:
+    """What this Orthanc says it is, e.g. 1.12.7."""
+    return subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
+
+
 @contextmanager
 def storescp(folder: Path, name: str = "storescp") -> Iterator[Target]:
     """DCMTK's storescp: writes files, synchronises nothing, has no index."""

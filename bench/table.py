@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.full_index import fill
-from bench.peers import ORTHANC, orthanc, own, storescp
+from bench.peers import ORTHANC, orthanc, own, storescp, version_of
 from bench.targets import Target
 from bench.usage import cpu_seconds, pss_mb
 from bench.works import Cost, ingest, ingest_huge, ingest_while_read
@@ -50,7 +50,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("works", nargs="*", choices=[*BESIDE, *ALONE, []], help="default: all of them")
     parser.add_argument("--target", action="append", default=[], type=Target.parse, dest="targets")
-    parser.add_argument("--orthanc", default=ORTHANC, help="its program; left out when it is not there")
+    parser.add_argument("--orthanc", action="append", help=f"its program, once for each version; default {ORTHANC}")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="for the scratch servers")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--instances", type=int, default=1_000_000, help="in the index of `grown`")
@@ -68,8 +68,10 @@ def main() -> int:
 
 def _started(stack: ExitStack, arguments: argparse.Namespace) -> list[Target]:
     targets = [stack.enter_context(own(arguments.folder)), stack.enter_context(storescp(arguments.folder))]
-    if Path(arguments.orthanc).exists():
-        targets.append(stack.enter_context(orthanc(arguments.folder, arguments.orthanc)))
+    for program in arguments.orthanc or [ORTHANC]:
+        if Path(program).exists():
+            name = f"orthanc-{version_of(program)}"
+            targets.append(stack.enter_context(orthanc(arguments.folder, program, name)))
     time.sleep(SETTLE_SECONDS)
     return targets
 
