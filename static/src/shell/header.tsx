@@ -32,13 +32,14 @@ export function Header() {
   const inStatistics = at === 'statistics';
   const inAccount = at === 'account' || inStatistics;
   const inConsult = ['consult', 'minutes'].includes(at) || (route.value.parts.length === 0 && !may('study.read') && mayConsult());
+  const inWorklist = !inAdmin && !inAccount && !inConsult && at !== 'links';
   const mayAdmin = mayAdminister();
   const name = current.user.display_name || current.user.name;
   return (
     <header class="header">
       <a class="header-home" href="#/" aria-label={common('product')}><Logo /></a>
       <nav class="header-nav" aria-label={shell('nav.places')}>
-        {may('study.read') && <a href="#/" title={shell('nav.worklist')} aria-current={inAdmin || inAccount || inConsult || at === 'links' ? undefined : 'page'} data-testid="nav-worklist"><Icon name="list" /><span>{shell('nav.worklist')}</span></a>}
+        {may('study.read') && <a href="#/" title={shell('nav.worklist')} aria-current={inWorklist ? 'page' : undefined} data-testid="nav-worklist"><Icon name="list" /><span>{shell('nav.worklist')}</span></a>}
         {mayConsult() && (
           <a href="#/consult" title={shell('nav.consult')} aria-current={inConsult ? 'page' : undefined} data-testid="nav-consult">
             <Icon name="consult" /><span>{shell('nav.consult')}</span>
@@ -55,7 +56,7 @@ export function Header() {
         )}
       </nav>
       <div class="header-end">
-        {may('study.store') && !inAdmin && !inConsult && <ImportButton />}
+        {may('study.store') && (inWorklist || running.value) && <ImportButton />}
         <button type="button" class="account" aria-haspopup="menu" aria-label={shell('nav.menu', { name })} title={name} data-testid="user-menu"
           onClick={(event) => openMenu(event.currentTarget, shell('nav.menu', { name }), items, <Who />)}>
           <span class="avatar" aria-hidden="true">{initials(name)}</span>

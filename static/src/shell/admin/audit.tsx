@@ -52,7 +52,7 @@ export function Audit() {
         <Field label={odd('audit.actor')}>{(control) => <input {...control} class="input" type="search" value={typed.actor} placeholder={act('who.hint')} data-testid="audit-actor" onInput={put('actor')} />}</Field>
         <Field label={odd('audit.action')}>
           {(control) => (
-            <select {...control} class="input" value={typed.action} data-testid="audit-action" onChange={put('action')}>
+            <select {...control} class="select" value={typed.action} data-testid="audit-action" onChange={put('action')}>
               <option value="">{act('any')}</option>
               {(Object.keys(GROUPS) as Group[]).map((group) => <option key={group} value={group}>{act(`group.${group}`)}</option>)}
             </select>

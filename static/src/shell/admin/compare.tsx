@@ -138,7 +138,7 @@ function facts(side: Side): [string, string][] {
     [odd('fact.study'), [dicomDate(side.StudyDate), side.StudyDescription].filter(Boolean).join(' · ')],
     [odd('fact.series'), [side.Modality, side.SeriesDescription].filter(Boolean).join(' · ')],
     [odd('fact.image'), [side.InstanceNumber === null ? '' : `#${side.InstanceNumber}`, picture(side)].filter(Boolean).join(' · ')],
-    [odd('fact.by'), [side.source || doorName(side.door), side.address].filter(Boolean).join(' · ')],
+    [odd('fact.by'), [side.door === 'import' ? doorName(side.door) : side.source || doorName(side.door), side.address].filter(Boolean).join(' · ')],
     [odd('fact.at'), dateTime(side.stored_at)],
     [odd('fact.file'), `${bytes(side.size)} · ${side.sha256.slice(0, 12)}…`],
   ];

@@ -56,7 +56,7 @@ export function Conflicts() {
               <div>{personName(one.patient_name) || '–'}<div class="muted">{one.patient_id}</div></div>,
               <From one={one} />,
               <When at={one.at} />,
-              <div class="row-actions"><Button kind={one.resolved ? 'plain' : 'primary'} data-testid="conflict-look" onClick={() => setOpen(one)}>{odd(one.resolved ? 'look.again' : 'look')}</Button></div>,
+              <div class="row-actions"><Button data-testid="conflict-look" onClick={() => setOpen(one)}>{odd(one.resolved ? 'look.again' : 'look')}</Button></div>,
             ]}
           />}
       <More list={list} />
@@ -218,6 +218,7 @@ export function More({ list }: { list: Paged<unknown> }) {
 }
 
 export function From({ one }: { one: { source: string; door: string; address: string } }) {
+  if (one.door === 'import') return <div>{doorName(one.door)}</div>;
   return <div><span class="mono">{one.source || doorName(one.door)}</span><div class="muted">{[doorName(one.door), one.address].filter(Boolean).join(' · ')}</div></div>;
 }
 

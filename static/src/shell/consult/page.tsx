@@ -8,6 +8,7 @@ import { Icon } from '../../common/icons';
 import { common } from '../../common/strings';
 import { Button } from '../../common/ui';
 import { BOXES, loadVocabulary, vocabulary, words, type Box, type Card, type Inbox } from '../../consult/api';
+import { sentences } from '../../consult/sentences';
 import { say } from '../../consult/strings';
 import { Due } from '../../consult/time';
 import { go } from '../route';
@@ -75,7 +76,7 @@ function Skeleton() {
 
 /** The question in one line: what was tapped, then what was written. */
 export function headline(card: Card): string {
-  return [...card.chips.map((chip) => words('chips', chip)), card.question].filter(Boolean).join(' ');
+  return sentences([...card.chips.map((chip) => words('chips', chip)), card.question]);
 }
 
 /** The other side, by name. */

@@ -20,7 +20,7 @@ const VIETNAMESE: readonly [RegExp, string][] = [
 ];
 
 export function reasonText(reason: string): string {
-  if (language.value !== 'vi') return reason;
+  if (language.value !== 'vi') return reason.charAt(0).toUpperCase() + reason.slice(1);
   const known = VIETNAMESE.find(([pattern]) => pattern.test(reason));
   if (!known) return reason;
   const [pattern, sentence] = known;

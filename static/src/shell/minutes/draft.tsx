@@ -28,7 +28,7 @@ export function Draft({ hidden, ...part }: Part & { hidden: boolean }) {
       <section class="minutes-section">
         <h2>{say('patient')}</h2>
         {hidden && <p class="muted">{say('hidden')}</p>}
-        <div class="minutes-row">{shown.map((name) => one(name))}</div>
+        <div class="minutes-row minutes-patient">{shown.map((name) => one(name))}</div>
       </section>
       <section class="minutes-section">
         <h2>{say('content')}</h2>

@@ -56,7 +56,7 @@ function Shown({ data }: { data: Figures }) {
   const tiles = [
     [stats('requests'), number(totals.requests), ''],
     [stats('answered'), number(totals.answered), stats('answered.share', { share: share(totals.answered, totals.requests) })],
-    [stats('median'), span(totals.median_minutes), `${stats('p90')}: ${span(totals.p90_minutes)}`],
+    [stats('median'), span(totals.median_minutes), `${stats('p90')} ${span(totals.p90_minutes)}`],
     [stats('in_time'), share(totals.in_time, totals.answered), ''],
     [stats('avoided'), number(totals.transfers_avoided), stats('avoided.of', { count: told })],
   ] as const;
@@ -77,7 +77,7 @@ function Shown({ data }: { data: Figures }) {
           <Times name={stats('sites.times')} rows={timed.map((row) => ({
             label: `${row.site} · ${stats(`direction.${row.direction}`)}`, first: row.median_minutes ?? 0, second: row.p90_minutes ?? 0, said: `${span(row.median_minutes)} · ${span(row.p90_minutes)}`,
           }))} />
-          <ul class="chart-legend"><li><span class="chart-key chart-a" aria-hidden="true" />{stats('median')}</li><li><span class="chart-key chart-soft" aria-hidden="true" />{stats('p90')}</li></ul>
+          <ul class="chart-legend"><li><span class="chart-key chart-a" aria-hidden="true" />{stats('median.short')}</li><li><span class="chart-key chart-soft" aria-hidden="true" />{stats('p90')}</li></ul>
         </section>
       )}
       <section class="stats-card">
@@ -87,7 +87,7 @@ function Shown({ data }: { data: Figures }) {
       <section class="stats-card">
         <h3>{stats('sites')}</h3>
         <Rows
-          heads={[stats('site'), stats('direction'), stats('requests'), stats('answered'), stats('median'), stats('p90'), stats('in_time'), stats('avoided'), stats('made')]}
+          heads={[stats('site'), stats('direction'), stats('requests'), stats('answered'), stats('median.short'), stats('p90'), stats('in_time'), stats('avoided'), stats('made')]}
           rows={data.sites}
           keyOf={(row) => `${row.direction} ${row.site}`}
           none=""
@@ -110,6 +110,7 @@ function share(some: number, all: number): string {
 /** Minutes as people say them: up to two hours in minutes, up to two days in hours. */
 function span(minutes: number | null): string {
   if (minutes === null) return stats('never');
+  if (minutes === 0) return stats('moment');
   if (minutes < 120) return stats('minutes', { count: minutes });
   return minutes < 2880 ? stats('hours', { count: Math.round(minutes / 6) / 10 }) : stats('days', { count: Math.round(minutes / 144) / 10 });
 }

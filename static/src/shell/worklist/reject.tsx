@@ -48,7 +48,7 @@ export function RejectDialog({ study }: { study: Study }) {
         <p class="muted">{rejection('reject.text')}</p>
         <Field label={rejection('reject.what')}>
           {(control) => (
-            <select {...control} class="input" value={chosen} data-testid="reject-what" onChange={(event) => setChosen(event.currentTarget.value)}>
+            <select {...control} class="select" value={chosen} data-testid="reject-what" onChange={(event) => setChosen(event.currentTarget.value)}>
               <option value="">{rejection('reject.whole', { count: study.instances })}</option>
               {series.length > 1 && series.map((one) => (
                 <option key={one.SeriesInstanceUID} value={one.SeriesInstanceUID}>
@@ -60,7 +60,7 @@ export function RejectDialog({ study }: { study: Study }) {
         </Field>
         <Field label={rejection('reject.why')}>
           {(control) => (
-            <select {...control} class="input" value={title} data-testid="reject-title" onChange={(event) => setTitle(event.currentTarget.value as Title)}>
+            <select {...control} class="select" value={title} data-testid="reject-title" onChange={(event) => setTitle(event.currentTarget.value as Title)}>
               {titles.map((one) => <option key={one} value={one}>{titleName(one)}</option>)}
             </select>
           )}
