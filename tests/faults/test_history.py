@@ -101,7 +101,9 @@ def test_two_rows_are_one_too_many(history: History, found: int, rows: list[str]
 def test_an_unknown_instance_may_be_absent_but_not_half(history: History) -> None:
     assert judged(history, heard=False, found=0, rows=[], got=[]).unknown_absent == 1
     assert judged(history, heard=False, found=1, rows=["right"], got=["right"]).unknown_present == 1
-    assert judged(history, heard=False, found=1, rows=["right"], got=["wrong"]).wrong
+    half = judged(history, heard=False, found=1, rows=["right"], got=["wrong"])
+    assert half.wrong and half.arriving  # it may still be on its way: the judge looks again, but not for ever
+    assert not judged(history, heard=True, found=1, rows=[], got=["right"]).arriving
 
 
 def test_made_instances_say_what_they_are(tmp_path: Path) -> None:
