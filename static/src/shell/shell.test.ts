@@ -49,7 +49,7 @@ describe('a reason', () => {
     expect(reasonText('another content is stored under this SOP Instance UID')).toBe('SOP Instance UID này đã có với nội dung khác');
     expect(reasonText('something else')).toBe('something else');
     setLanguage('en');
-    expect(reasonText('there is no Study Instance UID')).toBe('there is no Study Instance UID');
+    expect(reasonText('there is no Study Instance UID')).toBe('There is no Study Instance UID');
   });
 });
 

@@ -36,7 +36,7 @@ export function Agenda() {
         )}
       </h2>
       {leads && adding.value && <Adding />}
-      {cases.value.length > 1 && <ol>{cases.value.map((one, index) => <Entry key={one.position} one={one} index={index} leads={leads} />)}</ol>}
+      {cases.value.length > 0 && <ol>{cases.value.map((one, index) => <Entry key={one.position} one={one} index={index} leads={leads} />)}</ol>}
     </section>
   );
 }
@@ -60,7 +60,7 @@ function Entry({ one, index, leads }: { one: Case; index: number; leads: boolean
             onClick={() => (leads ? step(one.position) : one.StudyInstanceUID && toCase(one.StudyInstanceUID))}>
             {one.label}{here && <small> · {live('caseHere')}</small>}
           </button>}
-      {leads && (
+      {leads && cases.value.length > 1 && (
         <span class="live-order">
           <Small icon="down" turned label={live('caseUp', { case: one.position + 1 })} off={index === 0} act={() => move(-1)} test={`live-up-${one.position}`} />
           <Small icon="down" label={live('caseDown', { case: one.position + 1 })} off={index === cases.value.length - 1} act={() => move(1)} test={`live-down-${one.position}`} />

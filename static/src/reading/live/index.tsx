@@ -1,9 +1,12 @@
 /** The live room of this page; loaded after the first image, or when it is asked for. */
 import './live.css';
+import './people.css';
+import './talk.css';
+import './marks.css';
 import { typing } from '../control/keyboard';
 import { mpr } from '../control/mpr';
 import { active, panes } from '../control/room';
-import { roomInAddress, type Live } from '../slots';
+import { liveOpen, roomInAddress, type Live } from '../slots';
 import { draw } from './drawn';
 import { follow } from './follow';
 import { lastPoint, Marks } from './marks';
@@ -59,5 +62,5 @@ begin();
 showSign();
 playAlong();
 const code = roomInAddress();
-if (code && location.hash.startsWith('#replay=')) void open(code, Number(/&at=(\d+)/.exec(location.hash)?.[1] ?? 0)).catch(() => undefined);
+if (code && location.hash.startsWith('#replay=')) void open(code, Number(/&at=(\d+)/.exec(location.hash)?.[1] ?? 0)).then(() => (liveOpen.value = true), () => undefined); // on a phone too: there is the way to play it
 else if (code) enter(code);

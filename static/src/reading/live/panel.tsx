@@ -91,7 +91,6 @@ function Lobby() {
 function Again() {
   const now = replay.value;
   if (!now) return null;
-  const [minutes, seconds] = [Math.floor((now.at - now.from) / 60_000), Math.floor(((now.at - now.from) % 60_000) / 1000)];
   return (
     <>
       <div class="live-replay">
@@ -100,7 +99,7 @@ function Again() {
           onInput={(event) => seek(Number(event.currentTarget.value))} />
         <div>
           <Tool icon={now.playing ? 'stop' : 'play'} label={live(now.playing ? 'pause' : 'play')} act={() => play(!now.playing)} test="live-play" />
-          <span data-testid="live-time">{minutes}:{String(seconds).padStart(2, '0')}</span>
+          <span data-testid="live-time">{clock(now.at - now.from)}<small> / {clock(now.to - now.from)}</small></span>
           {SPEEDS.map((one) => (
             <button key={one} type="button" class="tool" aria-pressed={now.speed === one} aria-label={live('speed', { times: one })} onClick={() => speed(one)}>{one}×</button>
           ))}
@@ -122,10 +121,12 @@ function Over() {
     <div class="live-lobby">
       <p class="live-note" role="alert" data-testid="live-over">{live(reason as 'over_left')}</p>
       {code && ['left', 'replaced'].includes(why.value) && <button type="button" class="button" onClick={() => enter(code)}>{live('again')}</button>}
-      <button type="button" class="button" onClick={forget}>{live('live')}</button>
+      <button type="button" class="button" onClick={forget}>{live('sessions')}</button>
     </div>
   );
 }
+
+const clock = (ms: number): string => `${Math.floor(ms / 60_000)}:${String(Math.floor((ms % 60_000) / 1000)).padStart(2, '0')}`;
 
 function Inside() {
   return (
@@ -185,24 +186,25 @@ function People() {
           <input type="checkbox" checked={room.value?.guests ?? false} onChange={(event) => admit(event.currentTarget.checked)} data-testid="live-guests" />{live('guestsOn')}
         </label>
       )}
-      <p class="live-recorded">{live(room.value?.recording ? 'recorded' : 'notRecorded')}</p>
+      {status.value !== 'replay' && <p class="live-recorded">{live(room.value?.recording ? 'recorded' : 'notRecorded')}</p>}
     </section>
   );
 }
 
 function PersonRow({ one }: { one: Person }) {
   const mine = one.key === me.value;
+  const gone = !one.here && status.value !== 'replay'; // of a session that is over nobody is told to have gone
   const [have = 0, all = 0] = screens.value.get(one.n)?.r ?? [];
   const share = all ? Math.round((100 * have) / all) : null;
   const ready = share === null ? live('unready') : live('ready', { share });
   return (
-    <li class={one.here ? '' : 'away'} style={{ '--who': colourOf(one.colour) }} data-testid="live-person" data-member={one.key} data-here={one.here} data-voice={peers.value.get(one.key)?.state} data-heard={peers.value.get(one.key)?.heard} data-speaking={heard(one) !== ''}>
+    <li class={gone ? 'away' : ''} style={{ '--who': colourOf(one.colour) }} data-testid="live-person" data-member={one.key} data-here={one.here} data-voice={peers.value.get(one.key)?.state} data-heard={peers.value.get(one.key)?.heard} data-speaking={heard(one) !== ''}>
       <i class="live-dot" />
       <span class="live-name">
         {one.name}{mine && <small> ({live('you')})</small>}
-        <small>{[one.guest ? live('guest') : one.hospital, presenter.value === one.key ? live('presents') : '', one.here ? '' : live('away'), hands.value.has(one.key) ? `✋ ${live('handRaised')}` : '', speaks(one), answered(one), heard(one)].filter(Boolean).join(' · ')}</small>
+        <small>{[one.guest ? live('guest') : one.hospital, presenter.value === one.key ? live('presents') : '', gone ? live('away') : '', hands.value.has(one.key) ? `✋ ${live('handRaised')}` : '', speaks(one), answered(one), heard(one)].filter(Boolean).join(' · ')}</small>
       </span>
-      {!mine && one.here && <span class="live-ready" title={ready} aria-label={ready} role="img" data-testid="live-ready"><b style={{ width: `${share ?? 0}%` }} /><em>{share === null ? '–' : `${share} %`}</em></span>}
+      {!mine && one.here && <span class="live-ready" title={ready} aria-label={ready} role="img" data-testid="live-ready"><b style={{ width: `${share ?? 0}%` }} /><em>{share === null ? '–' : `${share}%`}</em></span>}
       {!mine && one.here && mayLead.value && status.value !== 'replay' && presenter.value !== one.key && (
         <button type="button" class="tool small" aria-label={live('handOver', { name: one.name })} title={live('handOver', { name: one.name })} onClick={() => handOver(one.key)} data-testid="live-hand-over">
           <Icon name="present" size={16} />

@@ -36,7 +36,7 @@ export function Overlay({ pane, study, cursor, software }: { pane: Pane; study: 
       </div>
       <div class="corner bl">
         <span data-testid="readout">{windowText(view)}</span>
-        <span>{reading('zoom')} {number(Math.round(view.zoom * 100))} %{software ? ` · ${reading('software')}` : ''}</span>
+        <span>{reading('zoom')} {number(Math.round(view.zoom * 100))}%{software ? ` · ${reading('software')}` : ''}</span>
         {frame.spacingSource === 'none' && frame.instance.regions.length === 0 && <span class="minor caution">{reading('notCalibrated')}</span>}
         <span class="minor">{cursorText(cursor, frame, view.picture?.source === 'preview')}</span>
       </div>

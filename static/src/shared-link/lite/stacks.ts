@@ -13,6 +13,8 @@ export const series = signal<Series[]>([]);
 export const chosen = signal<string | null>(null);
 export const frames = signal<Frame[]>([]);
 export const failed = signal(false);
+/** Whether it is known which series there are; until then nothing is said to be missing. */
+export const listed = signal(false);
 
 /** Reads which series there are; the one that is open stays open. */
 export async function list(study: string): Promise<void> {
@@ -24,6 +26,7 @@ export async function list(study: string): Promise<void> {
     .filter((one) => !PICTURELESS.has(one.Modality))
     .map((one): Series => ({ uid: one.SeriesInstanceUID, modality: one.Modality, number: one.SeriesNumber, description: one.SeriesDescription, bodyPart: one.BodyPartExamined, instances: one.instances }));
   series.value = ordered(found);
+  listed.value = true;
 }
 
 let wanted = 0;
@@ -52,4 +55,5 @@ export function forget(): void {
   frames.value = [];
   chosen.value = null;
   failed.value = false;
+  listed.value = false;
 }

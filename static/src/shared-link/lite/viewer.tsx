@@ -1,6 +1,6 @@
 /** Quick view: pictures that the server made, on any phone or computer. It never loads the reading room's programs. */
 import { useEffect, useState } from 'preact/hooks';
-import { dicomDate } from '../../common/dicom-text';
+import { dicomDate, personName } from '../../common/dicom-text';
 import { Icon } from '../../common/icons';
 import { IconButton, Notice } from '../../common/ui';
 import { LanguageSwitch } from '../app';
@@ -8,7 +8,7 @@ import { ask, here, leave, reached, type SharedStudy } from '../guest';
 import { say } from '../strings';
 import { named, Progress } from '../studies';
 import { Stage } from './stage';
-import { choose, chosen, failed, forget, frames, list, series } from './stacks';
+import { choose, chosen, failed, forget, frames, list, listed, series } from './stacks';
 import type { Series } from '../../reading/dicom/series';
 
 export function Lite({ study, onBack }: { study: SharedStudy; onBack: () => void }) {
@@ -24,7 +24,7 @@ export function Lite({ study, onBack }: { study: SharedStudy; onBack: () => void
     });
   }, [images]);
   const current = series.value.find((one) => one.uid === chosen.value);
-  const facts = [study.PatientName, dicomDate(study.StudyDate ?? '')].filter(Boolean).join(' · ');
+  const facts = [personName(study.PatientName), dicomDate(study.StudyDate ?? '')].filter(Boolean).join(' · ');
   return (
     <div class="lite" data-testid="lite">
       <header class="lite-head">
@@ -48,7 +48,7 @@ export function Lite({ study, onBack }: { study: SharedStudy; onBack: () => void
         ) : frames.value.length > 0 && current ? (
           <Stage key={current.uid} frames={frames.value} series={current} />
         ) : (
-          <p class="lite-empty" role="status">{current ? <span class="spinner" /> : say('series.empty')}</p>
+          <p class="lite-empty" role="status">{current || !listed.value ? <span class="spinner" /> : say('series.empty')}</p>
         )}
       </div>
       {here.value && <Progress told={here.value} />}
@@ -58,6 +58,13 @@ export function Lite({ study, onBack }: { study: SharedStudy; onBack: () => void
 
 function Info({ onClose }: { onClose: () => void }) {
   const told = here.value;
+  useEffect(() => {
+    const close = (event: KeyboardEvent): void => {
+      if (event.key === 'Escape') onClose();
+    };
+    addEventListener('keydown', close);
+    return () => removeEventListener('keydown', close);
+  }, []);
   if (!told) return null;
   return (
     <section class="lite-sheet" data-testid="lite-sheet">

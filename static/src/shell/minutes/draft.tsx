@@ -62,7 +62,7 @@ function People({ body, onChange, chair, secretary }: Part & { chair: preact.Com
           {body.participants.map((one, at) => (
             <tr key={at}>
               {(['name', 'title', 'hospital'] as const).map((name) => (
-                <td key={name}><input class="input" maxLength={200} aria-label={say(`person.${name}`)} value={one[name]} onInput={(event) => put(at, { [name]: event.currentTarget.value })} /></td>
+                <td key={name} data-head={say(`person.${name}`)}><input class="input" maxLength={200} aria-label={say(`person.${name}`)} value={one[name]} onInput={(event) => put(at, { [name]: event.currentTarget.value })} /></td>
               ))}
               <td><IconButton icon="close" label={say('person.remove', { name: one.name })} onClick={() => onChange({ ...body, participants: body.participants.filter((_, place) => place !== at) })} /></td>
             </tr>

@@ -75,7 +75,7 @@ function Shown({ data }: { data: Figures }) {
         <section class="stats-card">
           <h3>{stats('sites.times')}</h3>
           <Times name={stats('sites.times')} rows={timed.map((row) => ({
-            label: `${row.site} · ${stats(`direction.${row.direction}`)}`, first: row.median_minutes ?? 0, second: row.p90_minutes ?? 0, said: `${span(row.median_minutes)} · ${span(row.p90_minutes)}`,
+            label: `${row.site || stats('experts')} · ${stats(`direction.${row.direction}`)}`, first: row.median_minutes ?? 0, second: row.p90_minutes ?? 0, said: `${span(row.median_minutes)} · ${span(row.p90_minutes)}`,
           }))} />
           <ul class="chart-legend"><li><span class="chart-key chart-a" aria-hidden="true" />{stats('median.short')}</li><li><span class="chart-key chart-soft" aria-hidden="true" />{stats('p90')}</li></ul>
         </section>
@@ -94,7 +94,7 @@ function Shown({ data }: { data: Figures }) {
           testid="statistics-sites"
           rowTestid="statistics-site"
           cells={(row) => [
-            <strong>{row.site}</strong>, stats(`direction.${row.direction}`), number(row.requests), number(row.answered), span(row.median_minutes), span(row.p90_minutes),
+            <strong>{row.site || stats('experts')}</strong>, stats(`direction.${row.direction}`), number(row.requests), number(row.answered), span(row.median_minutes), span(row.p90_minutes),
             share(row.in_time, row.answered), number(row.transfers_avoided), number(row.transfers_made),
           ]}
         />
