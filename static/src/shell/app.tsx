@@ -64,7 +64,7 @@ function Page() {
   if (first === 'invitation' && second) return <Invitation secret={second} />;
   if (unreachable.value !== null) return <Unreachable text={unreachable.value} />;
   if (current === undefined) return <main class="boot" aria-busy="true"><Mark size={48} /></main>;
-  if (current === null) return <SignIn expired={wasIn.value || route.value.query.has('next')} />;
+  if (current === null) return <SignIn why={wasIn.value ? 'expired' : route.value.query.has('next') ? 'next' : null} />;
   return (
     <div class="app">
       <Header />

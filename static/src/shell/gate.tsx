@@ -1,11 +1,19 @@
 /** The frame of the pages before one is signed in. */
 import type { ComponentChildren } from 'preact';
-import { chooseLanguage } from '../common/api';
-import { language } from '../common/i18n';
+import { chooseLanguage, session } from '../common/api';
+import { language, type Language } from '../common/i18n';
 import { Mark } from '../common/logo';
 import { common } from '../common/strings';
 import { Segmented } from '../common/ui';
 import { shell } from './strings';
+
+let picked: Language | null = null;
+
+/** Who chose a language before signing in goes on in it, here and at the next sign-in. */
+export function carryLanguage(spoken: Language | null = picked): void {
+  picked = null;
+  if (spoken && session.value && session.value.user.language !== spoken) void chooseLanguage(spoken).catch(() => undefined);
+}
 
 export function Gate({ children }: { children: ComponentChildren }) {
   return (
@@ -27,7 +35,7 @@ export function Gate({ children }: { children: ComponentChildren }) {
               { value: 'vi', text: 'Tiếng Việt', testid: 'language-vi' },
               { value: 'en', text: 'English', testid: 'language-en' },
             ]}
-            onChange={(next) => void chooseLanguage(next)}
+            onChange={(next) => void chooseLanguage((picked = next))}
           />
         </footer>
       </main>

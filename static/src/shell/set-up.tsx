@@ -1,8 +1,9 @@
-import { useState } from 'preact/hooks';
-import { Problem, request, taken, type Owed, type Session } from '../common/api';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { get, Problem, request, taken, type Owed, type Session } from '../common/api';
 import { explain } from '../common/explain';
 import { Button, Field, Notice, useAutofocus } from '../common/ui';
-import { Gate } from './gate';
+import { language, type Language } from '../common/i18n';
+import { carryLanguage, Gate } from './gate';
 import { good, rules } from './password';
 import { RuleList } from './password-rules';
 import { go } from './route';
@@ -20,6 +21,13 @@ export function SetUp({ secret }: { secret: string }) {
   const [owed, setOwed] = useState<Owed | null>(null);
   const [spent, setSpent] = useState(false);
   const first = useAutofocus<HTMLInputElement>();
+  const spoke = useRef<Language | null>(null);
+  useEffect(() => {
+    get<{ needed: boolean }>('/api/setup').then(
+      (answer) => setSpent(!answer.needed),
+      () => undefined, // Then sending it says so.
+    );
+  }, []);
   const checked = rules(password, name, displayName);
   const same = password !== '' && password === repeated;
   const ready = good(checked) && same && name.trim() !== '' && displayName.trim() !== '';
@@ -29,6 +37,8 @@ export function SetUp({ secret }: { secret: string }) {
     if (!ready) return;
     setBusy(true);
     setFailure(null);
+    const spoken = language.value; // the account has a language of its own as soon as it is there
+    spoke.current = spoken;
     try {
       const json = { secret, name: name.trim(), display_name: displayName.trim(), password };
       const left = taken(await request<Session | Owed>('POST', '/api/setup', { json, anonymous: true }));
@@ -36,6 +46,7 @@ export function SetUp({ secret }: { secret: string }) {
         setOwed(left);
         return;
       }
+      carryLanguage(spoken);
       go('#/', true);
     } catch (error) {
       if (error instanceof Problem && [403, 404, 409, 410].includes(error.status)) setSpent(true);
@@ -46,7 +57,7 @@ export function SetUp({ secret }: { secret: string }) {
     }
   };
 
-  if (owed) return <Gate><SecondStep owed={owed} onBack={() => go('#/', true)} onDone={() => go('#/', true)} /></Gate>;
+  if (owed) return <Gate><SecondStep owed={owed} onBack={() => go('#/', true)} onDone={() => { carryLanguage(spoke.current); go('#/', true); }} /></Gate>;
   if (spent) {
     return (
       <Gate>

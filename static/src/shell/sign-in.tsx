@@ -2,13 +2,13 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { get, Problem, safeNext, signIn, type Owed } from '../common/api';
 import { explain } from '../common/explain';
 import { Button, Field, IconButton, Notice, useAutofocus } from '../common/ui';
-import { Gate } from './gate';
+import { carryLanguage, Gate } from './gate';
 import { SecondStep } from './second-step';
 import { go, route } from './route';
 import { shell } from './strings';
 
 /** Signing in, in place of the page that was asked for. */
-export function SignIn({ expired }: { expired: boolean }) {
+export function SignIn({ why }: { why: 'expired' | 'next' | null }) {
   const [name, setName] = useState('');
   const [password, setPassword] = useState('');
   const [shown, setShown] = useState(false);
@@ -43,7 +43,10 @@ export function SignIn({ expired }: { expired: boolean }) {
     try {
       const left = await signIn(name.trim(), password);
       if (left) setOwed(left);
-      else if (route.value.parts[0] === 'sign-in') leave();
+      else {
+        carryLanguage();
+        if (route.value.parts[0] === 'sign-in') leave();
+      }
     } catch (error) {
       setPassword('');
       second.current?.focus(); // To try again without reaching for the mouse.
@@ -54,13 +57,13 @@ export function SignIn({ expired }: { expired: boolean }) {
     }
   };
 
-  if (owed) return <Gate><SecondStep owed={owed} onBack={() => { setOwed(null); setPassword(''); }} onDone={() => { if (route.value.parts[0] === 'sign-in') leave(); }} /></Gate>;
+  if (owed) return <Gate><SecondStep owed={owed} onBack={() => { setOwed(null); setPassword(''); }} onDone={() => { carryLanguage(); if (route.value.parts[0] === 'sign-in') leave(); }} /></Gate>;
   const message = wait > 0 ? shell('signIn.throttled', { seconds: wait }) : failure;
   return (
     <Gate>
       <form class="gate-form" onSubmit={(event) => void submit(event)} noValidate data-testid="sign-in">
         {setupNeeded && <Notice kind="info" testid="setup-needed">{shell('signIn.setupNeeded')}</Notice>}
-        {expired && !message && <Notice kind="info">{shell('signIn.expired')}</Notice>}
+        {why && !message && <Notice kind="info">{shell(`signIn.${why}`)}</Notice>}
         {message && <Notice kind="bad" testid="sign-in-error">{message}</Notice>}
         <Field label={shell('signIn.name')}>
           {(control) => (
