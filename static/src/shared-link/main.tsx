@@ -1,6 +1,7 @@
 /** The page of a share link: for somebody without an account, often far away and on a phone. */
 import '../common/theme.css';
 import '../common/ui.css';
+import '../common/over.css';
 import './landing.css';
 import './lite.css';
 import { effect } from '@preact/signals';

@@ -28,10 +28,10 @@ export function Header() {
   const current = session.value;
   if (!current) return null;
   const at = route.value.parts[0] ?? '';
-  const inAdmin = at === 'admin';
   const inStatistics = at === 'statistics';
   const inAccount = at === 'account' || inStatistics;
   const inConsult = ['consult', 'minutes'].includes(at) || (route.value.parts.length === 0 && !may('study.read') && mayConsult());
+  const inAdmin = at === 'admin' || (route.value.parts.length === 0 && !may('study.read') && !mayConsult());
   const inWorklist = !inAdmin && !inAccount && !inConsult && at !== 'links';
   const mayAdmin = mayAdminister();
   const name = current.user.display_name || current.user.name;

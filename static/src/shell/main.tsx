@@ -1,9 +1,11 @@
 import '../common/theme.css';
 import '../common/ui.css';
+import '../common/over.css';
 import './shell.css';
 import './gate.css';
 import './header.css';
 import './worklist/list.css';
+import './worklist/cards.css';
 import './worklist/toolbar.css';
 import './worklist/preview.css';
 import './worklist/empty.css';

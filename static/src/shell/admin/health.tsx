@@ -7,6 +7,7 @@ import { Button } from '../../common/ui';
 import { troubles } from './health-strings';
 import { Integrity } from './integrity';
 import { Section, useLoaded } from './parts';
+import { kept } from './integrity-strings';
 import { words } from './strings';
 
 interface Check {
@@ -112,9 +113,9 @@ function detailOf(check: Check): string {
 }
 
 function scrubOf({ running, ended, checked, corrupt, missing }: NonNullable<Check['scrub']>): string {
-  const found = words('scrub.found', { corrupt, missing });
-  const last = ended ? words('scrub.ended', { at: dateTime(ended) }) : words('scrub.never');
-  return `${found} ${last}${running ? ` ${words('scrub.running', { count: checked })}` : ''}`;
+  const found = kept('scrub.found', { corrupt, missing });
+  const last = ended ? kept('scrub.ended', { at: dateTime(ended) }) : kept('scrub.never');
+  return `${found} ${last}${running ? ` ${kept('scrub.running', { count: checked })}` : ''}`;
 }
 
 function countText(value: number | Record<string, number>): string {

@@ -1,7 +1,7 @@
 /** What rotted or is gone, and what peers asked us to answer for (storage commitment). */
 import { number } from '../../common/i18n';
 import { Rows, Section, useLoaded, When } from './parts';
-import { words } from './strings';
+import { kept } from './integrity-strings';
 
 interface Damage {
   object_key: string;
@@ -27,26 +27,26 @@ export function Integrity() {
   const { data, failure, reload } = useLoaded<{ damaged: Damage[]; commitments: Commitment[] }>('/api/admin/integrity');
   return (
     <>
-      <Section level={3} title={words('damage')} text={words('damage.text')} failure={failure} reload={reload}>
+      <Section level={3} title={kept('damage')} text={kept('damage.text')} failure={failure} reload={reload}>
         <Rows
-          heads={[words('damage.object'), words('damage.kind'), words('damage.found')]}
+          heads={[kept('damage.object'), kept('damage.kind'), kept('damage.found')]}
           rows={data?.damaged ?? null}
           keyOf={(one) => one.object_key}
-          none={words('damage.none')}
+          none={kept('damage.none')}
           testid="damaged" rowTestid="damaged-object"
           cells={(one) => [
             <span class="wrap" title={one.object_key}>{one.sop_instance_uid || one.object_key}</span>,
-            words(one.kind === 'missing' ? 'damage.missing' : 'damage.corrupt'),
+            kept(one.kind === 'missing' ? 'damage.missing' : 'damage.corrupt'),
             <When at={one.found_at} />,
           ]}
         />
       </Section>
-      <Section level={3} title={words('commitment')} text={words('commitment.text')} failure={null} reload={reload}>
+      <Section level={3} title={kept('commitment')} text={kept('commitment.text')} failure={null} reload={reload}>
         <Rows
-          heads={[words('commitment.peer'), words('commitment.instances'), words('commitment.failed'), words('commitment.state'), words('commitment.at')]}
+          heads={[kept('commitment.peer'), kept('commitment.instances'), kept('commitment.failed'), kept('commitment.state'), kept('commitment.at')]}
           rows={data?.commitments ?? null}
           keyOf={(one) => one.id}
-          none={words('commitment.none')}
+          none={kept('commitment.none')}
           testid="commitments" rowTestid="commitment"
           cells={(one) => [
             <span title={one.transaction_uid}>{one.ae_title}</span>,
@@ -63,6 +63,6 @@ export function Integrity() {
 
 function stateOf({ state, tries, error }: Commitment): string {
   const known = { requested: 'commitment.requested', checked: 'commitment.checked', reported: 'commitment.reported', 'given up': 'commitment.given-up' } as const;
-  const text = state in known ? words(known[state as keyof typeof known]) : state;
-  return error ? `${text} · ${words('commitment.tries', { count: tries })} · ${error}` : text;
+  const text = state in known ? kept(known[state as keyof typeof known]) : state;
+  return error ? `${text} · ${kept('commitment.tries', { count: tries })} · ${error}` : text;
 }

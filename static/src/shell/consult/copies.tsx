@@ -1,4 +1,5 @@
 /** What of an anonymised consultation the other side does not see yet: what waits for somebody to look, what never goes. */
+import './copies.css';
 import '../../sharing/sharing.css';
 import { useEffect, useState } from 'preact/hooks';
 import { get, post } from '../../common/api';
