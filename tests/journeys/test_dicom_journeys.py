@@ -12,10 +12,10 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from tests.pacs.dimse.conftest import wait_until
 from tests.support.corpus import images, needs_corpus
 from tests.support.dcmtk import dcmtk
 from tests.support.server import Running, free_port
+from tests.support.waiting import until
 
 HOST = "127.0.0.1"
 
@@ -92,7 +92,7 @@ def test_an_unknown_peer_is_refused_and_shown_to_the_administrator(running: Runn
     def refused() -> set[str]:
         return {row["ae_title"] for row in client.get("/api/admin/refusals").json()["refusals"]}
 
-    wait_until(lambda: refused() >= {"STRANGER", "STORESCU"})  # written once a second
+    until(lambda: refused() >= {"STRANGER", "STORESCU"})  # written once a second
     running.peer("STRANGER", allow="")
     dcmtk("echoscu", "-aet", "STRANGER", "-aec", "HOICHAN", HOST, running.dicom_port)
 

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
+from tests.support.waiting import PATIENCE
+
 ARGUMENTS = [
     "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
@@ -49,6 +51,7 @@ class Watched:
     def __init__(self, page: Page) -> None:
         self.page = page
         self.wrong: list[str] = []
+        page.set_default_timeout(PATIENCE * 1000)
         page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
         page.on("console", self._console)
         page.on("response", self._response)
@@ -64,7 +67,7 @@ class Watched:
     def find(self, testid: str) -> Any:
         return self.page.locator(f'[data-testid="{testid}"]')
 
-    def until(self, what: str, check: Callable[[], Any], seconds: float = 60) -> Any:
+    def until(self, what: str, check: Callable[[], Any], seconds: float = 2 * PATIENCE) -> Any:
         """Ask again and again until the answer is true; the policy of our pages forbids Playwright's own way."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

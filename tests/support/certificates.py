@@ -63,5 +63,5 @@ def _openssl(*arguments: str | Path | int) -> None:
     path = shutil.which("openssl")
     if path is None:
         pytest.fail("openssl is missing. Install it with: apt-get install openssl")
-    done = subprocess.run([path, *map(str, arguments)], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([path, *map(str, arguments)], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

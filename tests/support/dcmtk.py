@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 
-def dcmtk(program: str, *arguments: str | Path | int, check: bool = True, seconds: float = 120) -> str:
+def dcmtk(program: str, *arguments: str | Path | int, check: bool = True, seconds: float = 300) -> str:
     """Run a client and give all it printed; TCP_NODELAY, because Debian's DCMTK leaves Nagle's algorithm on."""
     path = shutil.which(program)
     if path is None:

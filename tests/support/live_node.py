@@ -33,7 +33,7 @@ class Node:
     def kill(self) -> None:
         """As a power cut does."""
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def node(data: Path, index_url: str, hurry: float = 1) -> Iterator[Node]:
     finally:
         process.terminate()
         try:
-            process.wait(10)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
 

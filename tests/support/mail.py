@@ -36,7 +36,7 @@ class Mailbox:
 def mail_server(hostname: str = "127.0.0.1", **more: Any) -> Iterator[tuple[Mailbox, SmtpConfig]]:
     """A started server that wants a name and a password, and the settings to speak to it; `more` is for the library."""
     box, port = Mailbox(), free_port()
-    wanted = {"auth_require_tls": False, **more}
+    wanted = {"auth_require_tls": False, "ready_timeout": 60, **more}
     controller = Controller(box, hostname=hostname, port=port, authenticator=_known, auth_required=True, **wanted)
     controller.start()
     try:

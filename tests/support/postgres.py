@@ -22,8 +22,8 @@ import pytest
 from storage.index.database import Database
 
 _INSTALL = "apt-get install postgresql"
-_FIRST_PORT, _LAST_PORT = 55400, 55499
-_READY_S = 60
+_FIRST_PORT, _LAST_PORT = 19500, 19599  # below those that connections of somebody could be given
+_READY_S = 120
 _PR_SET_PDEATHSIG = 1
 _OWNER = "hoichan"
 _TEMPLATE = "template_hoichan"
@@ -118,7 +118,7 @@ class PostgresServer:
         while time.monotonic() - begun < _READY_S and self._process.poll() is None:
             try:
                 with psycopg.connect(
-                    f"postgresql://{_OWNER}@127.0.0.1:{port}/postgres", connect_timeout=5
+                    f"postgresql://{_OWNER}@127.0.0.1:{port}/postgres", connect_timeout=30
                 ) as connection:
                     answered = connection.execute("SHOW data_directory").fetchone()
             except psycopg.OperationalError:

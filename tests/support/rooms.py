@@ -12,6 +12,7 @@ from websockets.typing import Origin
 
 from tests.support import processes
 from tests.support.server import Browserless, Running
+from tests.support.waiting import PATIENCE
 
 
 def cookie_of(client: Browserless) -> str:
@@ -38,7 +39,7 @@ def socket_to(client: Browserless, url: str = "", origin: str | None = None) -> 
         additional_headers={"Cookie": cookie_of(client)},
         compression=None,
         proxy=None,
-        open_timeout=10,
+        open_timeout=PATIENCE,
     )
 
 
@@ -63,7 +64,7 @@ class Participant:
     def move(self, **state: Any) -> None:
         self.socket.send(json.dumps(["m", state]))
 
-    def hear(self, wanted: Callable[[Any], bool], seconds: float = 10) -> Any:
+    def hear(self, wanted: Callable[[Any], bool], seconds: float = PATIENCE) -> Any:
         """Listen until a message is what is wanted; what was heard before counts."""
         for message in self.heard:
             if wanted(message):
@@ -76,7 +77,7 @@ class Participant:
             if wanted(message):
                 return message
 
-    def event(self, kind: str, seconds: float = 10) -> dict[str, Any]:
+    def event(self, kind: str, seconds: float = PATIENCE) -> dict[str, Any]:
         """The first event of this kind that was told."""
         return dict(self.hear(lambda m: isinstance(m, dict) and m.get("t") == "event" and m["kind"] == kind, seconds))
 
@@ -85,7 +86,7 @@ def enter(client: Browserless, code: str, after: int = 0, url: str = "", secret:
     """Join a room; raises AssertionError with what was said instead of a welcome."""
     connection = socket_to(client, url)
     connection.send(json.dumps({"t": "join", "ticket": secret or ticket(client, code), "after": after}))
-    first = json.loads(connection.recv(timeout=10))
+    first = json.loads(connection.recv(timeout=PATIENCE))
     assert first["t"] == "welcome", first
     return Participant(connection, first)
 

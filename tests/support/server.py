@@ -14,6 +14,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,20 +22,33 @@ from pathlib import Path
 from typing import Any
 
 from pacs.command.supervisor import die_with_parent
+from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 ADMIN = "quantri"
 PASSWORD = "mật khẩu đủ dài 2026"
 
 
+_given: deque[int] = deque(maxlen=500)
+
+
 def free_port() -> int:
     """A TCP port nobody uses at the moment, and none that a connection of somebody could be given meanwhile: a server
-    that is started again finds it free again."""
+    that is started again finds it free again. Nor is it given soon to another test of this session."""
+    ports = _ports_of(os.environ.get("PYTEST_XDIST_WORKER", ""))
     while True:
-        port = random.SystemRandom().randint(20_000, 32_000)
+        port = random.SystemRandom().choice(ports)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            return port
+            if port not in _given:
+                _given.append(port)
+                return port
+
+
+def _ports_of(worker: str) -> range:
+    """Those of one of the processes that run tests at the same time ("gw0", "gw1", …), none of another one."""
+    ports = range(20_000, 32_000)
+    return ports[int(worker[2:]) % 8 :: 8] if worker[2:].isdigit() else ports
 
 
 @dataclass(slots=True)
@@ -62,7 +76,7 @@ class Browserless:
     )
 
     def ask(
-        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, timeout: float = 60
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, timeout: float = 120
     ) -> Answer:
         """One request; a dict is sent as JSON, bytes as they are."""
         sent = dict(headers or {})
@@ -109,7 +123,7 @@ class Running:
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self.web_port}"
 
-    def start(self, seconds: float = 60) -> "Running":
+    def start(self, seconds: float = 120) -> "Running":
         """Start and wait until every door is open."""
         began = time.monotonic()
         self.process = subprocess.Popen(
@@ -138,11 +152,11 @@ class Running:
             return 0
         self.process.send_signal(number)
         try:
-            return self.process.wait(15)
+            return self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-            raise AssertionError("the server did not end within 15 s") from None
+            raise AssertionError("the server did not end within 60 s") from None
         finally:
             self.process = None
 
@@ -157,13 +171,8 @@ class Running:
 
     def setup_link(self) -> str:
         """The one-time link it printed."""
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            found = re.search(r"http\S+/#/setup/\S+", "".join(self.printed))
-            if found:
-                return found.group(0)
-            time.sleep(0.05)
-        raise AssertionError("".join(self.printed))
+        found = until(lambda: re.search(r"http\S+/#/setup/\S+\s", "".join(self.printed)))
+        return found.group(0).rstrip() if found else ""
 
     def add_admin(self) -> Browserless:
         """An administrator, signed in."""

@@ -182,7 +182,7 @@ def shaped(
 
     thread = threading.Thread(target=run, name="shaping", daemon=True)
     thread.start()
-    if not ready.wait(10):
+    if not ready.wait(60):
         raise RuntimeError("the shaping proxy did not start")
     try:
         yield shaper

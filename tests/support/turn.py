@@ -68,6 +68,7 @@ class Relay:
             )
         deadline = time.monotonic() + 60
         while allocate(self.port, "", "") != 401:  # it asks who one is: it is up
+            time.sleep(0.02)
             assert self.process.poll() is None, (self.folder / "turn.log").read_text(errors="replace")
             assert time.monotonic() < deadline, "the relay does not answer"
 
@@ -93,7 +94,7 @@ def relaying(folder: Path) -> Iterator[Relay]:
 def allocate(port: int, name: str, password: str) -> int:
     """Ask the relay for an allocation (RFC 8656): 200, the number of its refusal, or 0 when it does not answer."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        udp.settimeout(0.5)
+        udp.settimeout(10)
         udp.connect(("127.0.0.1", port))
         first = _ask(udp, [(_TRANSPORT, UDP)], b"")
         if first is None:

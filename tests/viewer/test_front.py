@@ -4,9 +4,8 @@ import os
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from pacs.command.supervisor import die_with_parent
 from tests.support.certificates import authority
 from tests.support.corpus import images
 from tests.support.server import ADMIN, PASSWORD, ROOT, Running, configured, free_port
+from tests.support.waiting import until
 
 HOST = "localhost"
 CT = images("modalities/ct/CT_small.dcm", "CT_small.dcm")[0]
@@ -37,7 +37,7 @@ class Front:
         jar = str(self.folder / "cookies")
         return [
             "curl", "--silent", "--show-error", "--http2", "--cacert", str(self.folder / "ca.pem"), "--noproxy", "*",
-            "--resolve", f"{HOST}:{self.port}:127.0.0.1", "--cookie", jar, "--cookie-jar", jar, "--max-time", "60",
+            "--resolve", f"{HOST}:{self.port}:127.0.0.1", "--cookie", jar, "--cookie-jar", jar, "--max-time", "240",
             "--header", f"X-CSRF-Token: {self.csrf}", "--header", f"Origin: {self.url}", *more, self.url + path,
         ]  # fmt: skip
 
@@ -45,7 +45,7 @@ class Front:
         """Protocol and status, headers, body."""
         body = self.folder / "body"
         command = self.command(path, "--dump-header", "-", "--output", str(body), *more)
-        done = subprocess.run(command, capture_output=True, check=True, timeout=90)
+        done = subprocess.run(command, capture_output=True, check=True, timeout=300)
         lines = [line for line in done.stdout.decode().split("\r\n") if line]
         last = max(number for number, line in enumerate(lines) if line.startswith("HTTP/"))
         headers = dict(line.lower().split(": ", 1) for line in lines[last + 1 :] if ": " in line)
@@ -140,14 +140,7 @@ def running(command: list[str], folder: Path) -> Iterator[None]:
             yield
         finally:
             process.terminate()
-            process.wait(20)
-
-
-def until(check: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.05)
+            process.wait(60)
 
 
 def stored(front: Front) -> str:
@@ -193,6 +186,13 @@ def test_packed_once(front: Front) -> None:
     assert "content-encoding" not in headers
 
 
+def _sizes(spool: Path) -> Iterator[int]:
+    """Of the files that are there; each may be gone in the next moment."""
+    for file in spool.iterdir():
+        with suppress(FileNotFoundError):
+            yield file.stat().st_size
+
+
 def test_what_is_sent_up_arrives_while_it_is_sent(front: Front, server: Running) -> None:
     """The spool grows while the client holds back the rest."""
     spool = server.folder / "data" / "spool"
@@ -204,10 +204,10 @@ def test_what_is_sent_up_arrives_while_it_is_sent(front: Front, server: Running)
         assert sending.stdin is not None
         sending.stdin.write(b"--b\r\nContent-Type: application/dicom\r\n\r\n" + CT.read_bytes()[:200] + bytes(3 << 20))
         sending.stdin.flush()
-        until(lambda: any(file.stat().st_size > 1 << 20 for file in spool.iterdir() if file.is_file()))
+        until(lambda: any(size > 1 << 20 for size in _sizes(spool)))
         sending.stdin.write(b"\r\n--b--\r\n")
         sending.stdin.close()
-        sending.wait(30)
+        sending.wait(120)
 
 
 def test_events_come_at_once(front: Front) -> None:

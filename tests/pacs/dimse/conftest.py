@@ -2,8 +2,7 @@
 
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from storage.model.people import Peer
 from storage.model.query import Level, Query
 from storage.objects.filesystem import FilesystemStore
 from tests.support.server import free_port
+from tests.support.waiting import PATIENCE
 
 ALL = ("store", "query", "retrieve")
 HOST = "127.0.0.1"
@@ -51,13 +51,13 @@ class Door:
             target=serve, args=(self.config, self.archive, self.stop, ready.set, listener), daemon=True
         )
         self.thread.start()
-        assert ready.wait(20)
+        assert ready.wait(PATIENCE)
         return self
 
     def close(self) -> None:
         self.stop.set()
         if self.thread is not None:
-            self.thread.join(10)
+            self.thread.join(PATIENCE)
             assert not self.thread.is_alive()
         self.archive.close()
 
@@ -96,15 +96,7 @@ class Door:
         return list(self.archive.spool.iterdir()) if self.archive.spool.exists() else []
 
     def connect(self) -> socket.socket:
-        return socket.create_connection((HOST, self.port), timeout=10)
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 5) -> None:
-    """Return when it is so; fail when it does not become so in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
+        return socket.create_connection((HOST, self.port), timeout=PATIENCE)
 
 
 def new_door(folder: Path, codecs: Codecs | None = None, **settings: Any) -> Door:

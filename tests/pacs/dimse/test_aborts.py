@@ -7,11 +7,12 @@ import pytest
 
 from pacs.archive.spool import arriving
 from pacs.association import pdu
-from tests.pacs.dimse.conftest import HOST, Door, wait_until
+from tests.pacs.dimse.conftest import HOST, Door
 from tests.pacs.dimse.objects import ct, dataset_bytes, write
 from tests.pacs.dimse.test_store import store_rq
 from tests.pacs.dimse.wire import associate
 from tests.support.dcmtk import dcmtk
+from tests.support.waiting import until
 
 PARTS = 64
 
@@ -27,7 +28,7 @@ def test_an_end_at_every_sixty_fourth_leaves_nothing(door: Door, tmp_path: Path,
         if part % 2:
             connection.sendall(pdu.abort(0))
         connection.close()
-    wait_until(lambda: arriving() == 0 and door.spooled() == [], 30)
+    until(lambda: arriving() == 0 and door.spooled() == [])
     assert door.count() == 0
     assert door.objects() == []
 

@@ -6,12 +6,13 @@ from pathlib import Path
 from pacs.dimse.sop_classes import STUDY_ROOT_FIND
 from storage.index import audit
 from storage.model.audit import AuditRecord
-from tests.pacs.dimse.conftest import HOST, Door, wait_until
+from tests.pacs.dimse.conftest import HOST, Door
 from tests.pacs.dimse.objects import ROOT, ct, write
 from tests.pacs.dimse.test_find import ask, keys
 from tests.pacs.dimse.test_retrieve import receiver
 from tests.support.dcmtk import dcmtk
 from tests.support.server import free_port
+from tests.support.waiting import until
 
 
 def records(door: Door, action: str) -> list[AuditRecord]:
@@ -29,7 +30,7 @@ def detail(record: AuditRecord) -> dict[str, object]:
 def test_what_peers_bring_ask_and_fetch_is_noted(door: Door, tmp_path: Path) -> None:
     paths = [write(tmp_path / "in", ct(1, 1, number)) for number in (1, 2, 3)]
     dcmtk("storescu", "-aec", "HOICHAN", HOST, door.port, *paths)
-    wait_until(lambda: bool(records(door, "study.store")))
+    until(lambda: bool(records(door, "study.store")))
     (stored,) = records(door, "study.store")
     assert (stored.actor, stored.role, stored.address, stored.object) == ("STORESCU", "peer", HOST, f"{ROOT}.1")
     assert detail(stored) == {"door": "C-STORE", "instances": 3}
@@ -56,6 +57,6 @@ def test_what_peers_bring_ask_and_fetch_is_noted(door: Door, tmp_path: Path) -> 
 def test_who_is_turned_away_is_noted_once_with_the_count(door: Door) -> None:
     for _ in range(3):
         dcmtk("echoscu", "-aet", "STRANGER", "-aec", "HOICHAN", HOST, door.port, check=False)
-    wait_until(lambda: bool(records(door, "association.refuse")))
+    until(lambda: bool(records(door, "association.refuse")))
     (refused,) = records(door, "association.refuse")
     assert (refused.actor, refused.role, refused.result) == ("STRANGER", "stranger", "refused")

@@ -19,12 +19,13 @@ from pacs.dimse import reasons
 from storage.index import changes, peers
 from storage.model.people import Refusal
 from storage.model.work import ChangeKind
-from tests.pacs.dimse.conftest import HOST, Door, new_door, wait_until
+from tests.pacs.dimse.conftest import HOST, Door, new_door
 from tests.pacs.dimse.objects import ct, dataset_bytes, write
 from tests.pacs.dimse.requests import CT, EXPLICIT, IMPLICIT, association_request
 from tests.pacs.dimse.test_store import store_rq
 from tests.pacs.dimse.wire import associate
 from tests.support.dcmtk import dcmtk
+from tests.support.waiting import until
 
 VERIFICATION = "1.2.840.10008.1.1"
 
@@ -58,7 +59,7 @@ def test_only_the_right_title_address_and_called_title_together(
     answer = answer_to(door, data)
     expected = known and address and called
     if not expected:
-        wait_until(lambda: bool(refusals(door)))
+        until(lambda: bool(refusals(door)))
     noted = refusals(door)
     with door.archive.database.reading() as db:
         log = [change.kind for change in changes.after(db, 0)]
@@ -105,7 +106,7 @@ def test_the_last_association_is_noted_with_the_peer(door: Door, tmp_path: Path)
             peer = peers.get(db, "STORESCU")
         return peer.last_association_at is not None and peer.last_stored_at is not None
 
-    wait_until(noted)
+    until(noted)
 
 
 def test_too_many_associations_are_refused_for_the_moment(tmp_path: Path) -> None:
@@ -115,7 +116,7 @@ def test_too_many_associations_are_refused_for_the_moment(tmp_path: Path) -> Non
     answer = answer_to(door, association_request([(CT, [EXPLICIT])]))
     assert (answer[0], tuple(answer[7:10])) == (pdu.ASSOCIATE_RJ, (2, 3, 2))
     held[0][0].close()
-    wait_until(lambda: answer_to(door, association_request([(CT, [EXPLICIT])]))[0] == pdu.ASSOCIATE_AC)
+    until(lambda: answer_to(door, association_request([(CT, [EXPLICIT])]))[0] == pdu.ASSOCIATE_AC)
     held[1][0].close()
     door.close()
 
@@ -132,8 +133,8 @@ def test_a_peer_can_have_limits_of_its_own(door: Door, tmp_path: Path) -> None:
     with pytest.raises((AbortedByPeer, ConnectionLost)):
         stream.read_command()
     connection.close()
-    wait_until(lambda: door.spooled() == [])
-    wait_until(lambda: {reasons.TOO_MANY_OF_PEER, reasons.TOO_LARGE} <= {one.reason for one in refusals(door)})
+    until(lambda: door.spooled() == [])
+    until(lambda: {reasons.TOO_MANY_OF_PEER, reasons.TOO_LARGE} <= {one.reason for one in refusals(door)})
 
 
 @pytest.mark.parametrize(
@@ -189,7 +190,7 @@ def test_a_stop_finishes_the_object_that_is_arriving(tmp_path: Path) -> None:
     idle, idle_stream = associate(door)
     parts = list(pdu.message(1, store_rq(path.stem), dataset_bytes(path), 8192))
     busy.sendall(b"".join(parts[:-1]))
-    wait_until(lambda: arriving() == 1)
+    until(lambda: arriving() == 1)
     started = time.monotonic()
     door.stop.set()
     with pytest.raises(AbortedByPeer):
@@ -216,7 +217,7 @@ def test_a_stop_does_not_wait_for_who_stalls(tmp_path: Path) -> None:
     connection, stream = associate(door)
     stream.send_message(1, store_rq("1.2.3"))
     stream.send(pdu.p_data(1, 0, bytes(1000)))
-    wait_until(lambda: arriving() == 1)
+    until(lambda: arriving() == 1)
     started = time.monotonic()
     door.close()
     assert time.monotonic() - started < 8
@@ -226,7 +227,7 @@ def test_a_stop_does_not_wait_for_who_stalls(tmp_path: Path) -> None:
 
 def test_nothing_runs_when_nobody_is_there(door: Door) -> None:
     dcmtk("echoscu", "-aec", "HOICHAN", HOST, door.port)
-    wait_until(lambda: not [one for one in threading.enumerate() if one.name == "association"])
+    until(lambda: not [one for one in threading.enumerate() if one.name == "association"])
 
 
 def test_logs_name_peers_and_uids_but_no_patients(

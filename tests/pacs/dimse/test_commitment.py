@@ -20,8 +20,9 @@ from pacs.jobs.worker import Worker
 from storage.errors import StorageUnavailable
 from storage.index import commitments, tasks
 from storage.model.commitment import CHECKED, GIVEN_UP, REPORTED, REQUESTED, CommitmentState
-from tests.pacs.dimse.conftest import HOST, Door, new_door, wait_until
+from tests.pacs.dimse.conftest import HOST, Door, new_door
 from tests.pacs.dimse.objects import CT, ct, write
+from tests.support.waiting import until
 
 INSTANCE = "1.2.840.10008.1.20.1.1"
 Heard = tuple[int, Dataset]
@@ -153,7 +154,7 @@ def test_success_comes_on_the_association_that_asked(door: Door, tmp_path: Path,
         assert uids_of(result.ReferencedSOPSequence) == uids
         assert "FailedSOPSequence" not in result
         assert result.RetrieveAETitle == "HOICHAN"
-        wait_until(lambda: states(door)[0].state == REPORTED)
+        until(lambda: states(door)[0].state == REPORTED)
     assert (states(door)[0].instances, states(door)[0].failed) == (3, 0)
 
 
@@ -168,7 +169,7 @@ def test_the_result_comes_on_a_new_association(door: Door, tmp_path: Path, role:
         with working(door):
             kind, result = heard.get(timeout=10)
             assert (kind, uids_of(result.ReferencedSOPSequence)) == (1, uids)
-            wait_until(lambda: states(door)[0].state == REPORTED)
+            until(lambda: states(door)[0].state == REPORTED)
 
 
 def test_a_request_survives_a_restart_and_a_peer_that_is_away(tmp_path: Path) -> None:
@@ -184,12 +185,12 @@ def test_a_request_survives_a_restart_and_a_peer_that_is_away(tmp_path: Path) ->
     again = new_door(tmp_path)
     assert states(again)[0].state == REQUESTED
     with working(again):
-        wait_until(lambda: states(again)[0].tries > 1)
+        until(lambda: states(again)[0].tries > 1)
         assert states(again)[0].state == CHECKED
         assert "cannot be reached" in states(again)[0].error
         with listening(heard, role=True, port=port):
             assert heard.get(timeout=10)[0] == 1
-            wait_until(lambda: states(again)[0].state == REPORTED)
+            until(lambda: states(again)[0].state == REPORTED)
     again.archive.close()
 
 
@@ -213,7 +214,7 @@ def test_what_is_not_there_not_that_or_not_whole_fails(door: Door, tmp_path: Pat
         assert uids_of(result.ReferencedSOPSequence) == [whole]
         reasons = {str(item.ReferencedSOPInstanceUID): item.FailureReason for item in result.FailedSOPSequence}
         assert reasons == {flipped: 0x0110, gone: 0x0112, "1.2.3.999": 0x0112, other: 0x0119}
-        wait_until(lambda: states(door)[0].state == REPORTED)
+        until(lambda: states(door)[0].state == REPORTED)
     assert states(door)[0].failed == 4
 
 
@@ -301,7 +302,7 @@ def test_nothing_is_said_while_the_store_does_not_answer(
         assert (states(door)[0].state, states(door)[0].tries) == (REQUESTED, 1)
         day = jobs.CHECKING_MS
         broken.setattr(door.archive, "clock", lambda: states(door)[0].requested_at + day + 1)
-        wait_until(lambda: due_now(door)() or states(door)[0].state == CHECKED)
+        until(lambda: due_now(door)() or states(door)[0].state == CHECKED)
     with door.archive.database.reading() as db:
         assert [one.reason for one in commitments.get(db, states(door)[0].id).references] == [0x0213]
 
@@ -312,12 +313,12 @@ def test_a_peer_without_an_address_is_given_up_in_the_end(door: Door, tmp_path: 
     with associated(door, queue.SimpleQueue()) as association:
         assert ask(association, asking(uids)) == 0
     step = due_now(door)
-    wait_until(lambda: step() or states(door)[0].tries > 0)
+    until(lambda: step() or states(door)[0].tries > 0)
     assert states(door)[0].state == CHECKED
     assert "no address and port" in states(door)[0].error
     later = (states(door)[0].checked_at or 0) + jobs.TELLING_MS + 1
     door.archive.clock = lambda: later
-    wait_until(step)
+    until(step)
     assert states(door)[0].state == GIVEN_UP
     with door.archive.database.reading() as db:
         assert not [one for one in tasks.all(db) if one.kind == commitments.TASK]

@@ -7,9 +7,10 @@ import struct
 import pytest
 
 from pacs.association import pdu
-from tests.pacs.dimse.conftest import Door, wait_until
+from tests.pacs.dimse.conftest import Door
 from tests.pacs.dimse.test_store import store_rq
 from tests.pacs.dimse.wire import associate
+from tests.support.waiting import until
 
 PARTS = 64
 FRAGMENT = 16_000
@@ -40,6 +41,6 @@ def test_a_connection_cut_at_every_64th_leaves_nothing(door: Door, size: int) ->
         elif part % 3 == 1:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.close()
-    wait_until(lambda: door.spooled() == [], 30)
+    until(lambda: door.spooled() == [])
     assert door.count() == 0
     assert door.objects() == []

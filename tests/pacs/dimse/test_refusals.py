@@ -9,8 +9,8 @@ from pacs.dimse import refusals as room
 from pacs.dimse.refusals import MOST_AT_ONCE, Refusals
 from storage.index import changes, peers
 from storage.model.people import Refusal
-from tests.pacs.dimse.conftest import wait_until
 from tests.pacs.parts import House, house
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_they_are_written_by_themselves_and_at_the_end(home: House) -> None:
     refusals = Refusals(home.archive.database, lambda title: None)
     refusals.start()
     refusals.note("10.0.0.9", reasons.CROWD)
-    wait_until(lambda: bool(noted(home)))
+    until(lambda: bool(noted(home)))
     refusals.note("10.0.0.9", reasons.CROWD)
     refusals.close()
     assert noted(home)[0].count == 2

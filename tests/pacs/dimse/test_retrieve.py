@@ -18,12 +18,13 @@ from pacs.association.command import Command
 from pacs.dimse.identifier import decode, encode
 from pacs.dimse.sop_classes import PATIENT_ROOT_MOVE, STUDY_ROOT_GET, STUDY_ROOT_MOVE
 from storage.index import hospitals, peers
-from tests.pacs.dimse.conftest import HOST, Door, wait_until
+from tests.pacs.dimse.conftest import HOST, Door
 from tests.pacs.dimse.objects import CT, ROOT, ct, dataset_bytes, write
 from tests.pacs.dimse.requests import EXPLICIT, association_request
 from tests.pacs.dimse.wire import associate
 from tests.support.dcmtk import dcmtk
 from tests.support.server import free_port
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def receiver(folder: Path, port: int, *options: str) -> Iterator[Path]:
         with socket.socket() as probe:
             return probe.connect_ex((HOST, port)) == 0
 
-    wait_until(listening)
+    until(listening)
     try:
         yield folder
     finally:

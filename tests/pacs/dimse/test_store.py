@@ -14,12 +14,13 @@ from pacs.archive.transcode import file_meta
 from pacs.association import command as commands
 from pacs.association import pdu
 from pacs.association.endings import AbortedByPeer, AssociationEnd
-from tests.pacs.dimse.conftest import HOST, Door, new_door, wait_until
+from tests.pacs.dimse.conftest import HOST, Door, new_door
 from tests.pacs.dimse.objects import CT, ct, dataset_bytes, write
 from tests.pacs.dimse.requests import EXPLICIT, association_request
 from tests.pacs.dimse.wire import associate
 from tests.support.corpus import corpus
 from tests.support.dcmtk import dcmtk
+from tests.support.waiting import until
 
 
 def store_rq(uid: str, message_id: int = 1, sop_class: str = CT) -> bytes:
@@ -126,7 +127,7 @@ def test_what_ends_in_the_middle_leaves_nothing(door: Door, tmp_path: Path, endi
     connection, stream = associate(door)
     parts = list(pdu.message(1, store_rq(path.stem), dataset_bytes(path), 8192))
     connection.sendall(b"".join(parts[:-2]))
-    wait_until(lambda: arriving() == 1)
+    until(lambda: arriving() == 1)
     if ending == "abort":
         connection.sendall(pdu.abort(0))
     elif ending == "release":
@@ -140,7 +141,7 @@ def test_what_ends_in_the_middle_leaves_nothing(door: Door, tmp_path: Path, endi
     if ending in ("other context", "command"):
         with pytest.raises(AbortedByPeer):
             stream.read_command()
-    wait_until(lambda: arriving() == 0 and door.spooled() == [])
+    until(lambda: arriving() == 0 and door.spooled() == [])
     assert door.count() == 0
     assert door.objects() == []
     connection.close()
@@ -155,7 +156,7 @@ def test_an_object_over_the_limit_is_aborted_and_removed(tmp_path: Path) -> None
         for _ in range(100):
             stream.send(pdu.p_data(1, 0, bytes(65536)))
         stream.read_command()
-    wait_until(lambda: arriving() == 0 and door.spooled() == [])
+    until(lambda: arriving() == 0 and door.spooled() == [])
     assert door.count() == 0
     connection.close()
     door.close()
@@ -218,7 +219,7 @@ def test_an_endless_dataset_costs_no_memory(door: Door) -> None:
         connection.sendall(block)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 * 1024
     connection.close()
-    wait_until(lambda: arriving() == 0 and door.spooled() == [])
+    until(lambda: arriving() == 0 and door.spooled() == [])
 
 
 def test_implicit_is_kept_implicit(door: Door, tmp_path: Path) -> None:

@@ -20,13 +20,14 @@ from pacs.dimse import directory, reasons
 from pacs.errors import ConfigError, PeerUnreachable
 from pacs.send.dicom import echo
 from storage.index import peers
-from tests.pacs.dimse.conftest import HOST, Door, new_door, wait_until
+from tests.pacs.dimse.conftest import HOST, Door, new_door
 from tests.pacs.dimse.objects import ct, dataset_bytes, write
 from tests.pacs.dimse.requests import IMPLICIT, association_request
 from tests.pacs.dimse.test_association import VERIFICATION, refusals
 from tests.support.certificates import Authority, Certificate, authority
 from tests.support.dcmtk import dcmtk
 from tests.support.server import free_port
+from tests.support.waiting import until
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def test_who_shows_the_wrong_papers_is_not_let_in_and_seen(secure: Door, papers:
         reasons.TLS_NO_CERTIFICATE, reasons.TLS_UNTRUSTED, reasons.TLS_EXPIRED, reasons.TLS_NOT_TRUSTED,
         reasons.TLS_PLAIN, reasons.SPEAKS_HTTP,
     }  # fmt: skip
-    wait_until(lambda: {one.reason for one in refusals(secure)} == expected)
+    until(lambda: {one.reason for one in refusals(secure)} == expected)
 
 
 def secure_socket(door: Door) -> socket.socket:
@@ -145,7 +146,7 @@ def test_a_peer_is_title_network_and_certificate_together(
     accepted = answers(secure, *mine, "-aet", "ECHOSCU" if title else "SOMEBODY")
     assert accepted == (title and network and certificate)
     if not accepted:
-        wait_until(lambda: bool(refusals(secure)))
+        until(lambda: bool(refusals(secure)))
         shown = papers.modality if certificate else papers.second
         assert [one.certificate for one in refusals(secure)] == [shown.fingerprint]
 
@@ -161,9 +162,9 @@ def test_a_peer_with_a_certificate_must_not_call_without_unless_allowed(secure: 
     with_changes(secure, "ECHOSCU", certificate=papers.modality.fingerprint)
     said = dcmtk("echoscu", "-aec", "HOICHAN", HOST, secure.port, check=False)
     assert "Calling AE Title Not Recognized" in said
-    wait_until(lambda: [one.reason for one in refusals(secure)] == [reasons.MUST_USE_TLS])
+    until(lambda: [one.reason for one in refusals(secure)] == [reasons.MUST_USE_TLS])
     with_changes(secure, "ECHOSCU", plain=True)
-    wait_until(lambda: "Rejected" not in dcmtk("echoscu", "-aec", "HOICHAN", HOST, secure.port, check=False))
+    until(lambda: "Rejected" not in dcmtk("echoscu", "-aec", "HOICHAN", HOST, secure.port, check=False))
 
 
 def test_certificates_change_without_a_restart(secure: Door, papers: Papers, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +182,7 @@ def test_certificates_change_without_a_restart(secure: Door, papers: Papers, mon
     ):
         shutil.copy(source, f"{target}.new")
         os.replace(f"{target}.new", target)
-    wait_until(lambda: answers(secure, *shows(papers.foreign, papers.other)))
+    until(lambda: answers(secure, *shows(papers.foreign, papers.other)))
     assert not answers(secure, *shows(papers.modality, papers.ours))
 
 
@@ -260,7 +261,7 @@ def test_c_move_sends_over_tls(secure: Door, papers: Papers, tmp_path: Path) -> 
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        wait_until(lambda: socket.socket().connect_ex((HOST, port)) == 0)
+        until(lambda: socket.socket().connect_ex((HOST, port)) == 0)
         study = secure.instance(path.stem).key.study_instance_uid
         dcmtk(
             "movescu", "-S", "-aec", "HOICHAN", "-aem", "DEST", HOST, secure.port,

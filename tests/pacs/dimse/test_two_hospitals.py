@@ -19,13 +19,14 @@ from pacs.dimse.sop_classes import (
 )
 from storage.index import hospitals, peers
 from storage.model.archive import Hospital, Origin
-from tests.pacs.dimse.conftest import Door, wait_until
+from tests.pacs.dimse.conftest import Door
 from tests.pacs.dimse.objects import ROOT, ct, write
 from tests.pacs.dimse.requests import EXPLICIT, association_request
 from tests.pacs.dimse.test_find import ask, keys
 from tests.pacs.dimse.test_retrieve import counts, identifier, request
 from tests.pacs.dimse.wire import associate
 from tests.support.server import free_port
+from tests.support.waiting import until
 
 STUDIES = 40
 SHARED = 1  # this study is at both hospitals, under the same UIDs
@@ -119,4 +120,4 @@ def test_another_hospitals_title_from_another_address_is_nobody(two: Door) -> No
         with two.archive.database.reading() as db:
             return {one.ae_title: one.reason for one in peers.refusals(db)}
 
-    wait_until(lambda: noted().get("OTHER_WS") == reasons.WRONG_ADDRESS, 60)
+    until(lambda: noted().get("OTHER_WS") == reasons.WRONG_ADDRESS)
