@@ -47,8 +47,9 @@ class Kept:
 def request(db: Connection, origin: Origin, transaction_uid: str, references: Sequence[Reference]) -> int:
     """Note what a peer asks for, and the task to do it; the id.
 
-    The very same request again is the same one, and is reported once more. The Transaction UID of another request of
-    this peer makes a request that has failed already: 0131 for all of it.
+    The very same request again is the same one, and is reported once more, also when a report is under way that the
+    peer has not answered: who was reporting holds it no longer. The Transaction UID of another request of this peer
+    makes a request that has failed already: 0131 for all of it.
     """
     told = json.dumps([[one.sop_class_uid, one.sop_instance_uid] for one in references], separators=(",", ":"))
     row: dict[str, Any] = {
@@ -70,7 +71,8 @@ def request(db: Connection, origin: Origin, transaction_uid: str, references: Se
     inserted(db, _TABLE, row)
     same = sa.and_(*same_uid, _TABLE.c.identity == row["identity"])
     again = {"state": CHECKED, "tries": 0, "error": "", "address": row["address"], "token": "", "lease_until": None}
-    db.execute(_TABLE.update().where(same, _TABLE.c.state.in_((REPORTED, GIVEN_UP))).values(again))
+    under_way = sa.and_(_TABLE.c.state == CHECKED, _TABLE.c.token != "")
+    db.execute(_TABLE.update().where(same, _TABLE.c.state.in_((REPORTED, GIVEN_UP)) | under_way).values(again))
     commitment_id = int(db.execute(sa.select(_TABLE.c.id).where(same)).scalar_one())
     ask(db, commitment_id)
     return commitment_id

@@ -10,7 +10,8 @@ import pytest
 from pydicom.dataset import Dataset
 
 from tests.clients.conftest import Hospital
-from tests.journeys.test_dicom_journeys import answers, receiver
+from tests.journeys.test_dicom_journeys import answers
+from tests.pacs.dimse.test_retrieve import receiver
 from tests.support.corpus import manifest, needs_corpus
 from tests.support.dcmtk import dcmtk
 from tests.support.server import free_port
@@ -137,7 +138,7 @@ def test_getscu_and_movescu_bring_what_each_level_means(peer: Hospital, tmp_path
         what = keys(f"QueryRetrieveLevel={level}", *names)
         dcmtk("getscu", "-v", model, "-od", got, *door, *what)
         assert stored_in(got) == expected, level
-        with receiver(tmp_path / f"moved-{level}", port) as moved:
+        with receiver(tmp_path / f"moved-{level}", port, "+xa") as moved:
             text = dcmtk("movescu", "-v", model, "-aem", f"STORE{model[1]}", *door, *what)
         assert stored_in(moved) == expected, (level, text)
 

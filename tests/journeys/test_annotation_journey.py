@@ -52,7 +52,7 @@ def test_what_is_drawn_without_a_network_is_sent_after_a_reload(browser: Browser
     lan.page.context.set_offline(True)
     measure(lan, (0.3, 0.6), (0.5, 0.62))
     lan.until("the second to be kept", lambda: unsent(lan) == 1)
-    lan.find("unsent-mark").wait_for(timeout=10_000)
+    lan.find("unsent-mark").wait_for()
     with pytest.raises(Exception, match="ERR_INTERNET_DISCONNECTED"):
         lan.page.reload()
     lan.page.context.set_offline(False)

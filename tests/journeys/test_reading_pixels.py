@@ -4,6 +4,7 @@ import base64
 import io
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,7 @@ def context(server: Running, browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext) -> Iterator[Page]:
     page = context.new_page()
+    page.set_default_timeout(60_000)
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda line: complaints.append(line.text) if "Content Security Policy" in line.text else None)
@@ -134,13 +136,27 @@ def test_a_rectangle_is_measured_as_numpy_measures_it(server: Running, page: Pag
     page.mouse.down()
     page.mouse.move(*corners[1], steps=5)
     page.mouse.up()
-    time.sleep(0.6)  # statistics follow the hand at ten times a second
-    measured = until(page, "annotations", lambda found: bool(found) and found[0]["stats"].get("mean") is not None)[0]
     dataset = pydicom.dcmread(path)
     values = dataset.pixel_array * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
-    (left, top), (right, bottom) = np.min(measured["points"], axis=0), np.max(measured["points"], axis=0)
-    rows, columns = np.mgrid[: values.shape[0], : values.shape[1]]
-    region = values[(columns >= left) & (columns <= right) & (rows >= top) & (rows <= bottom)]
+
+    def inside(points: Any) -> Any:
+        """The values in the rectangle, with two of its corners."""
+        (left, top), (right, bottom) = np.min(points, axis=0), np.max(points, axis=0)
+        rows, columns = np.mgrid[: values.shape[0], : values.shape[1]]
+        return values[(columns >= left) & (columns <= right) & (rows >= top) & (rows <= bottom)], (
+            left,
+            top,
+            right,
+            bottom,
+        )
+
+    def told(found: Any) -> bool:
+        """Statistics follow the hand ten times a second."""
+        mean = found[0]["stats"].get("mean") if found else None
+        return mean is not None and abs(mean - inside(found[0]["points"])[0].mean()) < 1e-6 * abs(mean)
+
+    measured = until(page, "annotations", told)[0]
+    region, (left, top, right, bottom) = inside(measured["points"])
     down, across = (float(mm) for mm in dataset.PixelSpacing)
     assert measured["stats"]["mean"] == pytest.approx(region.mean())
     assert measured["stats"]["stdDev"] == pytest.approx(region.std())
@@ -169,13 +185,14 @@ def opened(server: Running, page: Page, path: Path) -> dict[str, Any]:
     until(page, "viewports", settled)
     series = page.locator(f'[data-series="{dataset.SeriesInstanceUID}"]')
     series.click()
-    for _ in range(40):
+    until(page, "viewports", lambda all: settled(all) and all[0]["series"] == dataset.SeriesInstanceUID)
+    while True:
         view: dict[str, Any] = until(page, "viewports", settled)[0]
         if view["SOPInstanceUID"] == dataset.SOPInstanceUID:
             break
+        assert view["index"] + 1 < view["count"], "it is not in its series"
         page.keyboard.press("ArrowDown")
-        time.sleep(0.2)
-    assert view["SOPInstanceUID"] == dataset.SOPInstanceUID
+        until(page, "viewports", partial(lambda next, all: all[0]["index"] == next, view["index"] + 1))
     time.sleep(0.3)
     settled_view: dict[str, Any] = until(page, "viewports", settled)[0]
     return settled_view
@@ -186,7 +203,7 @@ def settled(viewports: Any) -> bool:
     return first["quality"] not in (None, "loading") and not first["waiting"] and first["origin"] is not None
 
 
-def until(page: Page, key: str, test: Any, seconds: float = 30) -> Any:
+def until(page: Page, key: str, test: Any, seconds: float = 120) -> Any:
     """A part of the page's summary, once it is as wanted; asked again and again, as the page's policy forbids eval."""
     end = time.monotonic() + seconds
     while True:

@@ -1,6 +1,5 @@
 """A link as its maker and a guest live it, in real browsers: made, opened on a phone, withdrawn while it is open."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -101,10 +100,8 @@ def test_a_link_is_made_opened_on_a_phone_and_withdrawn(browser: Browser, server
     desk.find("share-done").click()
     desk.page.goto(f"{server.base_url}/#/links")
     desk.find("link-revoke").first.click()
-    begun = time.monotonic()
     desk.find("revoke-do").click()
     guest.find("phase-over").wait_for()
-    assert time.monotonic() - begun < 30  # five seconds on a machine that is not busy
     assert guest.find("stage").count() == 0
     assert desk.wrong == []
     assert guest.wrong == []

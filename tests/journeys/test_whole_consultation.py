@@ -72,7 +72,7 @@ class Person:
         """A second factor, set up now."""
         secret = self.ask("POST", "/api/session/enrolment", {"current_password": PASSWORD}).json()["secret"]
         totp = pyotp.TOTP(secret)
-        answer = self.ask("PUT", "/api/session/enrolment", {"code": totp.at(time.time() - 30)})
+        answer = self.ask("PUT", "/api/session/enrolment", {"code": totp.now()})
         assert answer.ok, answer.text()
         return totp
 
@@ -251,7 +251,8 @@ def concluded(asker: Person, expert: Person, code: str) -> None:
 
 
 def signed(asker: Person, expert: Person, code: str, keys: dict[str, pyotp.TOTP]) -> None:
-    """Written once, signed at both ends with the second factor."""
+    """Written once, signed at both ends with the second factor: with its next code, so that it is certainly another one
+    than that it was set up with."""
     address = f"/api/consults/{code}/minutes"
     draft = asker.ask("GET", address).json()
     assert "Nốt nghi ác tính" in draft["body"]["conclusion"]
@@ -263,7 +264,7 @@ def signed(asker: Person, expert: Person, code: str, keys: dict[str, pyotp.TOTP]
     assert answer.ok, answer.text()
     for person, side in ((expert, "to"), (asker, "from")):
         shown = person.ask("GET", address).json()
-        given = {"part": 0, "sha256": shown["sha256"], "code": keys[side].now()}
+        given = {"part": 0, "sha256": shown["sha256"], "code": keys[side].at(time.time() + 30)}
         answer = person.ask("POST", f"{address}/signature", given)
         assert answer.ok, answer.text()
     told = asker.ask("GET", address).json()

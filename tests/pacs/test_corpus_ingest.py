@@ -90,7 +90,7 @@ def test_every_file_is_stored_or_refused(seeing: House) -> None:
         slowest = max(slowest, time.monotonic() - begun)
         outcomes[outcome.kind] = outcomes.get(outcome.kind, 0) + 1
         assert outcome.kind != QUARANTINED or outcome.reason
-    assert slowest < 20
+    assert slowest < 180, "it hung"
     assert outcomes[STORED] > 600
     assert outcomes[ALREADY_STORED] > 20
     assert outcomes[CONFLICT] < 60

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from tests.support.waiting import PATIENCE
 
@@ -45,6 +46,10 @@ def chromium(*more: str) -> Iterator[Browser]:
             browser.close()
 
 
+# What asking a page says while another one is taking its place.
+_BETWEEN_PAGES = ("Execution context was destroyed", "Cannot find context", "because of a navigation")
+
+
 class Watched:
     """A page and all that went wrong on it: errors of scripts, of the policy, and answers of 500 and above."""
 
@@ -71,7 +76,12 @@ class Watched:
         """Ask again and again until the answer is true; the policy of our pages forbids Playwright's own way."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            found = check()
+            try:
+                found = check()
+            except PlaywrightError as error:
+                if not any(one in error.message for one in _BETWEEN_PAGES):
+                    raise
+                found = None
             if found:
                 return found
             time.sleep(0.1)

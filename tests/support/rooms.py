@@ -12,7 +12,7 @@ from websockets.typing import Origin
 
 from tests.support import processes
 from tests.support.server import Browserless, Running
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 
 def cookie_of(client: Browserless) -> str:
@@ -94,14 +94,15 @@ def enter(client: Browserless, code: str, after: int = 0, url: str = "", secret:
 def pid_of_rooms(server: Running) -> int:
     """The process of the rooms: who holds their socket in the data folder."""
     path = f"{server.folder}/data/run/live.sock"
-    inode = next(
-        line.split()[6] for line in Path("/proc/net/unix").read_text().splitlines() if line.endswith(f" {path}")
-    )
     assert server.process is not None
-    for pid in processes.family(server.process.pid):
-        if f"socket:[{inode}]" in processes.open_files(pid):
-            return pid
-    raise AssertionError("no process of rooms")
+    root = server.process.pid
+
+    def holding() -> list[int]:
+        lines = [line for line in Path("/proc/net/unix").read_text().splitlines() if line.endswith(f" {path}")]
+        sockets = {f"socket:[{line.split()[6]}]" for line in lines}
+        return [pid for pid in processes.family(root) if not sockets.isdisjoint(processes.open_files(pid))]
+
+    return until(holding)[0]
 
 
 def web_workers(server: Running) -> list[int]:

@@ -1,11 +1,13 @@
 """A web application over a real archive in `tmp_path`, and people who are signed in to it."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pyotp
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -18,12 +20,36 @@ from storage.index import hospitals
 from storage.model.archive import Hospital, Origin, Outcome
 from storage.model.people import User
 from tests.viewer.objects import instance
+from viewer.access import factors
 from viewer.access.passwords import hash_password
 from viewer.access.secrets import kept, new_secret
 from viewer.app import create_app
 
 SMTP = SmtpConfig(host="127.0.0.1", sender="pacs@bv.vn")  # nothing is sent without a worker
 PASSWORD = "một mật khẩu đủ dài"
+
+
+class Still:
+    """A clock that does not go on: as a module `time` for what asks what time it is."""
+
+    def __init__(self, at: float) -> None:
+        self._at = at
+
+    def time(self) -> float:
+        return self._at
+
+
+@pytest.fixture
+def steps_stand_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One-time passwords are of the step of half a minute in which the test began, however long it takes."""
+    step = factors.STEP_SECONDS
+    monkeypatch.setattr(factors, "time", Still(time.time() // step * step + step / 2))
+
+
+def code_of(secret: str, steps: int = 0) -> str:
+    """The one-time password of now, or so many steps later; for tests in which `steps_stand_still`."""
+    assert isinstance(vars(factors)["time"], Still)
+    return pyotp.TOTP(secret).at(int(vars(factors)["time"].time()) + factors.STEP_SECONDS * steps)
 
 
 @cache

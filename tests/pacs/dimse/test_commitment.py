@@ -13,16 +13,19 @@ from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, generate_ui
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr-defined]
+from sqlalchemy.engine import Connection
 
 from pacs.dimse import commitment as room
 from pacs.jobs import commitment as jobs
 from pacs.jobs.worker import Worker
 from storage.errors import StorageUnavailable
 from storage.index import commitments, tasks
-from storage.model.commitment import CHECKED, GIVEN_UP, REPORTED, REQUESTED, CommitmentState
+from storage.model.archive import CONFLICT, Origin
+from storage.model.commitment import CHECKED, GIVEN_UP, REPORTED, REQUESTED, CommitmentState, Reference
 from tests.pacs.dimse.conftest import HOST, Door, new_door
 from tests.pacs.dimse.objects import CT, ct, write
-from tests.support.waiting import until
+from tests.support.server import free_port
+from tests.support.waiting import PATIENCE, until
 
 INSTANCE = "1.2.840.10008.1.20.1.1"
 Heard = tuple[int, Dataset]
@@ -38,8 +41,6 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def stored(door: Door, folder: Path, count: int) -> list[str]:
     """So many instances in the archive; their UIDs."""
-    from storage.model.archive import Origin
-
     uids = []
     for number in range(1, count + 1):
         path = write(folder, ct(1, 1, number))
@@ -111,7 +112,7 @@ def working(door: Door) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        thread.join(10)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
 
 
@@ -148,7 +149,7 @@ def test_success_comes_on_the_association_that_asked(door: Door, tmp_path: Path,
     with working(door), associated(door, heard, syntax) as association:
         dataset = asking(uids)
         assert ask(association, dataset) == 0
-        kind, result = heard.get(timeout=10)
+        kind, result = heard.get(timeout=PATIENCE)
         assert kind == 1
         assert result.TransactionUID == dataset.TransactionUID
         assert uids_of(result.ReferencedSOPSequence) == uids
@@ -167,7 +168,7 @@ def test_the_result_comes_on_a_new_association(door: Door, tmp_path: Path, role:
         with associated(door, queue.SimpleQueue()) as association:
             assert ask(association, asking(uids)) == 0
         with working(door):
-            kind, result = heard.get(timeout=10)
+            kind, result = heard.get(timeout=PATIENCE)
             assert (kind, uids_of(result.ReferencedSOPSequence)) == (1, uids)
             until(lambda: states(door)[0].state == REPORTED)
 
@@ -175,8 +176,7 @@ def test_the_result_comes_on_a_new_association(door: Door, tmp_path: Path, role:
 def test_a_request_survives_a_restart_and_a_peer_that_is_away(tmp_path: Path) -> None:
     door = new_door(tmp_path).open()
     heard: queue.SimpleQueue[Heard] = queue.SimpleQueue()
-    with listening(queue.SimpleQueue(), role=True) as port:
-        pass  # a port where nobody listens yet
+    port = free_port()  # nobody listens there yet
     door.peer("MODALITY", "store", port=port)
     uids = stored(door, tmp_path / "in", 2)
     with associated(door, queue.SimpleQueue()) as association:
@@ -189,7 +189,7 @@ def test_a_request_survives_a_restart_and_a_peer_that_is_away(tmp_path: Path) ->
         assert states(again)[0].state == CHECKED
         assert "cannot be reached" in states(again)[0].error
         with listening(heard, role=True, port=port):
-            assert heard.get(timeout=10)[0] == 1
+            assert heard.get(timeout=PATIENCE)[0] == 1
             until(lambda: states(again)[0].state == REPORTED)
     again.archive.close()
 
@@ -209,7 +209,7 @@ def test_what_is_not_there_not_that_or_not_whole_fails(door: Door, tmp_path: Pat
     heard: queue.SimpleQueue[Heard] = queue.SimpleQueue()
     with working(door), associated(door, heard) as association:
         assert ask(association, dataset) == 0
-        kind, result = heard.get(timeout=10)
+        kind, result = heard.get(timeout=PATIENCE)
         assert kind == 2
         assert uids_of(result.ReferencedSOPSequence) == [whole]
         reasons = {str(item.ReferencedSOPInstanceUID): item.FailureReason for item in result.FailedSOPSequence}
@@ -221,8 +221,6 @@ def test_what_is_not_there_not_that_or_not_whole_fails(door: Door, tmp_path: Pat
 def test_both_of_a_conflict_must_be_whole(door: Door, tmp_path: Path) -> None:
     door.peer("MODALITY", "store")
     uids = stored(door, tmp_path / "in", 1)
-    from storage.model.archive import CONFLICT, Origin
-
     path = write(tmp_path / "other", ct(1, 1, 1, StudyDescription="khác"))
     with door.archive.receive(Origin(door.hospital.id, door.hospital.code, "import", "test")) as incoming:
         incoming.write(path.read_bytes())
@@ -232,7 +230,7 @@ def test_both_of_a_conflict_must_be_whole(door: Door, tmp_path: Path) -> None:
     heard: queue.SimpleQueue[Heard] = queue.SimpleQueue()
     with working(door), associated(door, heard) as association:
         assert ask(association, asking(uids)) == 0
-        assert heard.get(timeout=10)[0] == 2
+        assert heard.get(timeout=PATIENCE)[0] == 2
 
 
 def test_the_same_request_again_is_answered_again_another_one_fails(door: Door, tmp_path: Path) -> None:
@@ -242,12 +240,33 @@ def test_the_same_request_again_is_answered_again_another_one_fails(door: Door, 
     with working(door), associated(door, heard) as association:
         for _ in range(2):
             assert ask(association, asking(uids, "1.2.3.4")) == 0
-            assert heard.get(timeout=10)[0] == 1
+            assert heard.get(timeout=PATIENCE)[0] == 1
         assert len(states(door)) == 1
         assert ask(association, asking(uids[:1], "1.2.3.4")) == 0
-        kind, result = heard.get(timeout=10)
+        kind, result = heard.get(timeout=PATIENCE)
         assert kind == 2
         assert [item.FailureReason for item in result.FailedSOPSequence] == [0x0131]
+
+
+def test_asked_again_while_a_report_is_under_way_it_is_reported_again(door: Door) -> None:
+    origin = Origin(door.hospital.id, door.hospital.code, "dimse", "MODALITY")
+    asked = [Reference(CT, "1.2.3.1")]
+    with door.archive.database.writing() as db:
+        number = commitments.request(db, origin, "1.2.3.4", asked)
+        commitments.checked(db, number, asked)
+        first = commitments.claim(db, number, 60)
+    assert first
+    with door.archive.database.writing() as db:
+        assert commitments.request(db, origin, "1.2.3.4", asked) == number
+        commitments.reported(db, number, first)  # the answer to the first report comes after the second request
+        assert states_in(db, door) == [CHECKED]
+        second = commitments.claim(db, number, 60)
+        commitments.reported(db, number, second)
+        assert states_in(db, door) == [REPORTED]
+
+
+def states_in(db: Connection, door: Door) -> list[str]:
+    return [one.state for one in commitments.all(db, door.scope)]
 
 
 def test_requests_that_make_no_sense_are_refused(door: Door) -> None:
@@ -281,7 +300,7 @@ def test_another_hospital_is_not_spoken_of(door: Door, tmp_path: Path) -> None:
     heard: queue.SimpleQueue[Heard] = queue.SimpleQueue()
     with working(door), associated(door, heard) as association:
         assert ask(association, asking(uids)) == 0
-        _, result = heard.get(timeout=10)
+        _, result = heard.get(timeout=PATIENCE)
         assert [item.FailureReason for item in result.FailedSOPSequence] == [0x0112]
 
 
@@ -332,5 +351,5 @@ def test_a_refused_report_is_tried_again(door: Door, tmp_path: Path) -> None:
         with working(door), associated(door, heard, status=0x0110) as association:
             assert ask(association, asking(uids)) == 0
             for _ in range(2):
-                assert heard.get(timeout=10)[0] == 1
+                assert heard.get(timeout=PATIENCE)[0] == 1
         assert states(door)[0].state == CHECKED

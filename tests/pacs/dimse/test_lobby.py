@@ -16,6 +16,8 @@ from pacs.dimse import reasons
 from pacs.dimse.admission import group_of
 from pacs.dimse.lobby import MOST_OF_STRANGER, Doors, Lobby, Visitor
 from tests.pacs.dimse.requests import CT, IMPLICIT, association_request
+from tests.pacs.dimse.test_association import still_open
+from tests.support.waiting import PATIENCE, until
 
 REQUEST = association_request([(CT, [IMPLICIT])])
 
@@ -23,20 +25,20 @@ REQUEST = association_request([(CT, [IMPLICIT])])
 class Running:
     """A lobby with its own thread; what it hands over is answered with A-ABORT."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.address = self.listener.getsockname()
         self.requests: list[bytes] = []
         self.refused: Counter[tuple[str, str]] = Counter()
         self.known = {"127.0.0.1"}
         doors = Doors(self._ready, lambda address: address in self.known, self._refuse)
-        self.lobby = Lobby([(self.listener, None)], doors, seconds=1.0)
+        self.lobby = Lobby([(self.listener, None)], doors, seconds=seconds)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
     def connect(self, source: str = "127.0.0.1") -> socket.socket:
-        return socket.create_connection(self.address, timeout=5, source_address=(source, 0))
+        return socket.create_connection(self.address, timeout=PATIENCE, source_address=(source, 0))
 
     def stop(self) -> None:
         self._stop.set()
@@ -58,7 +60,16 @@ class Running:
 
 @pytest.fixture
 def running() -> Iterator[Running]:
-    lobby = Running()
+    """A lobby that is more patient than the test."""
+    lobby = Running(10 * PATIENCE)
+    yield lobby
+    lobby.stop()
+
+
+@pytest.fixture
+def hasty() -> Iterator[Running]:
+    """A lobby that gives nobody more than a second."""
+    lobby = Running(1.0)
     yield lobby
     lobby.stop()
 
@@ -85,29 +96,28 @@ def test_a_request_in_pieces_is_handed_over_whole(running: Running) -> None:
 def test_what_is_no_request_is_closed_at_once(running: Running, data: bytes) -> None:
     with running.connect() as peer:
         peer.sendall(data)
-        started = time.monotonic()
         with contextlib.suppress(ConnectionResetError):
             assert peer.recv(100) == b""
-        assert time.monotonic() - started < 0.5
     assert running.requests == []
 
 
-def test_the_silent_and_the_trickling_are_closed_at_the_deadline(running: Running) -> None:
-    with running.connect() as silent, running.connect() as trickling:
-        started = time.monotonic()
+def test_the_silent_and_the_trickling_are_closed_at_the_deadline(hasty: Running) -> None:
+    with hasty.connect() as silent, hasty.connect() as trickling:
         trickling.settimeout(0.05)
-        closed = False
-        while not closed and time.monotonic() - started < 3:
+        trickling.sendall(REQUEST[:2])
+
+        def closed() -> bool:
             try:
-                trickling.send(REQUEST[:1] if not running.requests else b"")
-                closed = trickling.recv(1) == b""
+                trickling.send(b"\0")  # of a request whose length says that it would be complete in minutes
+                return trickling.recv(1) == b""
             except TimeoutError:
-                continue
+                return False
             except OSError:
-                closed = True
-        assert closed
+                return True
+
+        until(closed)
         assert silent.recv(1) == b""
-        assert time.monotonic() - started < 2.5
+    assert hasty.requests == []
 
 
 def test_a_crowd_of_silent_connections_locks_nobody_out(running: Running) -> None:
@@ -115,14 +125,11 @@ def test_a_crowd_of_silent_connections_locks_nobody_out(running: Running) -> Non
     try:
         for _ in range(600):
             crowd.append(running.connect())
-        times = []
         for _ in range(20):
-            started = time.monotonic()
             with running.connect() as peer:
                 peer.sendall(REQUEST)
                 assert peer.recv(100) == pdu.abort(0)
-            times.append(time.monotonic() - started)
-        assert max(times) < 1
+        assert sum(map(still_open, crowd)) > 100, "others were let in beside them, not when they had gone"
     finally:
         for connection in crowd:
             connection.close()
@@ -147,7 +154,7 @@ def test_a_stranger_has_few_places_and_its_oldest_goes_first(running: Running) -
         assert newest.recv(100) == pdu.abort(0)
     for connection in crowd:
         connection.close()
-    assert running.refused["127.0.0.1", reasons.CROWD] == 1
+    until(lambda: running.refused["127.0.0.1", reasons.CROWD] == 1)
 
 
 def test_strangers_never_take_the_place_of_a_peer(running: Running) -> None:
@@ -162,8 +169,8 @@ def test_strangers_never_take_the_place_of_a_peer(running: Running) -> None:
         assert peer.recv(100) == pdu.abort(0)
     for connection in waiting + strangers:
         connection.close()
+    until(lambda: sum(running.refused.values()) >= 58 - 20)
     assert not [address for address, reason in running.refused if address == "127.0.0.1"]
-    assert sum(running.refused.values()) >= 58 - 20
 
 
 def test_a_stranger_goes_when_only_peers_wait(running: Running) -> None:
@@ -187,12 +194,13 @@ def test_a_stranger_goes_when_only_peers_wait(running: Running) -> None:
         (REQUEST[:9], reasons.NO_REQUEST),
     ],
 )
-def test_every_refusal_is_told_with_its_reason(running: Running, data: bytes, reason: str) -> None:
-    with running.connect() as peer:
+def test_every_refusal_is_told_with_its_reason(hasty: Running, data: bytes, reason: str) -> None:
+    with hasty.connect() as peer:
         peer.sendall(data)
         with contextlib.suppress(ConnectionResetError):
             assert peer.recv(100) == b""
-    assert running.refused == {("127.0.0.1", reason): 1}
+    until(lambda: hasty.refused)
+    assert hasty.refused == {("127.0.0.1", reason): 1}
 
 
 def test_who_only_looks_whether_the_port_is_open_is_not_counted(running: Running) -> None:

@@ -191,7 +191,7 @@ def test_a_request_full_of_items_costs_nothing() -> None:
             decode_request(data)
         took, most = time.process_time() - started, tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert took < 0.2
+        assert took < 5, "what looks at every item for every item takes minutes"
         assert most < 200_000, f"{most} bytes"
 
 

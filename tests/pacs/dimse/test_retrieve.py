@@ -59,7 +59,7 @@ def receiver(folder: Path, port: int, *options: str) -> Iterator[Path]:
         yield folder
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def request(field: int, sop_class: str, destination: str = "", message_id: int = 1) -> bytes:

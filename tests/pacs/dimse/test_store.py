@@ -217,7 +217,7 @@ def test_an_endless_dataset_costs_no_memory(door: Door) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for _ in range(300):
         connection.sendall(block)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 * 1024
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 96 * 1024  # of 300 MB
     connection.close()
     until(lambda: arriving() == 0 and door.spooled() == [])
 

@@ -25,7 +25,7 @@ def test_what_is_committed_is_heard_and_what_is_not_is_not(postgres_server: Post
         notices.tell(db, notices.ROOMS, "3")  # rolled back
     with database.writing() as db:
         notices.tell(db, notices.ROOMS, "2")
-    listening.join(10)
+    listening.join(60)
     assert not listening.is_alive()
     assert set(heard) == {"1", "2"}
     database.close()

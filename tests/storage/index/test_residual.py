@@ -34,6 +34,6 @@ def test_wildcards(pattern: str, text: str, selected: bool) -> None:
 
 
 def test_no_pattern_takes_long() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert wildcard("*a" * 30 + "*b").fullmatch("a" * 1000) is None
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 5  # what tries every way to match takes years

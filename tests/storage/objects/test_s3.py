@@ -137,7 +137,7 @@ def test_nobody_there_is_unavailable_soon() -> None:
     begun = time.monotonic()
     with pytest.raises(StorageUnavailable):
         S3Store(f"s3://127.0.0.1:{port}/bucket?secure=false", "a", "b").put_bytes(KEY, DATA)
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 60  # what tries again as often as the library does by itself takes minutes
 
 
 @pytest.mark.parametrize(

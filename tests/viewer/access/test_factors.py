@@ -1,6 +1,5 @@
 """The second factor: enrolling, signing in in two steps, replay, recovery, who must have it; and one's own sessions."""
 
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -9,11 +8,12 @@ import pytest
 
 from storage.index import factors as store
 from tests.viewer.access.test_sessions import sign_in
-from tests.viewer.conftest import PASSWORD, Web
+from tests.viewer.conftest import PASSWORD, Web, code_of
 from viewer.access import accounts, factors
 from viewer.app import create_app
 
 OUTSIDE = "203.0.113.9"
+pytestmark = pytest.mark.usefixtures("steps_stand_still")
 
 
 @pytest.fixture
@@ -22,10 +22,6 @@ def strict(web: Web) -> Web:
     web.config = replace(web.config, web=replace(web.config.web, second_factor_for_admins=True))
     web.app = create_app(web.archive, web.config)
     return web
-
-
-def code_of(secret: str, steps: int = 0) -> str:
-    return pyotp.TOTP(secret).at(int(time.time()) + 30 * steps)
 
 
 def step_in(client: Any, csrf: str, method: str, path: str, **fields: str) -> Any:

@@ -3,13 +3,11 @@
 import io
 import json
 import re
-import time
 import zlib
 from pathlib import Path
 from typing import Any
 
 import pydicom
-import pyotp
 import pytest
 
 from pacs import keyfile
@@ -23,10 +21,11 @@ from storage.index import accounts, audit, consults, factors, rooms
 from storage.model.archive import Scope
 from storage.model.minutes import hash_of
 from tests.clients.test_validation import errors
-from tests.viewer.conftest import Person, Web
+from tests.viewer.conftest import Person, Web, code_of
 from tests.viewer.consult.conftest import OTHER, STUDY, Two
 from viewer.access.guard import Guard
 
+pytestmark = pytest.mark.usefixtures("steps_stand_still")
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 VIETNAMESE = "ĂÂĐÊÔƠƯăâđêôơư ÀÁÃÈÉÌÍÒÓÕÙÚÝĨŨ " + "".join(map(chr, range(0x1EA0, 0x1EFA)))
 SIGNS = "≤ 10 mm ≥ ± × µ ² ³ ° – — … “ ” ‘ ’ → ≈ ½ α β γ"
@@ -34,7 +33,7 @@ FINDING = {"entity": "infarct", "site": "mca", "side": "right", "certainty": "pr
 
 
 def code(step: int = 0) -> str:
-    return pyotp.TOTP(SECRET).at(int(time.time()) + 30 * step)
+    return code_of(SECRET, step)
 
 
 def with_factor(web: Web, person: Person) -> None:
