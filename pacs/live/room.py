@@ -180,6 +180,12 @@ def events_for(events: Iterable[RoomEvent], seat: Seat) -> list[dict[str, Any]]:
     return [message for event in events if (message := for_seat(event, seat)) is not None]
 
 
+def inward(state: State, standing: Standing) -> State:
+    """The state of a member's screen in the room's UIDs, without what names nothing of the room."""
+    ours = {name: standing.inward(value) if name in UIDS else value for name, value in state.items()}
+    return {name: value for name, value in ours.items() if value != ""}
+
+
 def _outward(state: State, seat: Seat) -> State:
     """The state in the member's own UIDs; of a case they may not see, only where the others are."""
     if state.get("c", 0) not in seat.cases:

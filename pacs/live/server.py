@@ -17,7 +17,7 @@ from pacs.live import handover, jobs, keeping, rules, sound, sounding
 from pacs.live.across import Across
 from pacs.live.connection import AGAIN, FULL, NORMAL, POLICY, Connection
 from pacs.live.joining import Joined, TicketRefused, ask_to_join
-from pacs.live.room import LiveRoom, Seat, events_for, for_seat
+from pacs.live.room import LiveRoom, Seat, events_for, for_seat, inward
 from pacs.live.standing import Doorkeeper, Standing
 from pacs.live.states import Malformed, merged
 from pacs.live.writing import Writing
@@ -198,11 +198,8 @@ class Live:
             case ["m", given]:
                 seat.known = merged(seat.known, given)
                 seat.active = True
-                state = dict(seat.known)
-                for field in ("s", "i"):
-                    if field in state:
-                        state[field] = seat.standing.inward(state[field])
-                if state.get("c", 0) in seat.cases or "s" not in state:
+                state = inward(seat.known, seat.standing)
+                if state.get("c", 0) in seat.cases or "s" not in seat.known:
                     room.states[seat.member] = state
                     keeping.note(room, seat.member)
                     self.tell_moves_soon(room)

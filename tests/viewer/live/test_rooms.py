@@ -5,7 +5,8 @@ import pytest
 from pacs import sharing
 from pacs.config import LiveConfig
 from pacs.live import jobs, rules
-from pacs.live.states import Malformed
+from pacs.live.room import inward
+from pacs.live.states import Malformed, merged
 from storage.index import grants, links, rooms
 from storage.model.grants import Grantee
 from storage.model.live import AGENDA, Holder
@@ -85,6 +86,9 @@ def test_a_guest_of_anonymised_copies_knows_only_their_uids(web: Web, maker: Per
     assert member.outward(SOP) == exchange.copies[SOP] != SOP
     assert member.inward(exchange.copies[SOP]) == SOP
     assert member.outward("1.2.3") == member.inward(SOP) == ""
+    screen = inward({"i": exchange.copies[SOP], "s": "1.2.3", "f": 2}, member)
+    assert screen == {"i": SOP, "f": 2}  # what names nothing of the room is not kept: no replay could read it
+    assert merged({}, screen) == screen
     with web.archive.database.writing() as db:
         links.revoke(db, link, 1)
     assert keeper.standing(holder, active=True) is None
