@@ -17,6 +17,7 @@ from viewer.consult import attachments, copies, minutes, statistics, translating
 from viewer.consult import routes as consult
 from viewer.dicomweb import blueprint as dicomweb
 from viewer.dicomweb.direct import DirectFrames
+from viewer.dicomweb.direct_metadata import DirectMetadata
 from viewer.dicomweb.direct_rendered import DirectRendered
 from viewer.dicomweb.direct_search import DirectSearches
 from viewer.links import entering, making
@@ -92,7 +93,8 @@ def create_app(
 
     guard.seal(app)
     pictures = DirectRendered(app.wsgi_app, archive, guard)
-    whole = DirectSearches(pictures, archive, guard, config.web)
+    described = DirectMetadata(pictures, archive, guard, config.web)
+    whole = DirectSearches(described, archive, guard, config.web)
     frames = DirectFrames(whole, archive, guard, config.web)
     app.wsgi_app = SocketDoor(frames, guard, config.live_socket, config.web.public_url)  # type: ignore[method-assign]
     return app

@@ -6,9 +6,9 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from pacs.archive import members, pieces
-from pacs.archive.frames import opened_header
+from pacs.archive.frames import announce_headers, opened_header
 from pacs.archive.metadata import BULK_ROOT, Metadata, instance_text
-from pacs.archive.pieces import Pieces
+from pacs.archive.pieces import Piece, Pieces
 from pacs.instance_text import InstanceTexts
 from storage.errors import NotFound
 from storage.index import adding, instances
@@ -34,7 +34,8 @@ class Arriving:
     def ahead(self, hospital_id: int, study_instance_uid: str, series_instance_uid: str, uids: Sequence[str]) -> int:
         """Make the texts of these instances, which were just stored; how many there are."""
         with self._database.reading() as db:
-            found = adding.known_instances(db, [hospital_id], uids).values()
+            found = list(adding.known_instances(db, [hospital_id], uids).values())
+        announce_headers(self._objects, found)
         named = []
         texts = self._texts_of((hospital_id, study_instance_uid, series_instance_uid))
         for instance in sorted(found, key=_order):
@@ -51,7 +52,7 @@ class Arriving:
             if len(text) <= _LARGEST_AHEAD:
                 named.append((bytes.fromhex(instance.stored.sha256), text))
         if named:
-            self._kept.add(hospital_id, study_instance_uid, series_instance_uid, pieces.piece(named))
+            self._kept.add(hospital_id, study_instance_uid, series_instance_uid, named)
         return len(named)
 
     def metadata(self, hospital_id: int, study_instance_uid: str, series_instance_uid: str) -> Metadata | None:
@@ -66,10 +67,16 @@ class Arriving:
             parts = pieces.arranged(names, made, lambda at: self._fresh(hospital_id, [listed[one] for one in at]))
         except NotFound:
             return None
-        digest = hashlib.sha256()
-        for part in parts:
-            digest.update(b"%d %d " % (part.size, part.crc) + hashlib.sha256(part.data).digest())
-        return Metadata(members.array(parts), digest.hexdigest()[:32], len(listed))
+        said = b"".join(hashlib.sha256(part).digest() if isinstance(part, bytes) else part.digest for part in parts)
+
+        def written() -> bytes:
+            plain = self._kept.plain(hospital_id, study_instance_uid, series_instance_uid)
+            text: list[bytes | memoryview] = [b"["]
+            for part in parts:
+                text += (part if isinstance(part, bytes) else part.plain(plain), b",")
+            return b"".join((*text[:-1], b"]"))
+
+        return Metadata(hashlib.sha256(said).hexdigest()[:32], len(listed), lambda: _packed(parts), written)
 
     def known(self, hospital_id: int, study_instance_uid: str, series_instance_uid: str) -> dict[str, bytes]:
         """The texts that were made ahead, by the SHA-256 of their objects."""
@@ -86,6 +93,7 @@ class Arriving:
         """Texts from the headers. Raises NotFound when one of these instances is no longer what it was."""
         with self._database.reading() as db:
             found = adding.known_instances(db, [hospital_id], [one.uid for one in wanted])
+        announce_headers(self._objects, found.values())
         texts, made = InstanceTexts(), []
         for one in wanted:
             instance = found.get((hospital_id, one.uid))
@@ -100,6 +108,10 @@ class Arriving:
         while len(self._texts) > _SERIES_AT_ONCE:
             self._texts.popitem(last=False)
         return texts
+
+
+def _packed(parts: Sequence[Piece | bytes]) -> bytes:
+    return members.array([members.deflated(part) if isinstance(part, bytes) else part.text for part in parts])
 
 
 def _order(instance: Instance) -> tuple[int, str]:

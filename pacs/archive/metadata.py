@@ -6,11 +6,12 @@ resource tree and can be served without being unpacked.
 
 import gzip
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 
-from pacs.archive.frames import opened_header
+from pacs.archive.frames import announce_headers, opened_header
 from pacs.instance_text import InstanceTexts, dumps
 from pacs.present import indexed_json
 from storage.errors import ObjectCorrupt, ObjectMissing
@@ -21,13 +22,23 @@ BULK_ROOT = "/dicom-web"
 KEPT_LEVEL, _PASSING_LEVEL = 6, 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Metadata:
-    """A gzipped JSON array of `count` instances, and a strong validator for it."""
+    """A JSON array of `count` instances, and a strong validator for it; each of its forms is made when it is wanted."""
 
-    gzip: bytes
     etag: str
     count: int
+    pack: Callable[[], bytes]
+    write: Callable[[], bytes] | None = None  # the text, where it need not be unpacked
+
+    @cached_property
+    def gzip(self) -> bytes:
+        """The text, gzipped."""
+        return self.pack()
+
+    def text(self) -> bytes:
+        """The text as it is."""
+        return gzip.decompress(self.gzip) if self.write is None else self.write()
 
 
 def manifest_of(
@@ -38,6 +49,7 @@ def manifest_of(
 ) -> Metadata:
     """Read the headers and make the metadata. `known` has texts by the SHA-256 of their objects."""
     texts = InstanceTexts()
+    announce_headers(objects, (instance for instance in found if instance.stored.sha256 not in known))
     made = (None if instance.damage else known.get(instance.stored.sha256) for instance in found)
     return _packed(
         [text or instance_text(objects, instance, texts) for instance, text in zip(found, made, strict=True)], level
@@ -52,17 +64,17 @@ def kept_manifest(objects: ObjectStore, series: Series) -> Metadata | None:
         data = objects.get(series.manifest_key)
     except ObjectMissing:
         return None
-    return Metadata(data, series.manifest_key.rpartition("/")[2][:32], series.instances)
+    return Metadata(series.manifest_key.rpartition("/")[2][:32], series.instances, lambda: data)
 
 
 def joined(parts: Sequence[Metadata]) -> Metadata:
     """One array of several."""
     if len(parts) == 1:
         return parts[0]
-    texts = [gzip.decompress(part.gzip)[1:-1] for part in parts]
+    texts = [part.text()[1:-1] for part in parts]
     whole = _packed([text for text in texts if text], _PASSING_LEVEL)
     etag = hashlib.sha256("".join(part.etag for part in parts).encode()).hexdigest()[:32]
-    return Metadata(whole.gzip, etag, sum(part.count for part in parts))
+    return Metadata(etag, sum(part.count for part in parts), whole.pack, whole.write)
 
 
 def instance_text(objects: ObjectStore, instance: Instance, texts: InstanceTexts) -> bytes:
@@ -77,4 +89,5 @@ def instance_text(objects: ObjectStore, instance: Instance, texts: InstanceTexts
 def _packed(parts: Sequence[bytes], level: int) -> Metadata:
     text = b"[" + b",".join(parts) + b"]"
     etag = hashlib.sha256(text).hexdigest()[:32]
-    return Metadata(gzip.compress(text, level, mtime=0), etag, len(parts))
+    data = gzip.compress(text, level, mtime=0)
+    return Metadata(etag, len(parts), lambda: data)

@@ -192,9 +192,13 @@ class Guard:
 
     def viewed_directly(self, caller: Caller, asked: Request, instance: Instance) -> None:
         """The same where Flask is not asked."""
+        self.opened_directly(caller, asked, instance.key.study_instance_uid, lambda: instance.hospital_id)
+
+    def opened_directly(self, caller: Caller, asked: Request, study: str, hospital_id: Callable[[], int]) -> None:
+        """The same of a study whose instances were not read."""
         self.acts.viewed(
-            caller.session_id or caller.label, instance.key.study_instance_uid,
-            lambda: self.actor_of(caller, asked), _of_link(caller, lambda: instance.hospital_id),
+            caller.session_id or caller.label, study, lambda: self.actor_of(caller, asked),
+            _of_link(caller, hospital_id),
         )  # fmt: skip
 
     def address(self) -> str:

@@ -38,7 +38,7 @@ _UID = r"([0-9.]{1,64})"
 _SEARCH = re.compile(rf"{PATH}((?:/studies/{_UID}(?:/series/{_UID})?)?/(studies|series|instances))", re.ASCII)
 _LEVELS = {"studies": Level.STUDY, "series": Level.SERIES, "instances": Level.IMAGE}
 _NO_RESOURCE = {("studies", 1), ("studies", 2), ("series", 2)}  # below how many UIDs there is no such search
-_CONDITIONS = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE")
+CONDITIONS = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE")
 _MOST_FIELDS = 100
 
 
@@ -71,9 +71,9 @@ class DirectSearches:
         environ = request.environ
         path, study, series, resource = found.groups(default="")
         above = bool(study) + bool(series)
-        if (resource, above) in _NO_RESOURCE or any(name in environ for name in _CONDITIONS):
+        if (resource, above) in _NO_RESOURCE or any(name in environ for name in CONDITIONS):
             return None
-        arguments, type = _arguments(environ.get("QUERY_STRING", "")), _type(environ.get("HTTP_ACCEPT", ""))
+        arguments, type = _arguments(environ.get("QUERY_STRING", "")), type_of(environ.get("HTTP_ACCEPT", ""))
         if arguments is None or not type:
             return None
         try:
@@ -84,7 +84,7 @@ class DirectSearches:
         except (ArchiveError, HTTPException):
             return None
         environ["hoichan.caller"] = caller
-        return _body(answered, type, _takes_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")), secure=request.is_secure)
+        return _body(answered, type, takes_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")), secure=request.is_secure)
 
 
 def _body(answered: Answers, type: str, zipped: bool, *, secure: bool) -> DataBody:
@@ -124,7 +124,7 @@ def _arguments(text: str) -> tuple[tuple[str, str], ...] | None:
 
 
 @lru_cache(maxsize=256)
-def _type(accept: str) -> str:
+def type_of(accept: str) -> str:
     """The media type chosen for an Accept header; "" when there is none to choose, or no header."""
     ranges = list(parse(accept))
     if not ranges:
@@ -136,5 +136,6 @@ def _type(accept: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _takes_gzip(accept_encoding: str) -> bool:
+def takes_gzip(accept_encoding: str) -> bool:
+    """Whether an Accept-Encoding header allows gzip."""
     return parse_accept_header(accept_encoding).quality("gzip") > 0

@@ -14,6 +14,7 @@ from viewer.dicomweb.media_types import DICOM_JSON, JSON, Offer, accepted, choos
 from viewer.dicomweb.ranges import REVALIDATED, not_modified, validated
 
 JSON_OFFERS = (Offer(DICOM_JSON), Offer(JSON))
+VARY = ("Accept", "Accept-Encoding", "Authorization")
 _LOCAL = f'"BulkDataURI":"{PATH}/'.encode()
 
 
@@ -26,24 +27,34 @@ def retrieve_metadata(metadata: Metadata, base: str) -> Response:
     """The metadata, gzipped when the client takes that. Its bulk data URIs are paths, which a browser completes;
     programs, known by their Authorization, get whole URLs below `base`."""
     type = json_type()
-    whole = "Authorization" in request.headers
-    zipped = request.accept_encodings["gzip"] > 0
-    etag = _etag(metadata.etag, base if whole else "", zipped)
-    unchanged = not_modified(etag, REVALIDATED)
+    form = Form(metadata, base if "Authorization" in request.headers else "", request.accept_encodings["gzip"] > 0)
+    unchanged = not_modified(form.etag, REVALIDATED)
     if unchanged is not None:
         return _varying(unchanged)
-    data = metadata.gzip if zipped and not whole else _FORMS.get(etag, lambda: _form(metadata, base, whole, zipped))
-    response = Response(data, content_type=type)
-    if zipped:
+    response = Response(form.data(), content_type=type)
+    if form.zipped:
         response.headers["Content-Encoding"] = "gzip"
-    return _varying(validated(response, etag, REVALIDATED))
+    return _varying(validated(response, form.etag, REVALIDATED))
 
 
-def _form(metadata: Metadata, base: str, whole: bool, zipped: bool) -> bytes:
-    text = gzip.decompress(metadata.gzip)
-    if whole:
-        text = text.replace(_LOCAL, f'"BulkDataURI":"{base}/'.encode())
-    return gzip.compress(text, 1, mtime=0) if zipped else text
+class Form:
+    """The metadata as one client wants it: with whole URLs below `base` unless that is "", and gzipped or not."""
+
+    def __init__(self, metadata: Metadata, base: str, zipped: bool) -> None:
+        self._metadata = metadata
+        self._base = base
+        self.zipped = zipped
+        self.etag = _etag(metadata.etag, base, zipped)
+
+    def data(self) -> bytes:
+        """The bytes of the answer."""
+        return self._metadata.gzip if self.zipped and not self._base else _FORMS.get(self.etag, self._made)
+
+    def _made(self) -> bytes:
+        text = self._metadata.text()
+        if self._base:
+            text = text.replace(_LOCAL, f'"BulkDataURI":"{self._base}/'.encode())
+        return gzip.compress(text, 1, mtime=0) if self.zipped else text
 
 
 class _Forms:
@@ -82,5 +93,5 @@ def _etag(made: str, base: str, zipped: bool) -> str:
 
 
 def _varying(response: Response) -> Response:
-    response.vary.update(("Accept", "Accept-Encoding", "Authorization"))
+    response.vary.update(VARY)
     return response

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pacs.archive import Archive, members, metadata
-from pacs.archive.pieces import KEPT_SECONDS, Pieces, piece
+from pacs.archive.pieces import KEPT_SECONDS, Pieces
 from pacs.jobs.ahead import Ahead
 from storage.index import schema
 from storage.objects.filesystem import FilesystemStore
@@ -46,6 +46,7 @@ def told(here: House, series: str = MADE.series) -> list[dict[str, Any]]:
     answer = here.archive.metadata(here.scope, MADE.study, series)
     found: list[dict[str, Any]] = json.loads(gzip.decompress(answer.gzip))
     assert len(found) == answer.count
+    assert answer.text() == gzip.decompress(answer.gzip)
     return found
 
 
@@ -133,7 +134,14 @@ def test_files_may_be_cut_altered_and_lost(arriving: House) -> None:
         arriving.put(slice_of(number).part10())
         step()
     expected = read_from_headers(arriving)
-    (file,) = (arriving.folder / "cache" / "metadata").iterdir()
+    files = {one.suffix: one for one in (arriving.folder / "cache" / "metadata").iterdir()}
+    assert set(files) == {"", ".text"}
+    for file in files.values():
+        altered(arriving, file, expected)
+
+
+def altered(arriving: House, file: Path, expected: list[dict[str, Any]]) -> None:
+    """Whatever becomes of one of the files, the answer is the same."""
     whole = file.read_bytes()
     for damaged in (
         whole[:-1],
@@ -149,16 +157,29 @@ def test_files_may_be_cut_altered_and_lost(arriving: House) -> None:
     file.unlink()
     arriving.archive._manifests._values.clear()
     assert told(arriving) == expected
+    file.write_bytes(whole)
+
+
+def test_what_is_added_after_a_file_was_lost_is_told(arriving: House) -> None:
+    step = follower(arriving)
+    for number in range(6):
+        arriving.put(slice_of(number).part10())
+        step()
+        if number in (1, 3):
+            for file in (arriving.folder / "cache" / "metadata").iterdir():
+                if (file.suffix == ".text") == (number == 1):
+                    file.unlink()
+    assert told(arriving) == read_from_headers(arriving)
 
 
 def test_what_nothing_is_added_to_goes(tmp_path: Path) -> None:
     kept = Pieces(tmp_path / "kept")
     assert kept.sweep() == 0
     for series in ("1.2", "1.3"):
-        kept.add(1, "1.1", series, piece([(bytes(32), b"{}")]))
-    old = kept._path(1, "1.1", "1.2")
-    os.utime(old, (0, old.stat().st_mtime - KEPT_SECONDS - 1))
-    assert kept.sweep() == 1
+        kept.add(1, "1.1", series, [(bytes(32), b"{}")])
+    for old in (kept._path(1, "1.1", "1.2"), kept._path(1, "1.1", "1.2", ".text")):
+        os.utime(old, (0, old.stat().st_mtime - KEPT_SECONDS - 1))
+    assert kept.sweep() == 2
     assert kept.of(1, "1.1", "1.2") == []
     assert len(kept.of(1, "1.1", "1.3")) == 1
     assert kept.of(2, "1.1", "1.3") == [], "another hospital's"
