@@ -44,10 +44,9 @@ def send(
         lead.append(rest.pop(0))
     data = b"".join(lead)
     sent = 0 if file is None else socket.send_fds(connection, [data], [file])
-    if sent < len(data):  # sending nothing would fail where the answer has come and the other side has gone
-        connection.sendall(memoryview(data)[sent:])
-    for part in rest:
-        connection.sendall(part)
+    for part in (memoryview(data)[sent:], *rest):
+        if part:  # sending nothing would fail where the answer has come and the other side has gone
+            connection.sendall(part)
 
 
 def receive(connection: socket.socket) -> tuple[dict[str, Any], list[bytes]]:

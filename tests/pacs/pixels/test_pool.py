@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -81,6 +82,31 @@ def test_a_frame_may_stay_in_its_file(codecs: Codecs, tmp_path: Path) -> None:
         with pytest.raises(UndecodablePixels, match="more than"):
             codecs.render(SMALL, syntaxes.EXPLICIT, FromFile(file.fileno(), 0, 1 << 40), 1, options)
         assert codecs.render(SMALL, syntaxes.EXPLICIT, FromFile(file.fileno(), 4, 32), 1, options)[1:4] == b"PNG"
+
+
+def test_nothing_is_sent_to_who_has_it_all() -> None:
+    """A header over 64 KiB, as of enhanced multi-frame objects, goes by itself; nothing comes after it when the frame
+    stays in its file. The other side may have answered and gone by then."""
+    near, far = socket.socketpair()
+    header, gone = bytes(100_000), threading.Event()
+
+    def take_and_go() -> None:
+        with far, protocol.received(far) as (_, parts, _):
+            assert parts == [header, b""]
+        gone.set()
+
+    class Slow:
+        """A connection whose sender comes to its next part when the other side is gone."""
+
+        def sendall(self, data: bytes) -> None:
+            near.sendall(data)
+            if len(data) == len(header):
+                assert gone.wait(60)
+
+    with near, ThreadPoolExecutor(1) as pool:
+        taken = pool.submit(take_and_go)
+        protocol.send(cast("socket.socket", Slow()), {}, (header, b""))
+        taken.result(60)
 
 
 def test_a_child_keeps_no_file(tmp_path: Path) -> None:
