@@ -132,6 +132,7 @@ class Talk:
 
     code: str
     room: str
+    played: str
     link: dict[str, Any]
 
     def __init__(self, scene: Scene) -> None:
@@ -142,6 +143,10 @@ class Talk:
         answer = client.ask(method, path, body)
         assert answer.status < 300, (path, answer.body)
         return answer.json() if answer.body else None
+
+    def reads(self, name: str, language: str) -> None:
+        """Whose pages are in this language from now on."""
+        self.post(self.scene.server.client(name), "/api/session", {"language": language}, "PATCH")
 
     def consult(self) -> str:
         say = self.say
@@ -191,12 +196,19 @@ class Talk:
             }
             self.post(client, f"/api/studies/{STUDY}/annotations", act)
 
-    def meeting(self) -> str:
-        given = {"studies": [STUDY], "title": self.say("room title")}
+    def meeting(self, place: str) -> str:
+        given = {"studies": [STUDY], "title": self.say(f"title of {place}")}
         code: str = self.post(self.owner, "/api/rooms", given)["code"]
         member = enter(self.owner, code)
-        member.say("chat", text=self.say("chat"))
+        member.say("chat", text=self.say(f"chat of {place}"))
         member.event("chat")
+        return code
+
+    def meeting_of_the_past(self) -> str:
+        code = self.meeting("the replay")
+        member = enter(self.owner, code)
+        member.say("ended")
+        member.event("ended")
         return code
 
     def shared(self) -> dict[str, Any]:
@@ -224,13 +236,16 @@ class Talk:
 def said(scene: Scene) -> Talk:
     """Everything has been typed."""
     talk = Talk(scene)
-    talk.code, talk.room, talk.link = talk.consult(), talk.meeting(), talk.shared()
+    talk.code, talk.room, talk.link = talk.consult(), talk.meeting("the room"), talk.shared()
+    talk.played = talk.meeting_of_the_past()
     talk.annotations()
     talk.administration()
     return talk
 
 
-def test_administration_shows_it_to_be_read(browser: Browser, scene: Scene, said: Talk) -> None:
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_administration_shows_it_to_be_read(browser: Browser, scene: Scene, said: Talk, language: str) -> None:
+    said.reads("owner", language)
     trap = trapped(browser, scene, "owner")
     for page, shown in (
         (
@@ -254,10 +269,23 @@ def test_administration_shows_it_to_be_read(browser: Browser, scene: Scene, said
     trap.shows("guest", "institution of a guest")
     trap.go("/#/account")
     trap.shows("user agent of owner")
+    assert trap.page.locator("html").get_attribute("lang") == language
+    trap.go("/#/admin/audit")
+    table = trap.watched.find("audit-csv")
+    for place in ("actor", "object"):  # what is searched for stands in its field and in an address
+        text = scene.texts.long(f"searched {place}")
+        trap.watched.find(f"audit-{place}").fill(text)
+        mark = text.partition("<")[2].partition(" ")[0]
+        trap.watched.until("the search", partial(_leads_to, table, mark))
+    trap.look()
     trap.clean()
 
 
-def test_the_worklist_and_consultations_show_it_to_be_read(browser: Browser, scene: Scene, said: Talk) -> None:
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_the_worklist_and_consultations_show_it_to_be_read(
+    browser: Browser, scene: Scene, said: Talk, language: str
+) -> None:
+    said.reads("asker", language)
     trap = trapped(browser, scene, "asker")
     trap.go("/")
     trap.watched.find("study-row").first.hover()
@@ -287,6 +315,10 @@ def test_the_worklist_and_consultations_show_it_to_be_read(browser: Browser, sce
     trap.clean()
 
 
+def _leads_to(link: Any, text: str) -> bool:
+    return text in (link.get_attribute("href") or "")
+
+
 def chosen(series: Any) -> bool:
     return bool(series.get_attribute("aria-current") == "true")
 
@@ -310,7 +342,13 @@ def test_the_reading_room_shows_it_to_be_read(browser: Browser, scene: Scene, sa
         trap.look()
     trap.go("/")
     trap.go(f"/read/{STUDY}#room={said.room}")
-    trap.shows("room title", "chat", "owner")
+    trap.shows("title of the room", "chat of the room", "owner")
+    trap.go("/")
+    trap.go(f"/read/{STUDY}#replay={said.played}")
+    seek = trap.watched.find("live-seek")
+    trap.watched.until("the replay", lambda: seek.count() == 1 and int(seek.get_attribute("max") or 0) > 0)
+    seek.fill(str(seek.get_attribute("max")))
+    trap.shows("title of the replay", "chat of the replay", "owner")
     trap.clean()
 
 

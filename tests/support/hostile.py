@@ -185,6 +185,7 @@ _LOOK = r"""() => {
   const texts = [], wrong = [], roots = [document];
   const addresses = new Set(
     ['href', 'src', 'srcset', 'action', 'formaction', 'xlink:href', 'data', 'srcdoc', 'style', 'ping']);
+  const search = /^\/api\/[a-z./]+\?[\w=&+%.*~-]*$/; // what is searched for, in an address of ours
   for (const root of roots) for (const node of root.querySelectorAll('*')) {
     if (node.shadowRoot) roots.push(node.shadowRoot);
     if (/^xss/i.test(node.localName)) wrong.push('element ' + node.outerHTML.slice(0, 120));
@@ -192,6 +193,7 @@ _LOOK = r"""() => {
       const acts = /^on/.test(name) || (/^\s*javascript:/i.test(value) && addresses.has(name));
       if (acts) wrong.push(`attribute ${name}=${value.slice(0, 120)}`);
       if (!/xss-\d|canary/.test(value)) continue;
+      if (name === 'href' && search.test(value)) continue;
       if (addresses.has(name)) wrong.push(`address ${name}=${value.slice(0, 120)}`);
       else texts.push(value);
     }
@@ -246,7 +248,7 @@ class Trap:
     def clean(self) -> None:
         """Nothing has run, been asked for or been broken."""
         self.look()
-        assert self.faults == []
+        assert self.faults == [], self.faults
         assert self.watched.wrong == []
 
     def shows(self, *labels: str) -> None:
