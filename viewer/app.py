@@ -93,8 +93,8 @@ def create_app(
 
     guard.seal(app)
     pictures = DirectRendered(app.wsgi_app, archive, guard)
-    described = DirectMetadata(pictures, archive, guard, config.web)
-    whole = DirectSearches(described, archive, guard, config.web)
-    frames = DirectFrames(whole, archive, guard, config.web)
+    described = DirectMetadata(pictures, archive, guard, config.web.public_url)
+    whole = DirectSearches(described, archive, guard, config.web.public_url)
+    frames = DirectFrames(whole, archive, guard, config.web.public_url)
     app.wsgi_app = SocketDoor(frames, guard, config.live_socket, config.web.public_url)  # type: ignore[method-assign]
     return app

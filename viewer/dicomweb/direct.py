@@ -8,68 +8,43 @@ application, which finds out again and says so.
 """
 
 import re
-import time
-from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any
 
 from flask import Request
 
-from pacs.archive import Archive
 from pacs.archive.frames import is_stored_as, sound
-from pacs.config import WebConfig
 from pacs.errors import NotAcceptable
 from storage.errors import ArchiveError
 from storage.model.archive import Instance, InstanceKey
 from viewer import journal
 from viewer.access import guests
-from viewer.access.guard import STAMP, Guard
+from viewer.access.guard import STAMP
 from viewer.access.rights import STUDY_READ
 from viewer.dicomweb import frames
 from viewer.dicomweb.addresses import PATH, instance_url, root
 from viewer.dicomweb.media_types import Choice, choose, parse
 from viewer.dicomweb.multipart import framing
+from viewer.dicomweb.short_way import UID, ShortWay
 from viewer.dicomweb.versions import DIGITS, keeping
 from viewer.headers import always
-from viewer.sending import SENDS_FILES, FileBody
+from viewer.sending import FileBody
 
-Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-
-_UID = r"([0-9.]{1,64})"
-_FRAME = re.compile(rf"{PATH}/studies/{_UID}/series/{_UID}/instances/{_UID}/frames/([0-9]{{1,9}})", re.ASCII)
+_FRAME = re.compile(rf"{PATH}/studies/{UID}/series/{UID}/instances/{UID}/frames/([0-9]{{1,9}})", re.ASCII)
 _VERSION = re.compile(rf"(?:v=([0-9a-f]{{{DIGITS}}}))?", re.ASCII)
 # Conditions and ranges: the short ways leave them to the application.
 LEFT_TO_FLASK = ("HTTP_RANGE", "HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_RANGE")
 
 
-class DirectFrames:
+class DirectFrames(ShortWay):
     """The application with the short way before it."""
 
-    def __init__(self, application: Application, archive: Archive, guard: Guard, web: WebConfig) -> None:
-        self._application = application
-        self._archive = archive
-        self._guard = guard
-        self._public_url = web.public_url
+    PATTERN = _FRAME
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        found = _FRAME.fullmatch(environ.get("PATH_INFO", "")) if environ["REQUEST_METHOD"] == "GET" else None
-        if found is not None and _VERSION.fullmatch(environ.get("QUERY_STRING", "")):
-            started = time.perf_counter()
-            journal.begin(environ.get("HTTP_X_REQUEST_ID", ""))
-            asked = Request(environ)
-            body = self._answer(asked, InstanceKey(*found.groups()[:3]), int(found[4]))
-            if body is not None:
-                label, address = environ["hoichan.caller"].label, asked.remote_addr or ""
-                body.sent = lambda: journal.note("GET", found[0], 200, started, label, address)
-                if SENDS_FILES not in environ:
-                    start_response("200 OK", list(body.headers))
-                return body
-        return self._application(environ, start_response)
-
-    def _answer(self, asked: Request, key: InstanceKey, number: int) -> FileBody | None:
-        """The frame with the headers of its answer; None when this is not for the short way."""
-        if any(name in asked.environ for name in LEFT_TO_FLASK):
+    def _answer(self, asked: Request, found: re.Match[str]) -> FileBody | None:
+        version = _VERSION.fullmatch(asked.environ.get("QUERY_STRING", ""))
+        if version is None or any(name in asked.environ for name in LEFT_TO_FLASK):
             return None
+        key, number = InstanceKey(*found.groups()[:3]), int(found[4])
         try:
             caller = self._guard.admitted(asked, STUDY_READ, guests.FRAMES)
             instance = self._archive.instance(caller.scope, key, asked.environ.get(STAMP))

@@ -6,63 +6,41 @@ presentation state, annotations, several frames, a mistake, somebody who may not
 """
 
 import re
-import time
-from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any
 from urllib.parse import parse_qsl
 
 from flask import Request
 from werkzeug.exceptions import HTTPException
 
-from pacs.archive import Archive
 from pacs.errors import NotAcceptable
 from pacs.pixels.options import RenderOptions
 from storage.errors import ArchiveError
 from storage.model.archive import InstanceKey
 from viewer import journal
 from viewer.access import guests
-from viewer.access.guard import STAMP, Guard
+from viewer.access.guard import STAMP
 from viewer.access.rights import STUDY_READ
 from viewer.dicomweb import rendered
 from viewer.dicomweb.addresses import PATH
-from viewer.dicomweb.direct import LEFT_TO_FLASK, Application
+from viewer.dicomweb.direct import LEFT_TO_FLASK
 from viewer.dicomweb.media_types import Choice, choose, parse
+from viewer.dicomweb.short_way import UID, ShortWay
 from viewer.headers import always
-from viewer.sending import SENDS_FILES, DataBody
+from viewer.sending import DataBody
 
-_UID = r"([0-9.]{1,64})"
-_PLACE = rf"{PATH}/studies/{_UID}/series/{_UID}/instances/{_UID}(?:/frames/([0-9]{{1,9}}))?/rendered"
+_PLACE = rf"{PATH}/studies/{UID}/series/{UID}/instances/{UID}(?:/frames/([0-9]{{1,9}}))?/rendered"
 _RENDERED = re.compile(_PLACE, re.ASCII)
 _PARAMETERS = frozenset({"window", "viewport", "quality"})
 
 
-class DirectRendered:
+class DirectRendered(ShortWay):
     """The application with the short way before it."""
 
-    def __init__(self, application: Application, archive: Archive, guard: Guard) -> None:
-        self._application = application
-        self._archive = archive
-        self._guard = guard
+    PATTERN = _RENDERED
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        found = _RENDERED.fullmatch(environ.get("PATH_INFO", "")) if environ["REQUEST_METHOD"] == "GET" else None
-        if found is not None:
-            started = time.perf_counter()
-            journal.begin(environ.get("HTTP_X_REQUEST_ID", ""))
-            asked = Request(environ)
-            body = self._answer(asked, InstanceKey(*found.groups()[:3]), int(found[4] or 1))
-            if body is not None:
-                label = environ["hoichan.caller"].label
-                journal.note("GET", found[0], 200, started, label, asked.remote_addr or "")
-                if SENDS_FILES not in environ:
-                    start_response("200 OK", list(body.headers))
-                return body
-        return self._application(environ, start_response)
-
-    def _answer(self, asked: Request, key: InstanceKey, number: int) -> DataBody | None:
-        """The picture with the headers of its answer; None when this is not for the short way."""
+    def _answer(self, asked: Request, found: re.Match[str]) -> DataBody | None:
         environ = asked.environ
+        key, number = InstanceKey(*found.groups()[:3]), int(found[4] or 1)
         if any(name in environ for name in LEFT_TO_FLASK):
             return None
         how = _how(environ.get("HTTP_ACCEPT", ""), environ.get("QUERY_STRING", ""))

@@ -7,68 +7,40 @@ mistake, somebody who may not) is left to the application, which finds out again
 """
 
 import re
-import time
-from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any
 from urllib.parse import parse_qsl
 
 from flask import Request
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_accept_header
 
-from pacs.archive import Archive
-from pacs.config import WebConfig
 from pacs.errors import NotAcceptable
 from storage.errors import ArchiveError
 from storage.model.query import Level
 from viewer import journal
-from viewer.access.guard import Guard
 from viewer.access.rights import STUDY_READ
 from viewer.dicomweb.addresses import PATH, root
-from viewer.dicomweb.direct import Application
 from viewer.dicomweb.media_types import choose, parse
 from viewer.dicomweb.metadata import JSON_OFFERS
 from viewer.dicomweb.ranges import REVALIDATED
 from viewer.dicomweb.search import Answers, Asked, answers, packed
+from viewer.dicomweb.short_way import CONDITIONS, UID, ShortWay
 from viewer.headers import always
-from viewer.sending import SENDS_FILES, DataBody
+from viewer.sending import DataBody
 
-_UID = r"([0-9.]{1,64})"
-_SEARCH = re.compile(rf"{PATH}((?:/studies/{_UID}(?:/series/{_UID})?)?/(studies|series|instances))", re.ASCII)
+_SEARCH = re.compile(rf"{PATH}((?:/studies/{UID}(?:/series/{UID})?)?/(studies|series|instances))", re.ASCII)
 _LEVELS = {"studies": Level.STUDY, "series": Level.SERIES, "instances": Level.IMAGE}
 _NO_RESOURCE = {("studies", 1), ("studies", 2), ("series", 2)}  # below how many UIDs there is no such search
-CONDITIONS = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE")
 _MOST_FIELDS = 100
 
 
-class DirectSearches:
+class DirectSearches(ShortWay):
     """The application with the short way before it."""
 
-    def __init__(self, application: Application, archive: Archive, guard: Guard, web: WebConfig) -> None:
-        self._application = application
-        self._archive = archive
-        self._guard = guard
-        self._public_url = web.public_url
+    PATTERN = _SEARCH
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        found = _SEARCH.fullmatch(environ.get("PATH_INFO", ""))
-        if found is not None and environ["REQUEST_METHOD"] == "GET":
-            started = time.perf_counter()
-            journal.begin(environ.get("HTTP_X_REQUEST_ID", ""))
-            request = Request(environ)
-            body = self._answer(request, found)
-            if body is not None:
-                label = environ["hoichan.caller"].label
-                journal.note("GET", found[0], 200, started, label, request.remote_addr or "")
-                if SENDS_FILES not in environ:
-                    start_response("200 OK", list(body.headers))
-                return body
-        return self._application(environ, start_response)
-
-    def _answer(self, request: Request, found: re.Match[str]) -> DataBody | None:
-        """The answer with its headers; None when this is not for the short way."""
-        environ = request.environ
+    def _answer(self, asked: Request, found: re.Match[str]) -> DataBody | None:
+        environ = asked.environ
         path, study, series, resource = found.groups(default="")
         above = bool(study) + bool(series)
         if (resource, above) in _NO_RESOURCE or any(name in environ for name in CONDITIONS):
@@ -77,14 +49,14 @@ class DirectSearches:
         if arguments is None or not type:
             return None
         try:
-            caller = self._guard.admitted(request, STUDY_READ)
-            base, by = root(self._public_url, request), self._guard.actor_of(caller, request)
-            asked = Asked(_LEVELS[resource], base, path, arguments, by, study, series)
-            answered = answers(self._archive, caller.scope, asked)
+            caller = self._guard.admitted(asked, STUDY_READ)
+            base, by = root(self._public_url, asked), self._guard.actor_of(caller, asked)
+            wanted = Asked(_LEVELS[resource], base, path, arguments, by, study, series)
+            answered = answers(self._archive, caller.scope, wanted)
         except (ArchiveError, HTTPException):
             return None
         environ["hoichan.caller"] = caller
-        return _body(answered, type, takes_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")), secure=request.is_secure)
+        return _body(answered, type, takes_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")), secure=asked.is_secure)
 
 
 def _body(answered: Answers, type: str, zipped: bool, *, secure: bool) -> DataBody:

@@ -1,7 +1,6 @@
 """The short way of metadata says, byte for byte, what the application says, and lets nobody in whom it would not."""
 
 from itertools import product
-from typing import Any
 
 import pytest
 
@@ -10,6 +9,7 @@ from storage.errors import StorageUnavailable
 from storage.index import accounts as store
 from storage.model.archive import InstanceKey
 from tests.viewer.conftest import Web
+from tests.viewer.dicomweb.short_ways import watching
 from tests.viewer.dicomweb.test_direct_search import same
 from viewer.access import accounts
 from viewer.dicomweb.direct_metadata import DirectMetadata
@@ -20,16 +20,7 @@ JSON = {"Accept": "application/dicom+json"}
 @pytest.fixture
 def answered(web: Web, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """For each request that could go the short way, whether it did."""
-    seen: list[bool] = []
-    answer = DirectMetadata._answer
-
-    def watched(self: DirectMetadata, *given: Any) -> Any:
-        body = answer(self, *given)
-        seen.append(body is not None)
-        return body
-
-    monkeypatch.setattr(DirectMetadata, "_answer", watched)
-    return seen
+    return watching(monkeypatch, DirectMetadata)
 
 
 @pytest.fixture

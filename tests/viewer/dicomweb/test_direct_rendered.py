@@ -7,6 +7,7 @@ import pytest
 from pacs.pixels.pool import Codecs
 from storage.model.archive import InstanceKey
 from tests.viewer.conftest import Web
+from tests.viewer.dicomweb.short_ways import watching
 from viewer.dicomweb.direct_rendered import DirectRendered
 
 PICTURE = {"Accept": "image/jpeg"}
@@ -21,16 +22,7 @@ def drawing(web: Web, codecs: Codecs, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def answered(web: Web, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """For each request that could go the short way, whether it did."""
-    seen: list[bool] = []
-    answer = DirectRendered._answer
-
-    def watched(self: DirectRendered, *given: Any) -> Any:
-        body = answer(self, *given)
-        seen.append(body is not None)
-        return body
-
-    monkeypatch.setattr(DirectRendered, "_answer", watched)
-    return seen
+    return watching(monkeypatch, DirectRendered)
 
 
 def instance_of(web: Web, hospital: str = "main", **attributes: Any) -> str:

@@ -11,6 +11,7 @@ from werkzeug.test import Client
 from storage.index import accounts as store
 from storage.model.archive import InstanceKey
 from tests.viewer.conftest import Person, Web
+from tests.viewer.dicomweb.short_ways import watching
 from viewer.access import accounts, throttle
 from viewer.dicomweb import search
 from viewer.dicomweb.direct_search import DirectSearches
@@ -21,16 +22,7 @@ JSON = {"Accept": "application/dicom+json"}
 @pytest.fixture
 def answered(web: Web, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """For each request that could go the short way, whether it did."""
-    seen: list[bool] = []
-    answer = DirectSearches._answer
-
-    def watched(self: DirectSearches, *given: Any) -> Any:
-        body = answer(self, *given)
-        seen.append(body is not None)
-        return body
-
-    monkeypatch.setattr(DirectSearches, "_answer", watched)
-    return seen
+    return watching(monkeypatch, DirectSearches)
 
 
 @pytest.fixture
