@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from storage.errors import ArchiveError, StorageUnavailable
 from storage.index import audit
-from storage.index.database import Database
+from storage.index.database import Connection, Database
 from storage.index.types import now_ms
 from storage.model.archive import Scope
 from storage.model.audit import DONE, REFUSED, Actor
@@ -34,6 +34,7 @@ MOST_WAITING = 20_000  # different acts between two writings
 MOST_OF_ACTOR = 50  # different searches or refusals of one caller between two writings; further ones are counted
 MOST_TOLD = 20_000  # what is remembered as noted already
 _LONGEST = 200
+_SPARE_MS = 1000  # a mark in the index ends so much before what the process that set it remembers
 # Values of these keys say nothing about who a patient is.
 PLAIN = frozenset(
     {
@@ -48,7 +49,8 @@ Keys = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Who did what, in the words of AuditEvent; `detail` are further facts, counts come beside it."""
+    """Who did what, in the words of AuditEvent; `detail` are further facts, counts come beside it. What has a `mark` is
+    written once within so many seconds, whichever process notes it."""
 
     actor: Actor
     hospital_ids: frozenset[int]
@@ -57,6 +59,8 @@ class Act:
     patient: str = ""
     result: str = DONE
     detail: Keys = ()
+    mark: tuple[str, ...] = ()
+    mark_seconds: float = 0.0
 
 
 @dataclass(slots=True)
@@ -102,7 +106,7 @@ class Acts:
             raise StorageUnavailable("the audit log cannot be written, so nothing is shown")
 
     def once(self, key: Hashable, seconds: float, make: Callable[[], Act], **counts: int) -> None:
-        """Note an act unless one of this key was noted in the last `seconds`."""
+        """Note an act unless this process has noted one of this key in the last `seconds`."""
         if self._failing:
             self.must_write()
         now = time.monotonic()
@@ -116,6 +120,11 @@ class Acts:
                 self._told.clear()
             self._told[key] = now + seconds
 
+    def once_anywhere(self, mark: tuple[str, ...], seconds: float, make: Callable[[], Act]) -> None:
+        """Note an act unless any process has noted one of this mark in the last `seconds`, an hour at most. Which of
+        them does is settled when it is written, so the caller waits for nothing."""
+        self.once(mark, seconds, lambda: replace(make(), mark=mark, mark_seconds=seconds))
+
     def viewed(
         self, who: str, study: str, actor: Callable[[], Actor], hospital_id: Callable[[], int], how: str = "view"
     ) -> None:
@@ -123,7 +132,7 @@ class Acts:
         key = (who, how, study)
 
         def act() -> Act:
-            return Act(actor(), frozenset({hospital_id()}), f"study.{how}", study)
+            return Act(actor(), frozenset({hospital_id()}), f"study.{how}", study, mark=key, mark_seconds=VIEW_SECONDS)
 
         self.once(key, VIEW_SECONDS, act)
 
@@ -178,8 +187,10 @@ class Acts:
                 return
             try:
                 with self._database.writing() as db:
-                    known = audit.codes(db)
+                    known, held = audit.codes(db), _held(db, waiting)
                     for act, noted in waiting.items():
+                        if act in held:
+                            continue
                         detail = {**dict(act.detail), **noted.counts}
                         audit.note(
                             db, act.actor, act.hospital_ids, act.action, act.object, patient=act.patient,
@@ -194,6 +205,7 @@ class Acts:
                     self._waiting = waiting
                 raise
             self._failing = False
+            self._tell(held)
 
     def close(self) -> None:
         """Write what is left and end the thread."""
@@ -205,6 +217,12 @@ class Acts:
             self.flush()
         except ArchiveError as error:
             log.error("%d acts are not in the audit log: %s", len(self._waiting), error)
+
+    def _tell(self, held: dict[Act, float]) -> None:
+        """What another process has noted is noted again when its time is over, not that of this one."""
+        now = time.monotonic()
+        with self._lock:
+            self._told.update({act.mark: now + left for act, left in held.items()})
 
     def _bounded(self, act: Act, counts: dict[str, int]) -> Act:
         """The act itself; of a flood of searches or refusals what is told of the rest together."""
@@ -233,6 +251,26 @@ class Acts:
             except Exception as error:  # tried again; until then whatever must be noted is refused
                 log.error("the audit log cannot be written: %s", type(error).__name__)
                 self._wake.set()
+
+
+def _held(db: Connection, waiting: dict[Act, _Noted]) -> dict[Act, float]:
+    """The acts that were written already, and for how many seconds yet; the marks of all others are set."""
+    held: dict[Act, float] = {}
+    names: dict[str, Act] = {}
+    for act in waiting:
+        if act.mark and names.setdefault(_digest(act.mark), act) is not act:
+            held[act] = act.mark_seconds
+    if names:
+        now = now_ms()
+        marks = {
+            name: min(waiting[act].at, now) + int(act.mark_seconds * 1000) - _SPARE_MS for name, act in names.items()
+        }
+        held |= {names[name]: (until - now) / 1000 for name, until in audit.mark(db, marks, now).items()}
+    return held
+
+
+def _digest(mark: tuple[str, ...]) -> str:
+    return hashlib.sha256(json.dumps(mark).encode()).hexdigest()
 
 
 def _search(actor: Actor, scope: Scope, door: str, level: str, keys: Keys) -> Act:

@@ -23,7 +23,10 @@ _PENDING = "hoichan_audit"
 _LOCK = 0x486F6961  # any number; the same in every process
 _LONGEST = 2000
 _AT_ONCE = 1000
+_MOST_MARKS = 500  # asked for at once
+LONGEST_MARK_MS = 3600 * 1000
 _TABLE = schema.audit
+_MARKS = schema.audit_mark
 _TAKE_LOCK = sa.select(sa.func.pg_advisory_xact_lock(_LOCK))
 _HEAD = sa.select(_TABLE.c.sequence, _TABLE.c.hash).order_by(_TABLE.c.sequence.desc()).limit(1)
 
@@ -56,6 +59,21 @@ def note(
             result, detail,
         )  # fmt: skip
         append(db, event, at)
+
+
+def mark(db: Connection, marks: Mapping[str, int], at: int) -> dict[str, int]:
+    """Set each of these marks until an instant (UTC ms, an hour ahead at most); those that are set already, and until
+    when. Who sets a mark notes what it stands for in the same transaction: of all processes exactly one does."""
+    if db.dialect.name == POSTGRESQL:
+        db.execute(_TAKE_LOCK)  # from here on to the commit, as for the chain itself
+    until, names, held = _MARKS.c.until, list(marks), dict[str, int]()
+    # One that lies further ahead was set by a clock that has been set back since.
+    db.execute(_MARKS.delete().where((until <= at) | (until > at + LONGEST_MARK_MS)))
+    for first in range(0, len(names), _MOST_MARKS):
+        asked = sa.select(_MARKS).where(_MARKS.c.mark.in_(names[first : first + _MOST_MARKS]))
+        held |= {str(row.mark): int(row.until) for row in db.execute(asked)}
+    insert_many(db, _MARKS, [{"mark": name, "until": marks[name]} for name in names if name not in held])
+    return held
 
 
 def codes(db: Connection) -> dict[int, str]:

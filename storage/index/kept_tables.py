@@ -55,6 +55,14 @@ note = Table(
     Column("at", BIG, nullable=False),
 )
 
+# What was noted in the audit log lately and is not to be noted again so soon, by whichever process it is done.
+audit_mark = Table(
+    "audit_mark",
+    metadata,
+    Column("mark", TEXT, primary_key=True),  # SHA-256 of who did what to which object
+    Column("until", BIG, nullable=False),
+)
+
 # What a rebuild of the index has still to read; empty at all other times.
 rebuild_item = Table(
     "rebuild_item",

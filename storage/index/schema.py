@@ -19,6 +19,7 @@ from storage.index.consult_tables import consult_seen as consult_seen
 from storage.index.consult_tables import consult_study as consult_study
 from storage.index.consult_tables import invitation as invitation
 from storage.index.consult_tables import study_grant as study_grant
+from storage.index.kept_tables import audit_mark as audit_mark
 from storage.index.kept_tables import commitment as commitment
 from storage.index.kept_tables import damage as damage
 from storage.index.kept_tables import note as note
@@ -42,7 +43,7 @@ from storage.index.minutes_tables import minutes_addendum as minutes_addendum
 from storage.index.minutes_tables import minutes_signature as minutes_signature
 from storage.index.types import BIG, BOOL, BYTES, INT, TEXT
 
-HEAD = "0021"  # the newest revision in migrations/versions
+HEAD = "0022"  # the newest revision in migrations/versions
 
 
 def _told() -> "tuple[Column[int], Column[bytes]]":

@@ -1,22 +1,45 @@
 """Acts are noted in memory, written in batches, bounded, and nothing goes on while they cannot be written."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import PIPE, Popen
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from pacs import acts as room
 from pacs.acts import Act, Acts
 from storage.errors import StorageUnavailable
-from storage.index import audit, hospitals
+from storage.index import audit, hospitals, schema
 from storage.index.database import Database
+from storage.index.types import now_ms
 from storage.model.archive import Scope
 from storage.model.audit import Actor, AuditFilter, AuditRecord, Chain, as_object
 from storage.model.query import Level, Match, Matching, Query
 from tests.pacs.parts import House, house
+from tests.storage.index.conftest import ENGINES, fresh_url, migrated_file, postgres_server
 
+__all__ = ["migrated_file", "postgres_server"]
+
+ROOT = Path(__file__).parents[2]
+LOOKING = """
+import sys
+from pacs.acts import Acts
+from storage.index.database import Database
+from storage.model.audit import Actor
+acts, hospital = Acts(Database(sys.argv[1])), int(sys.argv[2])
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(30):
+    for how in ("view", "details", "view"):
+        acts.viewed("s1", f"1.2.{number}", lambda: Actor("one"), lambda: hospital, how)
+    if number % 3 == 0:
+        acts.flush()
+acts.close()
+"""
 AN = Actor("bs.an", "radiologist", "10.0.0.1")
 
 
@@ -47,9 +70,66 @@ def test_a_study_is_noted_once_for_each_session(home: House, acts: Acts) -> None
     acts.viewed("s1", "1.2", lambda: AN, lambda: here(home), "details")
     acts.flush()
     assert [(one.action, one.object) for one in records(home)] == [
-        ("study.view", "1.2"), ("study.view", "1.3"), ("study.details", "1.2"),
+        ("study.view", "1.2"), ("study.view", "1.2"), ("study.view", "1.3"), ("study.details", "1.2"),
     ]  # fmt: skip
     assert records(home)[0].actor == "bs.an"
+
+
+@pytest.fixture(params=ENGINES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    with fresh_url(request, tmp_path) as made:
+        yield made
+
+
+def test_of_several_processes_one_notes_a_study(url: str) -> None:
+    """Two look at the same studies in the same session at the same time, each writing for itself."""
+    database = Database(url)
+    with database.writing() as db:
+        hospital = hospitals.ensure(db, "main", "Bệnh viện")
+    given = [sys.executable, "-c", LOOKING, url, str(hospital.id)]
+    with (
+        Popen(given, stdin=PIPE, stdout=PIPE, cwd=ROOT) as one,
+        Popen(given, stdin=PIPE, stdout=PIPE, cwd=ROOT) as other,
+    ):
+        for process in (one, other):
+            assert process.stdout
+            assert process.stdout.readline() == b"ready\n"
+        for process in (one, other):
+            assert process.stdin
+            process.stdin.write(b"go\n")
+            process.stdin.flush()
+    assert (one.returncode, other.returncode) == (0, 0)
+    with database.reading() as db:
+        every = list(audit.records(db))
+    database.close()
+    assert sorted((record.action, record.object) for record in every) == sorted(
+        (f"study.{how}", f"1.2.{number}") for number in range(30) for how in ("view", "details")
+    )
+
+
+def test_who_comes_second_notes_it_when_the_time_of_the_first_is_over(
+    home: House, acts: Acts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Acts(home.archive.database)
+    first.viewed("s1", "1.2", lambda: AN, lambda: here(home))
+    first.close()
+    clock = now_ms()
+    for minutes, noted in ((10, 1), (14, 1), (15, 2), (29, 2), (31, 3)):
+        monkeypatch.setattr(room, "now_ms", lambda at=clock + minutes * 60_000: at)
+        monkeypatch.setattr("pacs.acts.time.monotonic", lambda at=minutes * 60.0: at)
+        acts.viewed("s1", "1.2", lambda: AN, lambda: here(home))
+        acts.flush()
+        assert len(records(home)) == noted, minutes
+    with home.archive.database.reading() as db:
+        assert db.execute(sa.select(sa.func.count()).select_from(schema.audit_mark)).scalar() == 1
+
+
+def test_a_clock_that_was_set_back_hides_nothing(home: House, acts: Acts, monkeypatch: pytest.MonkeyPatch) -> None:
+    with home.archive.database.writing() as db:
+        audit.mark(db, {room._digest(("s1", "view", "1.2")): now_ms() + 30 * 24 * 3_600_000}, now_ms())
+    acts.viewed("s1", "1.2", lambda: AN, lambda: here(home))
+    acts.flush()
+    assert len(records(home)) == 1
 
 
 def test_they_are_written_by_themselves_and_at_the_end(home: House) -> None:
