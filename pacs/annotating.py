@@ -83,7 +83,7 @@ def seat(db: Connection, scope: Scope, study_instance_uid: str, party: Party | N
     """Where the caller sits before this study; raises NotFound for a study they do not see."""
     study = instances.study(db, scope, study_instance_uid)
     uid, now = study.facts.study_instance_uid, now_ms()
-    about = [] if party is None else consults.about(db, party, uid)
+    about = [] if party is None else consults.about(db, party, uid, {study.hospital_id})
     if study.hospital_id in scope.hospital_ids:
         return Seat(study.hospital_id, uid, own=True, consults={one.code: one.id for one in about})
     shown = [one for one in about if party and Side.TO in one.sides(party) and one.shows(now)]

@@ -11,6 +11,7 @@ from viewer import compression, headers, journal, problems
 from viewer.access import devices, factors, invitation, setup
 from viewer.access import routes as session
 from viewer.access.guard import Guard
+from viewer.access.narrowing import AtHospital
 from viewer.admin import access as admin_access
 from viewer.admin import audit, health, hospitals, peers, reconcile, rejected
 from viewer.consult import attachments, copies, minutes, statistics, translating
@@ -96,5 +97,6 @@ def create_app(
     described = DirectMetadata(pictures, archive, guard, config.web.public_url)
     whole = DirectSearches(described, archive, guard, config.web.public_url)
     frames = DirectFrames(whole, archive, guard, config.web.public_url)
-    app.wsgi_app = SocketDoor(frames, guard, config.live_socket, config.web.public_url)  # type: ignore[method-assign]
+    sockets = SocketDoor(frames, guard, config.live_socket, config.web.public_url)
+    app.wsgi_app = AtHospital(sockets)  # type: ignore[method-assign]
     return app

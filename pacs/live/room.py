@@ -165,14 +165,18 @@ def told(event: RoomEvent, standing: Standing, cases: frozenset[int]) -> dict[st
 
 def agenda(cases: list[RoomCase], seen: frozenset[int], standing: Standing) -> list[dict[str, Any]]:
     """The cases as somebody may know them; of one they may not see, only that there is one."""
-    return [
-        {
-            "position": case.position,
-            "label": case.label if case.position in seen else "",
-            "StudyInstanceUID": standing.outward(case.study_instance_uid) if case.position in seen else None,
-        }
-        for case in cases
-    ]
+    return [_told(case, standing) if case.position in seen else _hidden(case) for case in cases]
+
+
+def _told(case: RoomCase, standing: Standing) -> dict[str, Any]:
+    """The case with the UID that its member knows; a copy is of no hospital."""
+    uid = standing.outward(case.study_instance_uid)
+    hospital = case.hospital_code if uid == case.study_instance_uid else None
+    return {"position": case.position, "label": case.label, "StudyInstanceUID": uid, "hospital": hospital}
+
+
+def _hidden(case: RoomCase) -> dict[str, Any]:
+    return {"position": case.position, "label": "", "StudyInstanceUID": None, "hospital": None}
 
 
 def events_for(events: Iterable[RoomEvent], seat: Seat) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ their order: a reader who asks for all after n misses nothing.
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -135,11 +135,15 @@ def counts(db: Connection, party: Party) -> dict[str, int]:
     }
 
 
-def about(db: Connection, party: Party, study_instance_uid: str) -> list[Consult]:
-    """The consultations this party takes part in that show this study, newest first."""
+def about(db: Connection, party: Party, study_instance_uid: str, hospital_ids: Collection[int]) -> list[Consult]:
+    """The consultations this party takes part in that show this study of one of these hospitals, newest first."""
     column = _STUDY.c
-    own = sa.select(column.consult_id).where(column.study_instance_uid == study_instance_uid)
-    copy = sa.select(column.consult_id).where(column.shown_study_instance_uid == study_instance_uid)
+    own = sa.select(column.consult_id).where(
+        column.study_instance_uid == study_instance_uid, column.hospital_id.in_(hospital_ids)
+    )
+    copy = sa.select(column.consult_id).where(
+        column.shown_study_instance_uid == study_instance_uid, column.shown_hospital_id.in_(hospital_ids)
+    )
     statement = sa.select(_CONSULT).where(_taking_part(party), _CONSULT.c.id.in_(own.union(copy)))
     return [_consult(row) for row in db.execute(statement.order_by(_CONSULT.c.id.desc()))]
 

@@ -32,7 +32,7 @@ STATUSES = ("unread", "reading", "read")
 
 __all__ = [
     "DIFFERS", "STATUSES", "Added", "Listed", "add", "add_conflict", "add_quarantine", "conflicts", "find_by_uid",
-    "get", "listed", "of_series", "of_study", "quarantined", "series", "series_of", "set_series_summary",
+    "get", "holding", "listed", "of_series", "of_study", "quarantined", "series", "series_of", "set_series_summary",
     "set_status", "study", "waiting",
 ]  # fmt: skip
 
@@ -43,12 +43,24 @@ def get(db: Connection, scope: Scope, key: InstanceKey) -> Instance:
         "sop": key.sop_instance_uid,
         "series": key.series_instance_uid,
         "study": key.study_instance_uid,
-        "hospitals": sorted(scope.at(key.study_instance_uid)),
+        "hospitals": holding(db, scope, key.study_instance_uid),
     }
     found = prepared.rows(db, _ONE, given)
     if not found:
         raise NotFound(f"there is no instance {key.sop_instance_uid}")
     return instance_of(found[0])
+
+
+def holding(db: Connection, scope: Scope, study_instance_uid: str) -> list[int]:
+    """The one hospital whose study of this UID is meant (its id), or none. A UID alone may name studies of several:
+    then one of the scope's own hospitals comes before one that granted it, and the first of these before the others.
+    Who means another says so by a scope that is `within` it."""
+    places = sorted(scope.at(study_instance_uid))
+    if len(places) < 2:
+        return places
+    found = prepared.rows(db, _HOLDING, {"study": study_instance_uid, "hospitals": places})
+    ids = sorted((row.hospital_id for row in found), key=lambda one: (one not in scope.hospital_ids, one))
+    return ids[:1]
 
 
 def find_by_uid(db: Connection, scope: Scope, sop_instance_uid: str) -> Instance:
@@ -62,7 +74,7 @@ def find_by_uid(db: Connection, scope: Scope, sop_instance_uid: str) -> Instance
 
 def of_series(db: Connection, scope: Scope, study_instance_uid: str, series_instance_uid: str) -> list[Instance]:
     """The instances of a series by Instance Number, then UID; none when there is no such series."""
-    hospitals = sorted(scope.at(study_instance_uid))
+    hospitals = holding(db, scope, study_instance_uid)
     given = {"series": series_instance_uid, "study": study_instance_uid, "hospitals": hospitals}
     return [instance_of(row) for row in prepared.rows(db, _OF_SERIES, given)]
 
@@ -84,20 +96,20 @@ def listed(db: Connection, hospital_id: int, study_instance_uid: str, series_ins
 def of_study(db: Connection, scope: Scope, study_instance_uid: str) -> list[Instance]:
     """The instances of a study, series by series; none when there is no such study."""
     statement = (
-        _instances(mine(schema.study.c.hospital_id, scope.at(study_instance_uid)))
+        _instances(schema.study.c.hospital_id.in_(holding(db, scope, study_instance_uid)))
         .where(schema.study.c.uid == study_instance_uid)
-        .order_by(schema.study.c.hospital_id, *_SERIES_ORDER, *_BY_NUMBER)
+        .order_by(*_SERIES_ORDER, *_BY_NUMBER)
     )
     return [instance_of(row) for row in db.execute(statement)]
 
 
 def study(db: Connection, scope: Scope, study_instance_uid: str) -> Study:
-    """The study of this UID; the first hospital's when several have it."""
+    """The study of this UID; where several hospitals have it, that of `holding`."""
     statement = (
         sa.select(*STUDY_COLUMNS)
         .select_from(STUDY_TABLES)
-        .where(schema.study.c.uid == study_instance_uid, mine(schema.study.c.hospital_id, scope.at(study_instance_uid)))
-        .order_by(schema.study.c.hospital_id)
+        .where(schema.study.c.uid == study_instance_uid)
+        .where(schema.study.c.hospital_id.in_(holding(db, scope, study_instance_uid)))
     )
     row = db.execute(statement).first()
     if row is None:
@@ -107,13 +119,13 @@ def study(db: Connection, scope: Scope, study_instance_uid: str) -> Study:
 
 def series_of(db: Connection, scope: Scope, study_instance_uid: str) -> list[Series]:
     """The series of a study by Series Number, then UID; none when there is no such study."""
-    given = {"study": study_instance_uid, "hospitals": sorted(scope.at(study_instance_uid))}
+    given = {"study": study_instance_uid, "hospitals": holding(db, scope, study_instance_uid)}
     return [_series_value(row) for row in prepared.rows(db, _SERIES_OF, given)]
 
 
 def series(db: Connection, scope: Scope, study_instance_uid: str, series_instance_uid: str) -> Series:
     """One series."""
-    hospitals = sorted(scope.at(study_instance_uid))
+    hospitals = holding(db, scope, study_instance_uid)
     found = prepared.rows(
         db, _ONE_SERIES, {"series": series_instance_uid, "study": study_instance_uid, "hospitals": hospitals}
     )
@@ -272,6 +284,11 @@ _SERIES_ORDER = (sa.func.coalesce(schema.series.c.number, 1 << 40), schema.serie
 _MINE = sa.select(*INSTANCE_COLUMNS).select_from(INSTANCE_TABLES).where(among(schema.study.c.hospital_id, "hospitals"))
 _OF_ONE_SERIES = _MINE.where(schema.study.c.uid == sa.bindparam("study"), schema.series.c.uid == sa.bindparam("series"))
 _ONE = _OF_ONE_SERIES.where(schema.instance.c.uid == sa.bindparam("sop")).order_by(schema.study.c.hospital_id)
+_HOLDING = (
+    sa.select(schema.study.c.hospital_id)
+    .where(schema.study.c.uid == sa.bindparam("study"))
+    .where(among(schema.study.c.hospital_id, "hospitals"))
+)
 _LISTED = (
     sa.select(schema.instance.c.uid, schema.instance.c.sha256, schema.instance.c.damage)
     .select_from(INSTANCE_TABLES)

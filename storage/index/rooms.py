@@ -41,13 +41,13 @@ def open_room(
     return _room(row)
 
 
-def add_case(db: Connection, room_id: int, hospital_id: int, study_instance_uid: str, label: str) -> RoomCase:
-    """One more case at the end of the agenda."""
+def add_case(db: Connection, room_id: int, hospital_id: int, study_instance_uid: str, label: str) -> int:
+    """One more case at the end of the agenda; its position."""
     newest = db.execute(sa.select(sa.func.max(_CASE.c.position)).where(_CASE.c.room_id == room_id)).scalar()
     position = 0 if newest is None else int(newest) + 1
-    case = _put_case(db, room_id, position, hospital_id, study_instance_uid, label)
+    _put_case(db, room_id, position, hospital_id, study_instance_uid, label)
     arrange(db, room_id, [one.position for one in cases(db, room_id) if one.position != position], [])
-    return case
+    return position
 
 
 def arrange(db: Connection, room_id: int, order: Sequence[int], removed: Collection[int]) -> None:
@@ -106,9 +106,14 @@ def sees(scope: Scope, hospital_id: int, study_instance_uid: str) -> bool:
 
 def cases(db: Connection, room_id: int) -> list[RoomCase]:
     """The agenda, in its order."""
-    on_it = sa.select(_CASE).where(_CASE.c.room_id == room_id, _CASE.c.removed.is_(False))
-    rows = db.execute(on_it.order_by(_CASE.c.place, _CASE.c.position))
-    return [RoomCase(row.position, row.hospital_id, row.study_instance_uid, row.label) for row in rows]
+    hospital = schema.hospital
+    statement = (
+        sa.select(_CASE, hospital.c.code)
+        .join(hospital, hospital.c.id == _CASE.c.hospital_id)
+        .where(_CASE.c.room_id == room_id, _CASE.c.removed.is_(False))
+    )
+    rows = db.execute(statement.order_by(_CASE.c.place, _CASE.c.position))
+    return [RoomCase(row.position, row.hospital_id, row.study_instance_uid, row.label, row.code) for row in rows]
 
 
 def enter(db: Connection, room_id: int, key: str, name: str, hospital: str) -> RoomMember:
@@ -221,7 +226,7 @@ def take_tickets(db: Connection, ticket_sha256: Iterable[str]) -> dict[str, Hold
     return {r.ticket_sha256: Holder(r.room_id, r.member, r.session_id) for r in rows if r.expires_at > now}
 
 
-def _put_case(db: Connection, room_id: int, position: int, hospital_id: int, study: str, label: str) -> RoomCase:
+def _put_case(db: Connection, room_id: int, position: int, hospital_id: int, study: str, label: str) -> None:
     db.execute(
         _CASE.insert().values(
             room_id=room_id,
@@ -232,7 +237,6 @@ def _put_case(db: Connection, room_id: int, position: int, hospital_id: int, stu
             label=clean(label),
         )
     )
-    return RoomCase(position, hospital_id, study, clean(label))
 
 
 def _room(row: Any) -> Room:

@@ -20,6 +20,14 @@ class Scope:
             return self.hospital_ids
         return self.hospital_ids.union(h for h, uid in self.studies if uid == study_instance_uid)
 
+    def within(self, hospital_id: int) -> "Scope":
+        """What of it is of one hospital."""
+        return Scope(self.hospital_ids & {hospital_id}, frozenset(one for one in self.studies if one[0] == hospital_id))
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.hospital_ids or self.studies)
+
 
 @dataclass(frozen=True, slots=True)
 class Hospital:

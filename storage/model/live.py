@@ -44,6 +44,7 @@ class RoomCase:
     hospital_id: int
     study_instance_uid: str
     label: str
+    hospital_code: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pyotp
 import pytest
 from playwright.sync_api import Browser
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
+from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
 from tests.support import reading
@@ -185,13 +187,18 @@ def answering(expert: Watched, shot: Any) -> None:
 
 
 def test_what_is_revoked_leaves_an_open_reading_room(browser: Browser, running: Running, shot: Any) -> None:
-    """Asked from the reading room, opened by the expert there, taken back: over at once, with a stream or without."""
+    """Asked from the reading room, opened by the expert there, taken back: over at once, with a stream or without. The
+    expert's own hospital has a study of the same UID, which is not the one that is shown, and stays."""
     asker, expert = entered(browser, running, ASKER), entered(browser, running, EXPERT)
     client = running.client(EXPERT)
     found = running.client(ASKER).get("/api/worklist").json()["studies"]
     # Not the phantom, which a consultation of before still shows, nor one without images.
     [study] = [one["StudyInstanceUID"] for one in found if "MR1" in one["PatientName"]]
     assert client.get(f"/api/studies/{study}").status == 404
+    theirs, own = f"/at/lao-cai/api/studies/{study}", f"/at/bach-mai/api/studies/{study}"
+    sent = client.ask("POST", "/dicom-web/studies", namesake(), {"Content-Type": "application/dicom"})
+    assert sent.status == 200, sent.body
+    assert (client.get(theirs).status, client.get(own).json()["StudyDescription"]) == (404, "của Bạch Mai")
     asker.page.goto(f"{running.base_url}/read/{study}")
     asker.find("reading-consult").click()
     asker.find("ask-dialog").wait_for()
@@ -205,15 +212,17 @@ def test_what_is_revoked_leaves_an_open_reading_room(browser: Browser, running: 
     expert.find("nav-consult").click()
     expert.find("consult-card").first.click()
     expert.find("consult-images").click()
-    expert.page.wait_for_url("**/read/**")
+    expert.page.wait_for_url(f"**/at/lao-cai/read/{study}**")
     expert.until("an image", lambda: (expert.active() or {}).get("quality"))
+    assert "Bệnh viện Lào Cai" in expert.find("patient").inner_text()
+    assert "của Bạch Mai" not in expert.find("patient").inner_text()
     assert expert.find("reading-consult").count() == 0  # it is not theirs to ask about
     shot(expert, "reading-granted-vi")
     lead = in_one_room(running, expert, study)
     polling = Watched(expert.page.context.new_page())
     polling.page.route("**/api/events*", lambda route: route.fulfill(status=503, body=""))
     with polling.page.expect_response(lambda answer: "/api/changes" in answer.url and answer.ok):
-        polling.page.goto(f"{running.base_url}/read/{study}")
+        polling.page.goto(f"{running.base_url}/at/lao-cai/read/{study}")
     polling.until("an image", lambda: (polling.active() or {}).get("quality"))
 
     asker.page.goto(f"{running.base_url}/#/consult/from_me")
@@ -222,8 +231,9 @@ def test_what_is_revoked_leaves_an_open_reading_room(browser: Browser, running: 
     asker.find("menu-withdrawn").click()
     with asker.page.expect_response(lambda answer: answer.request.method == "POST" and "/api/consults/" in answer.url):
         asker.find("ending-sure").click()
-    assert client.get(f"/api/studies/{study}").status == 404
-    assert client.get(f"/dicom-web/studies/{study}/metadata").status == 404
+    assert client.get(theirs).status == 404
+    assert client.get(f"/at/lao-cai/dicom-web/studies/{study}/metadata").status == 404
+    assert client.get(own).status == 200
     for watched in (expert, polling):
         watched.find("gone").wait_for()
         watched.page.wait_for_url("**/#/gone")
@@ -233,6 +243,15 @@ def test_what_is_revoked_leaves_an_open_reading_room(browser: Browser, running: 
     lead.say("chat", text="phòng vẫn họp")
     lead.event("chat", 60)
     assert not asker.wrong, asker.wrong
+
+
+def namesake() -> bytes:
+    """The other study as another hospital has it: the same UIDs, another description."""
+    dataset = dcmread(str(get_testdata_file("MR_small.dcm")))
+    dataset.StudyDescription, dataset.SpecificCharacterSet = "của Bạch Mai", "ISO_IR 192"
+    written = BytesIO()
+    dataset.save_as(written)
+    return written.getvalue()
 
 
 def in_one_room(running: Running, expert: Watched, study: str) -> Participant:

@@ -22,7 +22,7 @@ from pacs.acts import Acts
 from pacs.config import Config
 from pacs.errors import NotSignedIn
 from pacs.sealing import Sealing
-from storage.errors import ArchiveError, NotPermitted
+from storage.errors import ArchiveError, NotFound, NotPermitted
 from storage.index import audit, grants, hospitals, links
 from storage.index.database import Connection, Database
 from storage.index.remembered import Remembered
@@ -34,6 +34,7 @@ from storage.model.links import Guest, ShareLink
 from storage.model.people import Token, User
 from viewer.access import cookies, guests
 from viewer.access import rights as table
+from viewer.access.narrowing import Narrowing, narrowed
 from viewer.access.programs import Programs
 from viewer.access.secrets import kept
 from viewer.access.sessions import TOUCH_MS, Sessions
@@ -81,6 +82,7 @@ class Caller:
     granted: frozenset[tuple[int, str]] = frozenset()  # studies of other hospitals, see storage/index/grants.py
     guest: Guest | None = None  # who came by a link …
     link: ShareLink | None = None  # … and by which
+    at: int | None = None  # the hospital that the address names (its id), see narrowing.py
 
     @property
     def label(self) -> str:
@@ -115,6 +117,7 @@ class Guard:
         self.web = config.web
         self.sessions = Sessions(database, config)
         self.programs = Programs(database, self.sessions.needs_factor)
+        self.narrowing = Narrowing(database)
         self._key = os.urandom(32)
         self._known: Remembered[bytes, _Known] = Remembered(database.stamp, REMEMBERED)
         self._public_host = urlsplit(config.web.public_url).netloc.casefold()
@@ -254,19 +257,28 @@ class Guard:
             self.sessions.check_csrf(caller.csrf)
         if caller.link is not None and not guests.may(route, download=caller.link.terms.download):
             raise NotPermitted("a link shows its studies and nothing else")
-        scope = self.scope(caller, right)
-        if not (scope.hospital_ids or scope.studies):
+        scope, at = self.scope(caller, right), self.narrowing.hospital_of(asked)
+        if scope.is_empty:
             raise NotPermitted(f"this needs the right {right}")
-        return caller if caller.scope == scope else replace(caller, scope=scope)
+        if at is not None:
+            scope = narrowed(scope, at)
+            seen = scope if right else narrowed(self.scope(caller, table.STUDY_READ), at)
+            if scope.is_empty and seen.is_empty:  # the same words whether there is such a hospital or not
+                raise NotFound("there is no such hospital, or nothing of it to be seen")
+        return caller if caller.scope == scope and at is None else replace(caller, scope=scope, at=at)
 
     def scope(self, caller: Caller, right: str) -> Scope:
         """Where the caller has the right, and the single studies it counts for by a grant."""
         if caller.guest is not None:
-            return Scope(frozenset(), caller.granted)
+            return narrowed(Scope(frozenset(), caller.granted), caller.at)
         where = table.hospitals_with(right, caller.roles)
         if caller.token is not None:
             where = caller.scope.hospital_ids if not right or right in caller.rights else frozenset()
-        return Scope(where, caller.granted if right in table.GRANTED else frozenset())
+        return narrowed(Scope(where, caller.granted if right in table.GRANTED else frozenset()), caller.at)
+
+    def within(self, scope: Scope, code: str) -> Scope:
+        """What of the scope is of the hospital of this code, where one is named."""
+        return scope.within(self.narrowing.id_of(code)) if code else scope
 
     def regranted(self, caller: Caller) -> Caller:
         """The caller with what is granted to them now."""
@@ -286,7 +298,7 @@ class Guard:
             return None
         caller = self.regranted(replace(caller, session_id=session_id))
         scope = self.scope(caller, right)
-        return replace(caller, scope=scope) if scope.hospital_ids or scope.studies else None
+        return None if scope.is_empty else replace(caller, scope=scope)
 
     def _note_refusal(self, why: str) -> None:
         """Who was not permitted to do what, as far as we know who it is."""

@@ -127,6 +127,7 @@ class Told:
         uid = study.study_instance_uid if asks else study.shown_study_instance_uid
         return {
             "StudyInstanceUID": uid,
+            "hospital": self._code(study.hospital_id if asks else study.shown_hospital_id),
             "prior": study.prior,
             "ready": uid is not None and (asks or study.arrived > 0),
             "modalities": list(study.modalities),
@@ -145,6 +146,11 @@ class Told:
     def _hospital(self, hospital_id: int | None) -> dict[str, str] | None:
         found = self._places.get(hospital_id or 0)
         return None if found is None else {"code": found.code, "name": found.name}
+
+    def _code(self, hospital_id: int | None) -> str | None:
+        """The code of a hospital of people: copies are of none."""
+        found = self._places.get(hospital_id or 0)
+        return None if found is None else found.code
 
     def _person(self, user_id: int | None) -> dict[str, Any] | None:
         found = self._people.get(user_id or 0)

@@ -15,7 +15,7 @@ from storage.model.archive import Scope
 from storage.model.consult import Kind, Side
 from viewer import bodies as requests
 from viewer.access.guard import Guard, acts
-from viewer.access.rights import CONSULT_ASK
+from viewer.access.rights import CONSULT_ASK, STUDY_READ
 from viewer.consult.copies import waiting as copies_of
 from viewer.consult.taking_part import party_of, telling
 from viewer.errors import InvalidRequest
@@ -108,9 +108,10 @@ def _reading(routes: Blueprint, archive: Archive, guard: Guard) -> None:
     @guard.signed_in
     def of_study(uid: str) -> Response:
         """The caller's consultations about a study they see."""
-        party = party_of(guard.caller())
+        caller = guard.caller()
+        party, at = party_of(caller), guard.scope(caller, STUDY_READ).at(uid)
         with database.reading() as db:
-            found = consults.about(db, party, uid)
+            found = consults.about(db, party, uid, at)
             told, studies = telling(db, party, found), consults.studies(db, [one.id for one in found])
         return jsonify(consults=[told.card(one, studies[one.id]) for one in found])
 

@@ -6,6 +6,7 @@ from flask import Request, request
 from werkzeug.sansio.utils import get_current_url, get_host
 
 from storage.model.archive import InstanceKey
+from viewer.access.narrowing import meant
 
 PATH = "/dicom-web"
 _USUAL_PORTS = {"http": 80, "https": 443}
@@ -18,12 +19,14 @@ _PASSED_ON = frozenset(  # headers of proxies, as the environ names them: lookin
 
 
 def root(public_url: str, asked: Request = request) -> str:
-    """The root of DICOMweb: of the configured public URL, else of how a request reached us."""
+    """The root of DICOMweb: of the configured public URL, else of how a request reached us; of the hospital that the
+    request names, when it does."""
+    path = meant(asked) + PATH
     if public_url:
-        return public_url.rstrip("/") + PATH
+        return public_url.rstrip("/") + path
     environ = asked.environ
     direct = _PASSED_ON.isdisjoint(environ)
-    return _host_url(asked.scheme, environ.get("HTTP_HOST"), asked.server, direct=direct) + PATH
+    return _host_url(asked.scheme, environ.get("HTTP_HOST"), asked.server, direct=direct) + path
 
 
 @lru_cache(maxsize=64)

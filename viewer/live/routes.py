@@ -16,6 +16,7 @@ from pacs.live.states import UIDS, State, difference, merged
 from storage.errors import Conflict, NotFound, NotPermitted
 from storage.index import audit, consults, hospitals, instances, links, notices, rooms
 from storage.index.database import Connection
+from storage.model.archive import Scope
 from storage.model.audit import AuditEvent
 from storage.model.consult import Consult, Kind, NewEvent, Party
 from storage.model.live import CASE, Holder, Room
@@ -56,7 +57,9 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
         with archive.database.writing() as db:
             consult = _consult(db, caller, given["consult"]) if given.get("consult") else None
             originals = _originals(db, consult)
-            cases = [originals.get(uid) or _case(db, caller, uid, number) for number, uid in enumerate(studies, 1)]
+            cases = [
+                originals.get(uid) or _case(db, caller.scope, uid, number) for number, uid in enumerate(studies, 1)
+            ]
             opened = rooms.open_room(db, cases[0][0], title, _account(caller), cases, consult.id if consult else None)
             if consult is not None:
                 _tell_consult(db, caller, consult, opened)
@@ -76,7 +79,9 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
             found = rooms.on_study(db, study, ended=ended) if study else rooms.led_by(db, key_of(caller))
             for one in found:
                 with contextlib.suppress(NotFound):
-                    listed.append(Seen.of(db, caller, one.code).as_json())
+                    seen = Seen.of(db, caller, one.code)
+                    if not study or seen.is_about(caller.scope, study):
+                        listed.append(seen.as_json())
         return jsonify(rooms=listed)
 
     @routes.get("/api/rooms/<room>")
@@ -107,24 +112,28 @@ def blueprint(archive: Archive, guard: Guard, config: Config) -> Blueprint:
     @guard.needs(STUDY_READ)
     @acts("room.case")
     def add_case(room: str) -> tuple[Response, int]:
-        uid = bodies.fields(StudyInstanceUID=str)["StudyInstanceUID"]
-        caller = guard.caller()
+        given = bodies.optional(StudyInstanceUID=str, hospital=str)
+        if "StudyInstanceUID" not in given:
+            raise InvalidRequest("missing: StudyInstanceUID")
+        caller, uid = guard.caller(), given["StudyInstanceUID"]
+        scope = guard.within(caller.scope, given.get("hospital", ""))
         with archive.database.writing() as db:
             seen = Seen.of(db, caller, room)
             found = seen.room
-            there = [one for one in seen.cases if one.study_instance_uid == uid]
+            at = scope.at(uid)
+            there = [one for one in seen.cases if one.study_instance_uid == uid and one.hospital_id in at]
             if there:
                 return jsonify(position=there[0].position), 200
             if found.ended_at is not None or len(seen.cases) >= MOST_CASES:
                 raise Conflict("this room takes no more cases")
-            owner, study, label = _case(db, caller, uid, len(seen.cases) + 1)
-            case = rooms.add_case(db, found.id, owner, study, label)
-            body = {"case": case.position}
+            owner, study, label = _case(db, scope, uid, len(seen.cases) + 1)
+            position = rooms.add_case(db, found.id, owner, study, label)
+            body = {"case": position}
             rooms.append(db, found.id, _account(caller), f"case-{secrets.token_hex(8)}", CASE, body)
             _note(db, guard, found, "room.case", [study])
             notices.tell(db, notices.ROOMS, str(found.id))
         handover.poke(config.live_socket, found.id)
-        return jsonify(position=case.position), 201
+        return jsonify(position=position), 201
 
     @routes.get("/api/rooms/<room>/events")
     @guard.needs(STUDY_READ)
@@ -164,9 +173,9 @@ def _title(given: str) -> str:
     return given
 
 
-def _case(db: Connection, caller: Caller, uid: str, number: int) -> tuple[int, str, str]:
-    """A case of the agenda; raises NotFound when the caller does not see the study."""
-    study = instances.study(db, caller.scope, uid)
+def _case(db: Connection, scope: Scope, uid: str, number: int) -> tuple[int, str, str]:
+    """A case of the agenda; raises NotFound when the scope does not see the study."""
+    study = instances.study(db, scope, uid)
     modalities = "/".join(study.modalities)
     return study.hospital_id, study.facts.study_instance_uid, f"{number} · {modalities}" if modalities else str(number)
 

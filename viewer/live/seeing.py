@@ -9,6 +9,7 @@ from pacs.live.room import agenda
 from storage.errors import NotFound
 from storage.index import rooms
 from storage.index.database import Connection
+from storage.model.archive import Scope
 from storage.model.live import Room, RoomCase
 from viewer.access.guard import Caller
 from viewer.errors import InvalidRequest
@@ -34,6 +35,14 @@ class Seen:
         if not seen:
             raise NotFound("there is no such room")
         return cls(room, cases, member, seen)
+
+    def is_about(self, scope: Scope, study_instance_uid: str) -> bool:
+        """Whether the study of this UID that the scope means is a case; a copy of it too."""
+        at = scope.at(study_instance_uid)
+        mine = [one for one in self.cases if one.study_instance_uid == study_instance_uid]
+        return any(
+            one.hospital_id in at or self.member.outward(study_instance_uid) != study_instance_uid for one in mine
+        )
 
     def as_json(self) -> dict[str, Any]:
         room = self.room

@@ -8,6 +8,7 @@ from werkzeug.security import safe_join
 
 from storage.errors import NotFound
 from viewer.access.guard import Guard
+from viewer.access.narrowing import meant
 from viewer.errors import NotBuilt
 from viewer.headers import PAGE_POLICY, READING_PERMISSIONS, READING_POLICY, SHARED_POLICY
 
@@ -64,7 +65,8 @@ def blueprint(guard: Guard, dist: Path = DIST) -> Blueprint:
         response.headers["Cache-Control"] = "no-cache"
         if study is not None and _UID.fullmatch(study):
             # The browser asks for the first image while the programs are still being read.
-            response.headers["Link"] = f"</dicom-web/studies/{study}/opening>; rel=preload; as=fetch; crossorigin"
+            address = f"{meant()}/dicom-web/studies/{study}/opening"
+            response.headers["Link"] = f"<{address}>; rel=preload; as=fetch; crossorigin"
         return response
 
     @routes.get("/s/<code>")

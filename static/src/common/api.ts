@@ -150,7 +150,7 @@ export async function chooseLanguage(next: Language): Promise<void> {
 
 /** The page to return to after signing in; only paths of this server. */
 export function safeNext(value: string | null | undefined): string | null {
-  return value && /^\/(read\/(?:-|[0-9.]+)(?:\?consult=[\w-]+)?(?:#room=[\w-]+)?|#\/[\w/.?=&%-]*|)$/.test(value) ? value : null;
+  return value && /^\/((?:at\/[a-z0-9-]{1,32}\/)?read\/(?:-|[0-9.]+)(?:\?consult=[\w-]+)?(?:#room=[\w-]+)?|#\/[\w/.?=&%-]*|)$/.test(value) ? value : null;
 }
 
 /** Called when the server says that nobody is signed in. The shell shows sign-in in place; other pages go there. */

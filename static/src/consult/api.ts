@@ -1,5 +1,6 @@
 /** Consultations as the server tells of them, and the ways to act in one. */
 import { signal } from '@preact/signals';
+import { webOf, type Named } from '../common/at';
 import { get, post, request } from '../common/api';
 import { language, type Language } from '../common/i18n';
 import { uuid } from '../common/uuid';
@@ -39,6 +40,8 @@ export interface Someone {
 export interface NamedStudy {
   /** null until there is something to show. */
   StudyInstanceUID: string | null;
+  /** The code of its hospital; null for a copy. */
+  hospital: string | null;
   prior: boolean;
   ready: boolean;
   modalities: string[];
@@ -219,8 +222,12 @@ export const eventsPath = (code: string): string => `/api/consults/${code}/event
 
 export const attachmentPath = (code: string, id: string): string => `/api/consults/${code}/attachments/${id}`;
 
+/** The study of a consultation that an image is of, for its address. */
+export const shownIn = (studies: readonly Named[] | undefined, { study_instance_uid: uid }: { study_instance_uid: string }): Named =>
+  studies?.find((one) => one.StudyInstanceUID === uid) ?? { StudyInstanceUID: uid };
+
 /** A small picture of a frame. */
-export function picturePath(image: Omit<ImageReference, 'note'>, size = 256): string {
-  const { study_instance_uid: study, series_instance_uid: series, sop_instance_uid: sop, frame, window } = image;
-  return `/dicom-web/studies/${study}/series/${series}/instances/${sop}/frames/${frame}/rendered?viewport=${size},${size}${window ? `&window=${window[1]},${window[0]},linear` : ''}`;
+export function picturePath(image: Omit<ImageReference, 'note'>, study: Named, size = 256): string {
+  const { series_instance_uid: series, sop_instance_uid: sop, frame, window } = image;
+  return `${webOf(study)}/series/${series}/instances/${sop}/frames/${frame}/rendered?viewport=${size},${size}${window ? `&window=${window[1]},${window[0]},linear` : ''}`;
 }

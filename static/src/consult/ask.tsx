@@ -5,6 +5,7 @@ import './text.css';
 import { signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { get, post } from '../common/api';
+import { apiOf, at } from '../common/at';
 import { dicomDate } from '../common/dicom-text';
 import { explain } from '../common/explain';
 import { bytes, language } from '../common/i18n';
@@ -77,7 +78,7 @@ export function AskDialog({ study, onSent }: { study: Asked; onSent?: (code: str
       (error: unknown) => setFailure(explain(error)),
     );
     void findPriors(study).then(setPriors, () => undefined);
-    void findStars(study.StudyInstanceUID).then((found) => {
+    void findStars(study).then((found) => {
       setStarred(found);
       setKept(new Set(found.map(keyOf)));
     }, () => undefined);
@@ -93,12 +94,12 @@ export function AskDialog({ study, onSent }: { study: Asked; onSent?: (code: str
     if (wrong !== null || busy) return;
     setBusy(' ');
     setFailure(null);
-    const at = Date.parse(informed.at);
+    const told = Date.parse(informed.at);
     try {
-      const { code } = await post<{ code: string }>('/api/consults', {
+      const { code } = await post<{ code: string }>(`${at(study.hospital)}/api/consults`, {
         client_id: id, study: study.StudyInstanceUID, priors: shown, to, specialty: address.specialty,
         urgency: urgency.level, due_at: Date.now() + urgency.minutes * 60_000, chips, question: question.trim(), language: language.value,
-        anonymise, informed_how: informed.how, informed_at: Number.isFinite(at) ? at : null,
+        anonymise, informed_how: informed.how, informed_at: Number.isFinite(told) ? told : null,
         images: starred.filter((one) => kept.has(keyOf(one))),
       });
       let lost = 0;
@@ -168,7 +169,7 @@ export function AskDialog({ study, onSent }: { study: Asked; onSent?: (code: str
             <div class="ask-stars" aria-label={say('ask.key')}>
               {starred.map((one) => (
                 <button key={keyOf(one)} type="button" class="ask-star" aria-pressed={kept.has(keyOf(one))} aria-label={say('ask.key')} onClick={() => setKept(toggled(kept, keyOf(one)))}>
-                  <img src={picturePath(one, 160)} alt={one.note} loading="lazy" /><Icon name="star" size={14} />
+                  <img src={picturePath(one, study, 160)} alt={one.note} loading="lazy" /><Icon name="star" size={14} />
                 </button>
               ))}
             </div>
@@ -253,11 +254,11 @@ interface Drawn {
 }
 
 /** The key images somebody has starred in the reading room. */
-async function findStars(uid: string): Promise<ImageReference[]> {
-  const { annotations } = await get<{ annotations: Drawn[] }>(`/api/studies/${uid}/annotations`);
+async function findStars(study: Asked): Promise<ImageReference[]> {
+  const { annotations } = await get<{ annotations: Drawn[] }>(`${apiOf(study)}/annotations`);
   return annotations
     .filter(({ deleted, body }) => !deleted && body.tool === 'key_image')
-    .map(({ body }) => ({ study_instance_uid: uid, series_instance_uid: body.series_instance_uid ?? '', sop_instance_uid: body.sop_instance_uid ?? '', frame: body.frame ?? 1, note: (body.text ?? '').slice(0, 500) }))
+    .map(({ body }) => ({ study_instance_uid: study.StudyInstanceUID, series_instance_uid: body.series_instance_uid ?? '', sop_instance_uid: body.sop_instance_uid ?? '', frame: body.frame ?? 1, note: (body.text ?? '').slice(0, 500) }))
     .slice(0, 30);
 }
 

@@ -3,13 +3,14 @@ import './thread.css';
 import { useEffect, useState } from 'preact/hooks';
 import type { ComponentChildren } from 'preact';
 import { post } from '../common/api';
+import { pageOf } from '../common/at';
 import { discard, keep as keepToSend, unsent, type Unsent } from '../common/outbox';
 import { bytes, dateTime, language, type Language } from '../common/i18n';
 import { Icon, type IconName } from '../common/icons';
 import { explain } from '../common/explain';
 import { Button, toast } from '../common/ui';
 import { again } from './answer';
-import { attachmentPath, eventsPath, loadMachine, machine, picturePath, words, type Finding, type Happening, type ImageReference, type Kind, type Whole } from './api';
+import { attachmentPath, eventsPath, loadMachine, machine, picturePath, shownIn, words, type Finding, type Happening, type ImageReference, type Kind, type Whole } from './api';
 import { inWords } from './findings';
 import { say } from './strings';
 import { moment } from './time';
@@ -102,7 +103,7 @@ function Said({ consult, event, translations, showing }: { consult: Whole; event
       {sentences.length > 0 && <ul class="said-findings">{sentences.map((sentence) => <li key={sentence}>{sentence}</li>)}</ul>}
       {text && <Text text={text} language={body.language} />}
       {body.recommendation && <><h4>{say('recommendation')}</h4><Text text={body.recommendation} language={body.language} /></>}
-      {body.images && body.images.length > 0 && consult.shows && <Pictures images={body.images} code={consult.code} showing={showing} />}
+      {body.images && body.images.length > 0 && consult.shows && <Pictures images={body.images} consult={consult} showing={showing} />}
       {event.kind === 'attachment' && body.id && consult.shows && <Attached code={consult.code} event={event} />}
       {translations.map((one) => (
         <div key={one.sequence} class="translation">
@@ -126,17 +127,17 @@ export function Text({ text, language: written }: { text: string; language?: Lan
   );
 }
 
-export function Pictures({ images, code, showing = {} }: { images: ImageReference[]; code: string; showing?: Showing }) {
+export function Pictures({ images, consult, showing = {} }: { images: ImageReference[]; consult: Whole; showing?: Showing }) {
   return (
     <ul class="said-pictures">
       {images.map((image) => {
-        const picture = showing.picture?.(image) ?? <img src={picturePath(image)} class={image.invert ? 'inverted' : ''} alt={image.note} loading="lazy" decoding="async" />;
+        const picture = showing.picture?.(image) ?? <img src={picturePath(image, shownIn(consult.studies, image))} class={image.invert ? 'inverted' : ''} alt={image.note} loading="lazy" decoding="async" />;
         const { go } = showing;
         return (
           <li key={`${image.sop_instance_uid}/${image.frame}`} data-testid="said-picture">
             {go
               ? <button type="button" class="said-picture" title={image.note || say('open')} aria-label={image.note || say('open')} onClick={() => go(image)}>{picture}</button>
-              : <a href={`/read/${image.study_instance_uid}?consult=${code}`} title={image.note || say('open')}>{picture}</a>}
+              : <a href={`${pageOf(shownIn(consult.studies, image))}?consult=${consult.code}`} title={image.note || say('open')}>{picture}</a>}
             {image.note && <span class="muted">{image.note}</span>}
           </li>
         );

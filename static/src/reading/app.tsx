@@ -8,7 +8,7 @@ import { language } from '../common/i18n';
 import { commandOf, typing } from './control/keyboard';
 import { perform } from './control/commands';
 import { mpr, mprCode, mprRefused } from './control/mpr';
-import { active, arrived, ended, failure, help, layout, loads, more, oneUp, open, PANES, refused, series, sideOpen, stripOpen, study, studyUid, theViewer, viewerFailure } from './control/room';
+import { active, arrived, ended, failure, help, layout, loads, more, oneUp, open, PANES, refused, series, sideOpen, stripOpen, study, studyAt, studyPlace, studyUid, theViewer, viewerFailure } from './control/room';
 import { listen } from './control/live';
 import { AskLayer } from './panels/ask';
 import { ShareLayer } from './panels/share';
@@ -31,8 +31,8 @@ export function App() {
     let ear = { ask: (): void => undefined, stop: (): void => undefined };
     const hearing = effect(() => {
       ear.stop();
-      const uid = studyUid.value;
-      ear = untracked(() => listen(uid, { more, gone: () => (ended.value = true), annotated: () => void side.peek()?.refresh(), consulted: (code) => side.peek()?.consulted(code) }));
+      void studyPlace.value;
+      ear = untracked(() => listen(studyUid.value, studyAt.value, { more, gone: () => (ended.value = true), annotated: () => void side.peek()?.refresh(), consulted: (code) => side.peek()?.consulted(code) }));
     });
     const doubting = effect(() => {
       if (refused.value) ear.ask();
@@ -108,7 +108,7 @@ function Grid() {
   return (
     <main class={`grid grid-${oneUp.value ? '1x1' : layout.value}`} ref={root} data-testid="grid" data-layout={layout.value}>
       {series.value.length === 0 && !study.value && <p class="hint busy">{reading('loadingStudy')}</p>}
-      {Array.from({ length: count }, (_, index) => <PaneView key={`${studyUid.value}/${index}`} index={index} visible={!oneUp.value || active.value === index} />)}
+      {Array.from({ length: count }, (_, index) => <PaneView key={`${studyPlace.value}/${index}`} index={index} visible={!oneUp.value || active.value === index} />)}
       {Mpr && mpr.value && <Mpr />}
       {mprRefused.value && <p class="mpr-no" role="status" data-testid="mpr-no">{reading('mprNo')}</p>}
     </main>

@@ -11,6 +11,7 @@ import { Waiting } from './waiting';
 
 export interface Shared {
   StudyInstanceUID: string;
+  hospital: string;
   PatientName: string;
   StudyDescription: string;
 }
@@ -35,7 +36,7 @@ function Form({ study, onClose, onMade }: { study: Shared; onClose: () => void; 
     if (!ready || busy) return;
     setBusy(true);
     try {
-      onMade(await make(study.StudyInstanceUID, { ...terms, purpose: terms.purpose.trim(), recipient: terms.recipient.trim() }));
+      onMade(await make(study, { ...terms, purpose: terms.purpose.trim(), recipient: terms.recipient.trim() }));
     } catch (error) {
       setFailure(explain(error));
       setBusy(false);

@@ -1,5 +1,6 @@
 /** Share links as the server tells them to their makers and to administrators. */
 import { del, get, post } from '../common/api';
+import { at, type Named } from '../common/at';
 
 export type State = 'preparing' | 'ready' | 'revoked' | 'expired' | 'locked' | 'spent';
 export type Reason =
@@ -70,7 +71,7 @@ export interface Made {
   pin: string;
 }
 
-export const make = (study: string, terms: Terms): Promise<Made> => post<Made>('/api/links', { studies: [study], ...terms });
+export const make = (study: Named, terms: Terms): Promise<Made> => post<Made>(`${at(study.hospital)}/api/links`, { studies: [study.StudyInstanceUID], ...terms });
 export const detail = (id: number): Promise<LinkDetail> => get<LinkDetail>(`/api/links/${id}`);
 export const own = async (): Promise<ShareLink[]> => (await get<{ links: ShareLink[] }>('/api/links')).links;
 export const administered = async (): Promise<ShareLink[]> => (await get<{ links: ShareLink[] }>('/api/admin/links')).links;

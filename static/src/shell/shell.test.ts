@@ -19,6 +19,9 @@ describe('a route', () => {
     expect(safeNext('/read/1.2.3')).toBe('/read/1.2.3');
     expect(safeNext('/')).toBe('/');
     expect(safeNext('/read/-#room=aB_-9')).toBe('/read/-#room=aB_-9');
+    expect(safeNext('/at/lao-cai/read/1.2.3?consult=aB')).toBe('/at/lao-cai/read/1.2.3?consult=aB');
+    expect(safeNext('/at/../read/1.2.3')).toBeNull();
+    expect(safeNext('/at/lao-cai/api/session')).toBeNull();
     for (const bad of ['https://elsewhere', '//elsewhere', '/\\elsewhere', 'javascript:alert(1)', '', null]) expect(safeNext(bad)).toBeNull();
   });
 });

@@ -84,7 +84,7 @@ def test_on_an_anonymised_copy_each_side_knows_its_own_uids(two: Two) -> None:
     now = now_ms()
     with database.writing() as db:
         party = Party(two.asker.user.id, frozenset({where.id}), frozenset())
-        made = next(one for one in consults.about(db, party, UID) if one.code == code)
+        made = next(one for one in consults.about(db, party, UID, {where.id}) if one.code == code)
         terms = LinkTerms(where.id, two.asker.user.id, "", "", now + 3_600_000, anonymise=True, consult_id=made.id)
         own = Scope(frozenset({where.id}))
         link = sharing.make(db, terms, own, [UID], now, to=[Grantee(hospital_id=asked.id)])

@@ -2,7 +2,7 @@
 import { effect, signal, untracked } from '@preact/signals';
 import { get, post } from '../../common/api';
 import type { Card, ImageReference, Whole } from '../../consult/api';
-import { sideOpen, studyUid } from '../control/room';
+import { sideOpen, studyAt, studyPlace, studyUid } from '../control/room';
 import type { Note } from '../notes/model';
 import { notes, shareWith } from '../notes/store';
 
@@ -15,7 +15,7 @@ export const sharing = signal(true);
 
 /** Reads which consultations there are; the only one that goes on is opened, not shown. */
 export async function load(): Promise<void> {
-  const found = await get<{ consults: Card[] }>(`/api/studies/${studyUid.value}/consults`).catch(() => null);
+  const found = await get<{ consults: Card[] }>(`${studyAt.value}/api/studies/${studyUid.value}/consults`).catch(() => null);
   about.value = found?.consults ?? about.value ?? [];
   if (!code.value && about.value.length === 1) code.value = about.value[0]?.code ?? '';
 }
@@ -42,11 +42,11 @@ export function consulted(which: string): void {
 }
 
 export function begin(): void {
-  let at = studyUid.peek();
+  let at = studyPlace.peek();
   void load();
   effect(() => {
-    if (studyUid.value === at) return;
-    at = studyUid.value;
+    if (studyPlace.value === at) return;
+    at = studyPlace.value;
     untracked(() => {
       about.value = null;
       void load().then(() => {

@@ -2,17 +2,18 @@
 import '../../consult/base.css';
 import './beside.css';
 import { useEffect, useRef } from 'preact/hooks';
+import { pageOf } from '../../common/at';
 import { explain } from '../../common/explain';
 import { keep } from '../../common/outbox';
 import { Button } from '../../common/ui';
 import { Answer } from '../../consult/answer';
-import { act, eventsPath, loadVocabulary, vocabulary, words as wordsOf, type Card, type ImageReference, type Whole } from '../../consult/api';
+import { act, eventsPath, loadVocabulary, shownIn, vocabulary, words as wordsOf, type Card, type ImageReference, type Whole } from '../../consult/api';
 import { say } from '../../consult/strings';
 import { Due } from '../../consult/time';
 import { Timeline } from '../../consult/timeline';
 import { toast } from '../../common/ui';
 import { goTo } from '../control/going';
-import { studyUid } from '../control/room';
+import { isOpen } from '../control/room';
 import type { Body } from '../notes/model';
 import { words } from '../notes/strings';
 import { Thumb } from '../notes/thumb';
@@ -106,8 +107,9 @@ async function accept(consult: Whole): Promise<void> {
 }
 
 function go(image: ImageReference): void {
-  if (image.study_instance_uid !== studyUid.value) {
-    location.assign(`/read/${image.study_instance_uid}?consult=${code.value}`);
+  const of = shownIn(whole.value?.studies, image);
+  if (!isOpen(of)) {
+    location.assign(`${pageOf(of)}?consult=${code.value}`);
     return;
   }
   void goTo({ series: image.series_instance_uid, sop: image.sop_instance_uid, frame: image.frame, window: image.window ?? null, invert: image.invert ?? false })
@@ -118,7 +120,7 @@ function go(image: ImageReference): void {
 
 /** With what is drawn on it, when it is an image of this very study. */
 function picture(image: ImageReference): preact.ComponentChildren {
-  if (image.study_instance_uid !== studyUid.value) return undefined;
+  if (!isOpen(shownIn(whole.value?.studies, image))) return undefined;
   const body: Body = {
     tool: 'key_image', text: image.note, series_instance_uid: image.series_instance_uid, sop_instance_uid: image.sop_instance_uid, frame: image.frame,
     ...(image.window ? { window: image.window } : {}), invert: image.invert ?? false,

@@ -34,7 +34,7 @@ interface Ear {
   ask: () => void;
 }
 
-export function listen(study: string, { more, gone, annotated, consulted }: Hearing): Ear {
+export function listen(study: string, before: string, { more, gone, annotated, consulted }: Hearing): Ear {
   let sequence: number | null = null;
   let stopped = false;
   let asking = false;
@@ -46,7 +46,7 @@ export function listen(study: string, { more, gone, annotated, consulted }: Hear
   const ask = (): void => {
     if (asking || stopped) return;
     asking = true;
-    get(`/api/studies/${study}`).then(() => (asking = false), (error: unknown) => {
+    get(`${before}/api/studies/${study}`).then(() => (asking = false), (error: unknown) => {
       asking = false;
       const status = error instanceof Problem ? error.status : 0;
       if ([403, 404].includes(status)) gone();
@@ -59,7 +59,7 @@ export function listen(study: string, { more, gone, annotated, consulted }: Hear
     sequence = changes.reset ? changes.sequence : Math.max(sequence ?? 0, changes.sequence);
     if (changes.reset || changes.annotated?.includes(study)) annotated();
     for (const code of changes.reset ? [''] : Object.keys(changes.consults ?? {})) consulted(code);
-    if (changes.revoked?.includes(study)) gone();
+    if (changes.revoked?.includes(study)) ask(); // that of this hospital, or another's of the same UID
     if (!changes.studies?.includes(study) || waiting) return;
     // One look for many changes: images arrive by the hundred.
     waiting = setTimeout(() => {
@@ -83,7 +83,7 @@ export function listen(study: string, { more, gone, annotated, consulted }: Hear
     source = opened;
     opened.addEventListener('change', (event) => hear(JSON.parse((event as MessageEvent<string>).data) as Changes));
     opened.addEventListener('revoked', (event) => {
-      if ((JSON.parse((event as MessageEvent<string>).data) as { study: string }).study === study) gone();
+      if ((JSON.parse((event as MessageEvent<string>).data) as { study: string }).study === study) ask();
     });
     opened.addEventListener('consult', (event) => consulted((JSON.parse((event as MessageEvent<string>).data) as { code: string }).code));
     opened.addEventListener('error', () => {

@@ -5,7 +5,8 @@ import type { Frame } from '../dicom/instance';
 import { link } from '../dicom/link';
 import type { Opening } from '../dicom/opening';
 import { ordered, PICTURELESS, stackOf, type Series, type Stack } from '../dicom/series';
-import { opening, ROOT, TransportError } from '../dicom/transport';
+import { root, studyAt, studyPlace, studyUid } from '../dicom/place';
+import { opening, TransportError } from '../dicom/transport';
 import { givePreview } from '../pixels/picture';
 import type { Screen, Viewer, View } from '../viewport';
 import type { Drawn } from './drawing';
@@ -116,7 +117,7 @@ let ready: Promise<Viewer> | null = null;
 let ticking = false;
 
 /** The study that is open; `change` opens another one in its place. */
-export const studyUid = signal(/\/read\/([0-9.]+)/.exec(location.pathname)?.[1] ?? '');
+export { isOpen, studyAt, studyPlace, studyUid } from '../dicom/place';
 
 export const theViewer = (): Viewer | null => viewer;
 
@@ -147,12 +148,14 @@ export function beforeChange(settle: () => void): void {
 }
 
 /** Opens another study in the place of this one; the page, and who talks on it, stay. What was loaded is kept. */
-export async function change(uid: string): Promise<void> {
-  if (uid === studyUid.peek()) return;
+export async function change(uid: string, before: string): Promise<void> {
+  const place = `${before}/${uid}`;
+  if (place === studyPlace.peek()) return;
   leaving.forEach((settle) => settle());
   stopCine();
   batch(() => {
     studyUid.value = uid;
+    studyAt.value = before;
     study.value = failure.value = null;
     series.value = [];
     stacks.value = new Map();
@@ -161,18 +164,18 @@ export async function change(uid: string): Promise<void> {
     oneUp.value = false;
   });
   reading.clear();
-  history.replaceState(null, '', `/read/${uid}${location.hash}`);
+  history.replaceState(null, '', `${before}/read/${uid}${location.hash}`);
   const early = begin().catch(() => null);
   await refresh();
   const first = (await early) ?? series.value[0]?.uid;
-  if (first && studyUid.peek() === uid && panes[0]?.value.state === 'empty') await show(0, first);
+  if (first && studyPlace.peek() === place && panes[0]?.value.state === 'empty') await show(0, first);
 }
 
 /** Opens the study with the series the server names, and gives its UID. */
 async function begin(): Promise<string> {
-  const uid = studyUid.value;
-  const opened = await opening(uid, null, true); // the page's header has the browser ask for this very address
-  if (studyUid.value !== uid) throw new Error('another study was opened meanwhile');
+  const of = studyPlace.value;
+  const opened = await opening(studyUid.value, null, true); // the page's header has the browser ask for this very address
+  if (studyPlace.value !== of) throw new Error('another study was opened meanwhile');
   reading.set(opened.series, Promise.resolve(stacked(opened)));
   if (panes[0]?.value.state === 'empty') void show(0, opened.series);
   return opened.series;
@@ -180,9 +183,9 @@ async function begin(): Promise<string> {
 
 /** Reads the row of the study again. */
 export async function refresh(): Promise<void> {
-  const uid = studyUid.value;
-  const row = await get<Study>(`/api/studies/${uid}`);
-  if (studyUid.value !== uid) return;
+  const of = studyPlace.value;
+  const row = await get<Study>(`${studyAt.value}/api/studies/${studyUid.value}`);
+  if (studyPlace.value !== of) return;
   batch(() => {
     study.value = row;
     series.value = ordered(row.series.map((one) => ({
@@ -211,9 +214,9 @@ async function startViewer(): Promise<Viewer> {
 export function stack(uid: string, again = false): Promise<Stack> {
   const known = reading.get(uid);
   if (known && !again) return known;
-  const of = studyUid.value;
-  const found = opening(of, uid, !again && link.slow !== false).then((opened) => {
-    if (studyUid.value !== of) throw new Error('another study was opened meanwhile');
+  const of = studyPlace.value;
+  const found = opening(studyUid.value, uid, !again && link.slow !== false).then((opened) => {
+    if (studyPlace.value !== of) throw new Error('another study was opened meanwhile');
     return stacked(opened);
   });
   reading.set(uid, found);
@@ -222,7 +225,7 @@ export function stack(uid: string, again = false): Promise<Stack> {
 }
 
 function stacked({ series: uid, metadata, versions, first, preview }: Opening): Stack {
-  const found = stackOf(ROOT, uid, metadata, versions);
+  const found = stackOf(root(), uid, metadata, versions);
   const frame = first && found.frames.find((one) => one.instance.uid === first.uid && one.number === first.frame);
   if (frame && preview && link.slow !== false) givePreview(frame.id, preview);
   const next = { ...found, first: frame?.id ?? null };

@@ -4,8 +4,8 @@ import type { Element } from './json';
 import { noteNow } from './link';
 import { openingOf, previewOf, type Opening, type Preview } from './opening';
 import { bytesOf } from './json';
+import { root, studyAt } from './place';
 
-export const ROOT = '/dicom-web';
 const MOST = 6;
 /** Prefetch leaves one connection of the browser's six for what is asked next. */
 const MOST_PREFETCH = 5;
@@ -96,7 +96,7 @@ export function rendered(path: string, urgency: Urgency): Promise<Blob> {
 
 /** What the first viewport needs of a series, or of a study; `withPreview` when the link may be slow. */
 export async function opening(study: string, series: string | null, withPreview: boolean): Promise<Opening> {
-  const path = `${ROOT}/studies/${study}${series ? `/series/${series}` : ''}/opening${withPreview ? '' : '?preview=no'}`;
+  const path = `${root()}/studies/${study}${series ? `/series/${series}` : ''}/opening${withPreview ? '' : '?preview=no'}`;
   const response = await asked(path);
   const body = new Uint8Array(await response.arrayBuffer());
   noteNow(path);
@@ -111,7 +111,7 @@ export function bytesOfElement(element: Element): Promise<Uint8Array> {
   const uri = element.BulkDataURI;
   if (!uri) return Promise.resolve(new Uint8Array());
   const path = new URL(uri, location.href);
-  const key = path.pathname + path.search;
+  const key = studyAt.peek() + path.pathname + path.search;
   const known = bulk.get(key);
   if (known) return known;
   const fetched = queued(key, 'now', async () => {
@@ -124,7 +124,7 @@ export function bytesOfElement(element: Element): Promise<Uint8Array> {
 }
 
 export function thumbnailPath(study: string, series: string): string {
-  return `${ROOT}/studies/${study}/series/${series}/thumbnail`;
+  return `${root()}/studies/${study}/series/${series}/thumbnail`;
 }
 
 async function asked(path: string, accept?: string): Promise<Response> {

@@ -2,9 +2,10 @@
 import { signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { get, session } from '../../common/api';
+import type { Named } from '../../common/at';
 import { dicomDate } from '../../common/dicom-text';
 import { explain } from '../../common/explain';
-import { studyUid } from '../control/room';
+import { isOpen } from '../control/room';
 import { Icon } from '../panels/icons';
 import { toCase } from './follow';
 import { addCase, arrange, cases, events, mayLead, room, status, step, type Case } from './room';
@@ -12,6 +13,7 @@ import { live } from './strings';
 
 interface Row {
   StudyInstanceUID: string;
+  hospital: string;
   PatientName: string;
   PatientID: string;
   StudyDate: string;
@@ -20,6 +22,7 @@ interface Row {
 }
 
 const MOST = 6;
+const keyOf = ({ hospital, StudyInstanceUID }: Named): string => `${hospital ?? ''}/${StudyInstanceUID ?? ''}`;
 const TYPED_MS = 250;
 const adding = signal(false);
 
@@ -46,7 +49,7 @@ const shown = (): Set<number> => new Set([0, room.value?.step ?? 0, ...events.va
 
 function Entry({ one, index, leads }: { one: Case; index: number; leads: boolean }) {
   const here = one.position === room.value?.step;
-  const open = one.StudyInstanceUID === studyUid.value;
+  const open = isOpen(one);
   const move = (by: number): void => {
     const order = cases.value.map((each) => each.position);
     order.splice(index + by, 0, ...order.splice(index, 1));
@@ -57,7 +60,7 @@ function Entry({ one, index, leads }: { one: Case; index: number; leads: boolean
       {one.StudyInstanceUID === null
         ? <span>{live('caseHidden', { case: one.position + 1 })}</span>
         : <button type="button" class="button" disabled={!leads && open} title={leads ? live('goCase') : ''} data-testid={`live-case-${one.position}`}
-            onClick={() => (leads ? step(one.position) : one.StudyInstanceUID && toCase(one.StudyInstanceUID))}>
+            onClick={() => (leads ? step(one.position) : toCase(one))}>
             {one.label}{here && <small> · {live('caseHere')}</small>}
           </button>}
       {leads && cases.value.length > 1 && (
@@ -96,19 +99,19 @@ function Adding() {
       clearTimeout(timer);
     };
   }, [text]);
-  const there = new Set(cases.value.map((one) => one.StudyInstanceUID));
-  const add = (uid: string): void => {
-    addCase(uid).then(() => (adding.value = false), (error: unknown) => setProblem(explain(error)));
+  const there = new Set(cases.value.map(keyOf));
+  const add = (row: Row): void => {
+    addCase(row).then(() => (adding.value = false), (error: unknown) => setProblem(explain(error)));
   };
-  const rows = found?.filter((one) => !there.has(one.StudyInstanceUID)).slice(0, MOST) ?? null;
+  const rows = found?.filter((one) => !there.has(keyOf(one))).slice(0, MOST) ?? null;
   return (
     <div class="live-adding">
       <input type="search" value={text} placeholder={live('caseSearch')} aria-label={live('caseSearch')} data-testid="live-case-search" autofocus
         onInput={(event) => setText(event.currentTarget.value)} />
       <ul data-testid="live-case-found">
         {rows?.map((one) => (
-          <li key={one.StudyInstanceUID}>
-            <button type="button" class="button" data-testid="live-case-take" data-study={one.StudyInstanceUID} onClick={() => add(one.StudyInstanceUID)}>
+          <li key={keyOf(one)}>
+            <button type="button" class="button" data-testid="live-case-take" data-study={one.StudyInstanceUID} onClick={() => add(one)}>
               {one.PatientName || one.PatientID}
               <small>{[one.modalities.join('/'), dicomDate(one.StudyDate), one.StudyDescription].filter(Boolean).join(' · ')}</small>
             </button>

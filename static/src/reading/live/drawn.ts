@@ -2,7 +2,7 @@
 import { computed, effect, untracked } from '@preact/signals';
 import { session } from '../../common/api';
 import { DRAWN_WITH, type Point } from '../control/drawing';
-import { studyUid } from '../control/room';
+import { isOpen } from '../control/room';
 import type { Body, RoomDrawing } from '../notes/model';
 import { adopt, inRoom, guestDraws, onAct, type Act } from '../notes/store';
 import { colourOf } from './colours';
@@ -47,7 +47,7 @@ export function toldOf({ id, kind, body }: Act, position: number): Record<string
   };
 }
 
-const position = computed(() => cases.value.find((one) => one.StudyInstanceUID === studyUid.value)?.position ?? -1);
+const position = computed(() => cases.value.find(isOpen)?.position ?? -1);
 
 /** Tells and shows from now on, whenever this window is in a room. */
 export function draw(): void {

@@ -1,11 +1,12 @@
 /** Between the viewer and the room: what this screen shows is told, and who follows is taken to what the presenter sees. */
 import { effect, untracked } from '@preact/signals';
-import { active, change, loaded, loads, panes, previewed, screen, series, show, stacks, studyUid } from '../control/room';
+import { at, pageOf } from '../../common/at';
+import { active, change, isOpen, loaded, loads, panes, previewed, screen, series, show, stacks } from '../control/room';
 import { closeMpr, mpr, openMpr } from '../control/mpr';
 import { PICTURELESS } from '../dicom/series';
 import { coded, decoded, nearest, placeOf } from '../mpr/geometry';
 import type { View } from '../viewport';
-import { cases, following, leads, looks, move, myCase, personOf, pointing, presenter, room, screens, status, type Place } from './room';
+import { cases, following, leads, looks, move, myCase, personOf, pointing, presenter, room, screens, status, type Case, type Place } from './room';
 import { replay } from './replay';
 import type { State } from './state';
 import { rest } from './sound/recorder';
@@ -181,17 +182,17 @@ function windowOf(state: State): void {
 
 /** The room is at another case: who follows goes there; the page of that study enters the room again. */
 function goToCase(): void {
-  const at = cases.value.find((one) => one.position === room.value?.step);
-  if (!at?.StudyInstanceUID || at.StudyInstanceUID === studyUid.value || !live()) return;
-  if (following.value || leads.value) toCase(at.StudyInstanceUID);
+  const to = cases.value.find((one) => one.position === room.value?.step);
+  if (!to?.StudyInstanceUID || isOpen(to) || !live()) return;
+  if (following.value || leads.value) toCase(to);
 }
 
-export function toCase(uid: string): void {
+export function toCase(to: Case): void {
   const now = replay.value;
   const where = now ? `replay=${room.value?.code ?? ''}&at=${Math.round(now.at - now.from)}` : `room=${room.value?.code ?? ''}`;
   applied = opened = '';
   // Where the study cannot be opened in place, the page of the study says why.
-  untracked(() => void change(uid).catch(() => rest().finally(() => location.assign(`/read/${uid}#${where}`))));
+  untracked(() => void change(to.StudyInstanceUID ?? '', at(to.hospital)).catch(() => rest().finally(() => location.assign(`${pageOf(to)}#${where}`))));
 }
 
 /** *Look here* takes those who follow to the image, and the others when they ask. */
@@ -201,9 +202,9 @@ function goToLook(): void {
 }
 
 export async function toPlace(place: Place): Promise<void> {
-  const uid = cases.value.find((one) => one.position === place.case)?.StudyInstanceUID;
-  if (uid && uid !== studyUid.value) {
-    toCase(uid);
+  const to = cases.value.find((one) => one.position === place.case);
+  if (to?.StudyInstanceUID && !isOpen(to)) {
+    toCase(to);
     for (let tries = 0; tries < 100 && !panes[active.value]?.value.view; tries++) await new Promise((wait) => setTimeout(wait, 100));
   }
   if (panes[active.value]?.value.series !== place.SeriesInstanceUID) await show(active.value, place.SeriesInstanceUID);

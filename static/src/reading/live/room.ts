@@ -1,7 +1,8 @@
 /** The room this window is in: who is here, what was said, what their screens show, and everything one can do in it. */
 import { batch, computed, signal } from '@preact/signals';
 import { get, loadSession, post, session } from '../../common/api';
-import { studyUid } from '../control/room';
+import type { Named } from '../../common/at';
+import { isOpen, studyAt, studyUid } from '../control/room';
 import { liveUnread } from '../slots';
 import { Link, type Message, type Moves } from './link';
 import { merged, type State } from './state';
@@ -20,6 +21,8 @@ export interface Case {
   position: number;
   label: string;
   StudyInstanceUID: string | null;
+  /** The code of the hospital whose study it is; null for a copy. */
+  hospital: string | null;
 }
 
 export interface RoomRow {
@@ -80,7 +83,7 @@ export const mayLead = computed(() => {
   const { presenter: first = '', created_by: second = '' } = room.value ?? {};
   return me.value === first || me.value === second || !(here.has(first) || here.has(second));
 });
-export const myCase = computed(() => cases.value.find((one) => one.StudyInstanceUID === studyUid.value)?.position ?? 0);
+export const myCase = computed(() => cases.value.find(isOpen)?.position ?? 0);
 export const hands = computed(() => {
   const up = new Set<string>();
   for (const event of events.value) {
@@ -105,12 +108,12 @@ export const personOf = (key: string): Person | undefined => people.value.find((
 export const nameOf = (key: string): string => personOf(key)?.name ?? '…';
 export const stateOf = (key: string): State => screens.value.get(personOf(key)?.n ?? -1) ?? {};
 export const lobby = (ended: boolean): Promise<RoomRow[]> =>
-  get<{ rooms: RoomRow[] }>('/api/rooms', { study: studyUid.value, ended: ended || undefined }).then((answer) => answer.rooms);
+  get<{ rooms: RoomRow[] }>(`${studyAt.value}/api/rooms`, { study: studyUid.value, ended: ended || undefined }).then((answer) => answer.rooms);
 
 /** Opens a room on this study and goes in. */
 export async function openRoom(title: string): Promise<void> {
   const consult = new URLSearchParams(location.search).get('consult'); // the one these images were opened from
-  const opened = await post<RoomRow>('/api/rooms', { studies: [studyUid.value], title, ...(consult ? { consult } : {}) });
+  const opened = await post<RoomRow>(`${studyAt.value}/api/rooms`, { studies: [studyUid.value], title, ...(consult ? { consult } : {}) });
   enter(opened.code);
 }
 
@@ -191,8 +194,8 @@ export const finish = (): void => void say('ended', {});
 export const arrange = (order: number[], removed: number[]): void => void say('agenda', { order, removed });
 
 /** Adds a study to the agenda. */
-export const addCase = (uid: string): Promise<unknown> =>
-  post(`/api/rooms/${room.value?.code ?? ''}/cases`, { StudyInstanceUID: uid });
+export const addCase = ({ hospital, StudyInstanceUID }: Named): Promise<unknown> =>
+  post(`/api/rooms/${room.value?.code ?? ''}/cases`, { StudyInstanceUID, hospital });
 
 function hear(message: Message): void {
   batch(() => {

@@ -7,12 +7,12 @@ import { get, session } from '../../common/api';
 import { discard, heard, keep, nextVersion, unsent, type Unsent } from '../../common/outbox';
 import { uuid } from '../../common/uuid';
 import type { Drawing, DrawingTool, Drawn } from '../control/drawing';
-import { beforeChange, keepWith, stacks, studyUid, theViewer } from '../control/room';
-import { ROOT } from '../dicom/transport';
+import { beforeChange, keepWith, stacks, studyAt, studyPlace, studyUid, theViewer } from '../control/room';
+import { root } from '../dicom/place';
 import type { View } from '../viewport';
 import { coloursOf, noteOf, OWN, rounded, same, together, type Body, type Kind, type Note, type RoomDrawing, type Shown, type Told } from './model';
 
-const pathOf = (): string => `/api/studies/${studyUid.value}/annotations`;
+const pathOf = (): string => `${studyAt.value}/api/studies/${studyUid.value}/annotations`;
 /** A hand that rests so long has done one act. */
 const SETTLE = 300;
 
@@ -80,10 +80,10 @@ function start(): void {
   heard(taken);
   unsent.peek().filter((one) => one.path === pathOf()).forEach(takeUp);
   beforeChange(settleAll);
-  let at = studyUid.peek();
+  let at = studyPlace.peek();
   effect(() => {
-    if (studyUid.value === at) return;
-    at = studyUid.value;
+    if (studyPlace.value === at) return;
+    at = studyPlace.value;
     untracked(anew);
   });
   effect(() => {
@@ -261,7 +261,7 @@ function bodyOf(drawing: Drawing, text: string): Body | null {
 }
 
 export function frameIdOf(body: Body): string {
-  return `${ROOT}/studies/${studyUid.value}/series/${body.series_instance_uid ?? ''}/instances/${body.sop_instance_uid ?? ''}/frames/${body.frame ?? 1}`;
+  return `${root()}/studies/${studyUid.value}/series/${body.series_instance_uid ?? ''}/instances/${body.sop_instance_uid ?? ''}/frames/${body.frame ?? 1}`;
 }
 
 /** Makes the viewer show these, and only what changed. */

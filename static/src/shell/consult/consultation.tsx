@@ -1,6 +1,7 @@
 /** One consultation: what is asked about what, what was said, and what can be done now. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { get, post, Problem } from '../../common/api';
+import { pageOf, webOf } from '../../common/at';
 import { age, dicomDate } from '../../common/dicom-text';
 import { explain } from '../../common/explain';
 import { dateTime, language } from '../../common/i18n';
@@ -98,7 +99,7 @@ function Head({ consult, onBack, reload }: { consult: Whole; onBack: () => void;
       </div>
       <div class="consultation-acts">
         {consult.may.includes('accepted') && <Button busy={busy} icon="check" onClick={() => void at('accepted')} data-testid="do-accept">{say('do.accepted')}</Button>}
-        {first && consult.shows && <a class="btn btn-primary" href={`/read/${first.StudyInstanceUID}?consult=${consult.code}`} data-testid="consult-images">{say('open')}</a>}
+        {first && consult.shows && <a class="btn btn-primary" href={`${pageOf(first)}?consult=${consult.code}`} data-testid="consult-images">{say('open')}</a>}
         {WRITTEN.has(consult.state) && <a class="btn btn-plain" href={`#/minutes/${consult.code}`} data-testid="consult-minutes">{minutes('title')}</a>}
         {others.length > 0 && (
           <IconButton icon="more" label={say('more')} data-testid="consult-more"
@@ -130,11 +131,11 @@ function StudyView({ study, anonymise }: { study: NamedStudy; anonymise: boolean
   const facts = [study.prior ? say('prior') : '', study.instances < study.expected ? say('images', { arrived: study.instances, expected: study.expected }) : say('images.all', { count: study.instances }), !study.ready && anonymise ? say('images.copies') : ''];
   const inside = (
     <>
-      {study.ready && <img src={`/dicom-web/studies/${study.StudyInstanceUID}/thumbnail`} alt="" loading="lazy" onError={(event) => event.currentTarget.remove()} />}
+      {study.ready && <img src={`${webOf(study)}/thumbnail`} alt="" loading="lazy" onError={(event) => event.currentTarget.remove()} />}
       <span class="consult-study-text"><span class="cut">{what}</span><span class="muted">{facts.filter(Boolean).join(' · ')}</span></span>
     </>
   );
-  return study.ready ? <a class="consult-study" href={`/read/${study.StudyInstanceUID}`}>{inside}</a> : <span class="consult-study">{inside}</span>;
+  return study.ready ? <a class="consult-study" href={pageOf(study)}>{inside}</a> : <span class="consult-study">{inside}</span>;
 }
 
 /** Closing and saying whether a transfer was avoided are one click. */

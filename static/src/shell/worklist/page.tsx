@@ -1,6 +1,7 @@
 /** The worklist page: filters, list, preview, keys. */
 import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
+import { pageOf } from '../../common/at';
 import { common } from '../../common/strings';
 import { Button } from '../../common/ui';
 import { Icon } from '../../common/icons';
@@ -139,7 +140,7 @@ const KEYS: Record<string, () => void> = {
 function open(newTab: boolean): void {
   const study = store.rows.value.find((row) => keyOf(row) === store.active.value);
   if (!study) return;
-  const address = `/read/${study.StudyInstanceUID}`;
+  const address = pageOf(study);
   if (newTab) window.open(address, '_blank', 'noopener');
   else location.assign(address);
 }

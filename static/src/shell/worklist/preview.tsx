@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { get, may } from '../../common/api';
+import { apiOf, pageOf, webOf } from '../../common/at';
 import { dicomDate } from '../../common/dicom-text';
 import { bytes, dateTime } from '../../common/i18n';
 import { Icon } from '../../common/icons';
@@ -59,7 +60,7 @@ function Sheet({ study }: { study: Study }) {
       <header class="preview-head">
         <h2>{study.PatientName || words('noName')}</h2>
         <p><Modalities study={study} /> <span>{study.StudyDescription || words('noDescription')}</span></p>
-        <a class="btn btn-primary btn-wide" href={`/read/${study.StudyInstanceUID}`} data-testid="preview-open">{words('preview.open')}</a>
+        <a class="btn btn-primary btn-wide" href={pageOf(study)} data-testid="preview-open">{words('preview.open')}</a>
         {mayAsk(study) && <Button icon="consult" class="btn-wide" data-testid="preview-consult" onClick={() => ask(study)}>{words('consult')}</Button>}
         {may('link.make') && isOwn(study) && <Button icon="link" class="btn-wide" data-testid="preview-share" onClick={() => (toShare.value = study)}>{sharing('share')}</Button>}
         {may('study.reject') && isOwn(study) && <button type="button" class="link preview-reject" data-testid="preview-reject" onClick={() => (toReject.value = study)}>{rejection('reject')}</button>}
@@ -84,11 +85,11 @@ function Sheet({ study }: { study: Study }) {
 
 function Thumb({ study, series }: { study: Study; series: Series }) {
   const [missing, setMissing] = useState(false);
-  const address = `/dicom-web/studies/${study.StudyInstanceUID}/series/${series.SeriesInstanceUID}/thumbnail`;
+  const address = `${webOf(study)}/series/${series.SeriesInstanceUID}/thumbnail`;
   const kind = documentKind(series.Modality);
   const name = series.SeriesDescription || kind || (series.SeriesNumber === null ? words('preview.series') : words('preview.series.text', { number: String(series.SeriesNumber) }));
   return (
-    <a class="thumb" href={`/read/${study.StudyInstanceUID}?series=${series.SeriesInstanceUID}`} title={name}>
+    <a class="thumb" href={`${pageOf(study)}?series=${series.SeriesInstanceUID}`} title={name}>
       <span class="thumb-frame">
         {kind !== null || missing
           ? <span class="thumb-none"><Icon name="file" size={24} />{kind === null ? words('preview.noThumbnail') : words('preview.noImages')}</span>
@@ -105,11 +106,11 @@ function useSeries(study: Study): Series[] | null {
   const [series, setSeries] = useState<Series[] | null>(null);
   useEffect(() => {
     const controller = new AbortController();
-    get<StudyDetail>(`/api/studies/${study.StudyInstanceUID}`, undefined, { signal: controller.signal }).then(
+    get<StudyDetail>(apiOf(study), undefined, { signal: controller.signal }).then(
       (detail) => setSeries(detail.series),
       () => setSeries((before) => before ?? []),
     );
     return () => controller.abort();
-  }, [study.StudyInstanceUID, study.series, study.instances]);
+  }, [study.hospital, study.StudyInstanceUID, study.series, study.instances]);
   return series;
 }

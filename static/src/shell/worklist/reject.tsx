@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { get, may, post } from '../../common/api';
+import { apiOf } from '../../common/at';
 import { explain } from '../../common/explain';
 import { common } from '../../common/strings';
 import { Button, Dialog, Field, Notice, toast } from '../../common/ui';
@@ -20,18 +21,18 @@ export function RejectDialog({ study }: { study: Study }) {
   const [failure, setFailure] = useState<string | null>(null);
   useEffect(() => {
     const controller = new AbortController();
-    get<StudyDetail>(`/api/studies/${study.StudyInstanceUID}`, undefined, { signal: controller.signal }).then(
+    get<StudyDetail>(apiOf(study), undefined, { signal: controller.signal }).then(
       (detail) => setSeries(detail.series),
       () => undefined, // The whole study can be rejected all the same.
     );
     return () => controller.abort();
-  }, [study.StudyInstanceUID]);
+  }, [study.hospital, study.StudyInstanceUID]);
   const titles = TITLES.filter((one) => one !== '113039' || may('admin.delete'));
   const close = (): void => void (toReject.value = null);
   const act = async (): Promise<void> => {
     setBusy(true);
     try {
-      const done = await post<{ instances: number }>(`/api/studies/${study.StudyInstanceUID}/rejection`, { title, reason: reason.trim(), series: chosen });
+      const done = await post<{ instances: number }>(`${apiOf(study)}/rejection`, { title, reason: reason.trim(), series: chosen });
       toast(rejection('reject.done', { count: done.instances }));
       close();
     } catch (error) {

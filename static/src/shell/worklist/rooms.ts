@@ -23,7 +23,7 @@ export function askForRooms(): void {
 export const nameOfRoom = ({ title, created_at }: Room): string => title || dateTime(created_at);
 
 export function addTo(room: Room, study: Study): void {
-  post(`/api/rooms/${room.code}/cases`, { StudyInstanceUID: study.StudyInstanceUID }).then(
+  post(`/api/rooms/${room.code}/cases`, { StudyInstanceUID: study.StudyInstanceUID, hospital: study.hospital }).then(
     () => toast(words('room.added', { room: nameOfRoom(room) })),
     (error: unknown) => toast(explain(error), 'bad'),
   );

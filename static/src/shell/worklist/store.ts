@@ -1,6 +1,7 @@
 /** The state of the worklist: filters, loaded rows, and news that waits until it may move something. */
 import { batch, computed, signal } from '@preact/signals';
 import { get, patch, Problem } from '../../common/api';
+import { apiOf } from '../../common/at';
 import { explain } from '../../common/explain';
 import { follow, type News, type TaskState } from './live';
 import { append, insert, overlay } from './merge';
@@ -139,7 +140,7 @@ export async function setStatus(study: Study, status: Status): Promise<void> {
   };
   put(status);
   try {
-    await patch(`/api/studies/${study.StudyInstanceUID}`, { status });
+    await patch(apiOf(study), { status });
   } catch (error) {
     put(before);
     throw error;
@@ -171,10 +172,10 @@ async function look(): Promise<void> {
   try {
     const first = await get<Page>('/api/worklist', { ...queryOf(filters.value), limit: PAGE });
     if (mine !== run) return;
-    const onPage = new Set(first.studies.map((study) => study.StudyInstanceUID));
-    const below = rows.value.filter((row) => uids.has(row.StudyInstanceUID) && !onPage.has(row.StudyInstanceUID)).slice(0, FEW);
+    const onPage = new Set(first.studies.map(keyOf));
+    const below = rows.value.filter((row) => uids.has(row.StudyInstanceUID) && !onPage.has(keyOf(row))).slice(0, FEW);
     const gone = new Set<string>();
-    const details = await Promise.all(below.map((row) => get<StudyDetail>(`/api/studies/${row.StudyInstanceUID}`).catch((error: unknown) => {
+    const details = await Promise.all(below.map((row) => get<StudyDetail>(apiOf(row)).catch((error: unknown) => {
       if (error instanceof Problem && error.status === 404) gone.add(keyOf(row));
       return null;
     })));

@@ -4,6 +4,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { Icon } from '../../common/icons';
 import { session } from '../../common/api';
+import { pageOf } from '../../common/at';
 import { Button } from '../../common/ui';
 import { common } from '../../common/strings';
 import { AskButton, chooseStatus, Conflict, ImageCount, Modalities, Received, sexAge, StatusButton, studyDate } from './cells';
@@ -213,7 +214,7 @@ function Open({ study, first }: { study: Study; first: boolean }) {
     if (chosen) ref.current?.focus({ preventScroll: true });
   }, [chosen]);
   return (
-    <a ref={ref} class="row-link" href={`/read/${study.StudyInstanceUID}`} tabIndex={chosen || (first && store.active.value === null) ? 0 : -1}
+    <a ref={ref} class="row-link" href={pageOf(study)} tabIndex={chosen || (first && store.active.value === null) ? 0 : -1}
       data-testid="open-study" title={study.PatientName || undefined}
       onFocus={(event) => {
         // By keyboard only: a click must not choose the row it opens.
