@@ -34,6 +34,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "viewer.balance",
         "viewer.errors",
         "viewer.compression",
+        "viewer.display",
         "viewer.headers",
         "viewer.heads",
         "viewer.journal",

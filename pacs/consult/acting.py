@@ -78,7 +78,7 @@ def ask(
     own = Scope(frozenset({question.hospital_id}))
     found = [instances.study(db, own, uid) for uid in uids]
     named = tuple(
-        Named(one.hospital_id, one.facts.study_instance_uid, prior=place > 0, expected=one.instances)
+        Named(one.hospital_id, one.facts.study_instance_uid, prior=place > 0, expected=one.images)
         for place, one in enumerate(found)
     )
     made = consults.ask(db, replace(question, studies=named), Side.TO)

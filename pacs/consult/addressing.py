@@ -103,4 +103,5 @@ def _person(user: User) -> dict[str, Any]:
         "name": user.display_name or user.name,
         "specialties": list(user.specialties),
         "invited": user.invited,
+        "came": not user.awaited,
     }

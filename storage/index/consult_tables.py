@@ -71,7 +71,7 @@ consult_study = Table(
     Column("hospital_id", INT, ForeignKey("hospital.id"), primary_key=True),
     Column("study_instance_uid", TEXT, primary_key=True),
     Column("prior", BOOL, nullable=False, server_default=sa.false()),
-    Column("expected", BIG, nullable=False, server_default="0"),  # instances when it was named
+    Column("expected", BIG, nullable=False, server_default="0"),  # images when it was named
     Column("shown_hospital_id", INT, ForeignKey("hospital.id")),
     Column("shown_study_instance_uid", TEXT),
     Index("consult_of_study", "study_instance_uid", "hospital_id"),

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from storage.errors import Conflict, NotFound
 from storage.index import changes, schema
+from storage.index.documents import images_in
 from storage.index.rows import split
 from storage.index.types import inserted, now_ms, upsert
 from storage.model.consult import (
@@ -157,8 +158,8 @@ def studies(db: Connection, consult_ids: Iterable[int]) -> dict[int, list[Consul
     statement = (
         sa.select(
             _STUDY,
-            sa.func.coalesce(study.c.instances, 0).label("instances"),
-            sa.func.coalesce(shown.c.instances, 0).label("arrived"),
+            images_in(study).label("images"),
+            images_in(shown).label("arrived"),
             study.c.modalities, study.c.study_date, study.c.description, study.c.received_at,
             patient.c.name, patient.c.sex, patient.c.birth_date,
         )
@@ -314,7 +315,7 @@ def _study(row: Any) -> ConsultStudy:
         expected=int(row.expected),
         shown_hospital_id=row.shown_hospital_id,
         shown_study_instance_uid=row.shown_study_instance_uid,
-        instances=int(row.instances),
+        images=int(row.images),
         arrived=int(row.arrived),
         modalities=split(row.modalities or ""),
         study_date=row.study_date or None,

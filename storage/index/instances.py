@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 from storage.errors import InvalidQuery, NotFound
 from storage.index import changes, prepared, schema
 from storage.index.adding import DIFFERS, Added, add, bytes_of, newcomer, receipt
+from storage.index.documents import documents_of
 from storage.index.noted import decision
 from storage.index.reconciling import CONFLICT_COLUMNS
 from storage.index.rows import (
@@ -114,7 +115,7 @@ def study(db: Connection, scope: Scope, study_instance_uid: str) -> Study:
     row = db.execute(statement).first()
     if row is None:
         raise NotFound(f"there is no study {study_instance_uid}")
-    return study_of(row)
+    return study_of(row, documents_of(db, [row]).get(row.id, 0))
 
 
 def series_of(db: Connection, scope: Scope, study_instance_uid: str) -> list[Series]:

@@ -202,8 +202,8 @@ def series_of(row: Any) -> Series:
     )
 
 
-def study_of(row: Any) -> Study:
-    """From a row of STUDY_COLUMNS."""
+def study_of(row: Any, documents: int) -> Study:
+    """From a row of STUDY_COLUMNS and the count of its documents (documents.py)."""
     patient = PatientFacts(
         patient_id=row.patient__patient_id,
         issuer=row.patient__issuer,
@@ -242,6 +242,7 @@ def study_of(row: Any) -> Study:
         received_at=row.received_at,
         changed_at=row.changed_at,
         revision=row.revision,
+        documents=documents,
     )
 
 

@@ -8,6 +8,7 @@ from storage.errors import InvalidQuery
 from storage.index import schema
 from storage.index.clauses import Clause, all_of, among, any_of, column, holds, named, negated, permitted
 from storage.index.conditions import spelled
+from storage.index.documents import documents_of
 from storage.index.ordering import Key, Order
 from storage.index.rows import PATIENT_FACTS, split, study_of
 from storage.index.words import studies_with
@@ -59,8 +60,9 @@ def worklist(db: Connection, scope: Scope, wanted: WorklistFilter) -> WorklistPa
     page, more = rows[: wanted.limit], len(rows) > wanted.limit
     total, facets = _facets(db, conditions) if wanted.with_facets else (-1, Facets())
     last = len(order.keys)
+    documents = documents_of(db, [row for _, row in page])
     return WorklistPage(
-        studies=tuple(study_of(row) for _, row in page),
+        studies=tuple(study_of(row, documents.get(row.id, 0)) for _, row in page),
         next=order.cursor(tuple(page[-1][1][-last:]), page[-1][0]) if more and page else "",
         total=total,
         facets=facets,

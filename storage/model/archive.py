@@ -200,6 +200,12 @@ class Study:
     received_at: int
     changed_at: int
     revision: int
+    documents: int  # of the instances, those that hold no pixels (storage/model/modalities.py)
+
+    @property
+    def images(self) -> int:
+        """Instances with something to look at."""
+        return self.instances - self.documents
 
 
 STORED = "stored"

@@ -70,7 +70,7 @@ class Named:
     hospital_id: int
     study_instance_uid: str
     prior: bool = False
-    expected: int = 0  # instances when it was named
+    expected: int = 0  # images when it was named
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class Consult:
 @dataclass(frozen=True, slots=True)
 class ConsultStudy:
     """A study of a consultation with what a card says of it. `shown_*` is None until there is something to show to the
-    side that is asked; `arrived` counts what it can see by now."""
+    side that is asked; `images` counts those there are, `arrived` those it can see by now, both without documents."""
 
     consult_id: int
     hospital_id: int
@@ -153,7 +153,7 @@ class ConsultStudy:
     expected: int
     shown_hospital_id: int | None
     shown_study_instance_uid: str | None
-    instances: int
+    images: int
     arrived: int
     modalities: tuple[str, ...]
     study_date: int | None

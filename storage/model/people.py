@@ -25,6 +25,11 @@ class User:
     specialties: tuple[str, ...] = ()  # codes of pacs/consult/vocabulary.py
     invited: bool = False  # came by an invitation: answers what they are asked themselves, and nothing for a hospital
 
+    @property
+    def awaited(self) -> bool:
+        """Whether the person was invited and has not signed in yet."""
+        return self.invited and self.last_sign_in_at is None
+
 
 @dataclass(frozen=True, slots=True)
 class Session:

@@ -192,6 +192,7 @@ def _user(user: User, known: list[Hospital]) -> dict[str, Any]:
         "email": user.email,
         "specialties": list(user.specialties),
         "invited": user.invited,
+        "awaited": user.awaited,
         "roles": [{"hospital": codes[hospital], "role": role} for hospital, role in user.roles if hospital in codes],
         "created_at": user.created_at,
         "last_sign_in_at": user.last_sign_in_at,

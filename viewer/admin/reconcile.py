@@ -17,6 +17,7 @@ from viewer import bodies
 from viewer.access.guard import Guard, acts
 from viewer.access.rights import ADMIN_CONFLICTS, ADMIN_DELETE
 from viewer.admin.numbers import number
+from viewer.display import display_name
 from viewer.errors import InvalidRequest
 
 PAGE, MOST = 50, 200
@@ -151,7 +152,7 @@ def _reason(given: dict[str, Any]) -> str:
 
 
 def _conflict(entry: ConflictEntry) -> dict[str, Any]:
-    told = asdict(entry)
+    told = {**asdict(entry), "patient_name": display_name(entry.patient_name)}
     del told["object_key"]
     return told
 
@@ -173,7 +174,7 @@ def _side(side: Side) -> dict[str, Any]:
         "door": side.door,
         "source": side.source,
         "address": side.address,
-        "PatientName": told.patient.name,
+        "PatientName": display_name(told.patient.name),
         "PatientID": told.patient.patient_id,
         "PatientBirthDate": _date(told.patient.birth_date),
         "PatientSex": told.patient.sex,

@@ -14,6 +14,7 @@ from viewer import bodies
 from viewer.access.guard import Guard, acts
 from viewer.access.rights import ADMIN_CONFLICTS, ADMIN_DELETE, STUDY_REJECT
 from viewer.admin.numbers import number
+from viewer.display import display_name
 from viewer.errors import InvalidRequest
 
 PAGE, MOST = 50, 200
@@ -49,7 +50,15 @@ def blueprint(archive: Archive, guard: Guard) -> Blueprint:
         page = found[:limit]
         following = page[-1].id if len(found) > limit else None
         return jsonify(
-            rejected=[{**asdict(one), "purgeable_at": one.rejected_at + GRACE_MS} for one in page], next=following
+            rejected=[
+                {
+                    **asdict(one),
+                    "patient_name": display_name(one.patient_name),
+                    "purgeable_at": one.rejected_at + GRACE_MS,
+                }
+                for one in page
+            ],
+            next=following,
         )
 
     @routes.get("/api/admin/rejected/<uid>")

@@ -10,7 +10,7 @@ from storage.model.archive import Hospital
 from storage.model.consult import Attachment, Consult, ConsultEvent, ConsultStudy, Party, Side
 from storage.model.links import Exchange
 from storage.model.people import User
-from viewer.worklist.display import age_at, clean, display_name
+from viewer.display import age_at, clean, display_name
 
 ARRIVING_MS = 120_000  # a study whose newest image is not older than this may still be arriving
 
@@ -59,7 +59,7 @@ class Told:
             "hospital": self._hospital(consult.hospital_id),
             "requester": self._person(consult.requester_id),
             "to_hospital": self._hospital(consult.to_hospital_id),
-            "to_person": self._person(consult.to_user_id),
+            "to_person": self._asked_person(consult.to_user_id),
             "specialty": consult.specialty,
             "chips": list(consult.chips),
             "question": consult.question,
@@ -71,8 +71,8 @@ class Told:
             "informed_at": consult.informed_at,
             "patient": _patient(studies[0]) if shows and studies and (asks or not consult.anonymise) else None,
             "images": {
-                "arrived": sum(one.instances if asks and not consult.anonymise else one.arrived for one in studies),
-                "expected": sum(max(one.expected, one.instances) for one in studies),
+                "arrived": sum(one.images if asks and not consult.anonymise else one.arrived for one in studies),
+                "expected": sum(max(one.expected, one.images) for one in studies),
             },
             "arriving": any(self._is_arriving(one) for one in studies) if shows else False,
             "studies": told,
@@ -133,8 +133,8 @@ class Told:
             "modalities": list(study.modalities),
             "StudyDate": f"{study.study_date:08}" if study.study_date and (asks or not self._is_copy(study)) else "",
             "StudyDescription": clean(study.description) if asks or not self._is_copy(study) else "",
-            "instances": study.instances if asks else study.arrived,
-            "expected": max(study.expected, study.instances),
+            "images": study.images if asks else study.arrived,
+            "expected": max(study.expected, study.images),
         }
 
     def _is_arriving(self, study: ConsultStudy) -> bool:
@@ -151,6 +151,11 @@ class Told:
         """The code of a hospital of people: copies are of none."""
         found = self._places.get(hospital_id or 0)
         return None if found is None else found.code
+
+    def _asked_person(self, user_id: int | None) -> dict[str, Any] | None:
+        """With whether somebody who was invited has come yet."""
+        told, found = self._person(user_id), self._people.get(user_id or 0)
+        return told if told is None or found is None else {**told, "came": not found.awaited}
 
     def _person(self, user_id: int | None) -> dict[str, Any] | None:
         found = self._people.get(user_id or 0)

@@ -11,7 +11,7 @@ from storage.model.consult import Consult, ConsultEvent, ConsultStudy
 from storage.model.live import RoomMember
 from storage.model.people import User
 from viewer.consult.met import meetings
-from viewer.worklist.display import age_at, clean, display_name
+from viewer.display import age_at, clean, display_name
 
 TITLES = {
     "radiologist": "Bác sĩ chẩn đoán hình ảnh", "technologist": "Kỹ thuật viên", "clinician": "Bác sĩ điều trị",

@@ -18,6 +18,7 @@ from pacs.archive import Archive, Metadata
 from pacs.pixels.previews import KIND, Preview
 from storage.errors import NotFound
 from storage.model.archive import Instance, Scope, Series
+from storage.model.modalities import PICTURELESS
 from viewer.dicomweb.media_types import DICOM_JSON, JSON
 from viewer.dicomweb.multipart import Part, multipart_response
 from viewer.dicomweb.previews import part_of
@@ -25,9 +26,6 @@ from viewer.dicomweb.ranges import REVALIDATED, not_modified, validated
 from viewer.dicomweb.versions import version_of
 
 # As static/src/reading/dicom/series.ts orders them: what holds no pixels comes last, what was made of images before it.
-PICTURELESS = frozenset(
-    {"SR", "PR", "KO", "DOC", "RTSTRUCT", "RTPLAN", "ANN", "RWV", "ECG", "REG", "FID", "AU"}
-)  # fmt: skip
 DERIVED = frozenset({"SEG", "RTDOSE"})
 _VOLUMES = frozenset({"CT", "MR", "PT"})  # begun in the middle
 _LEVEL = 6

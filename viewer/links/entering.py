@@ -24,10 +24,10 @@ from viewer.access import cookies, throttle
 from viewer.access.guard import Guard, acts
 from viewer.access.passwords import verify_password
 from viewer.access.secrets import kept, new_secret, same
+from viewer.display import clean, display_name
 from viewer.errors import InvalidRequest
 from viewer.links.packing import packed
 from viewer.links.terms import check_guest
-from viewer.worklist.display import clean
 
 NOT_IN_FORCE = "this link is not in force: it is over or was withdrawn, or the address is not whole"
 LONGEST = 256
@@ -193,11 +193,11 @@ def _study(db: Connection, scope: Scope, uid: str) -> dict[str, Any]:
         return {"StudyInstanceUID": uid, "images": 0}
     return {
         "StudyInstanceUID": uid,
-        "PatientName": clean(study.patient.name),
+        "PatientName": display_name(study.patient.name),
         "StudyDate": f"{study.facts.study_date:08}" if study.facts.study_date else "",
         "StudyDescription": clean(study.facts.description),
         "modalities": list(study.modalities),
-        "images": study.instances,
+        "images": study.images,
     }
 
 

@@ -10,8 +10,8 @@ from storage.index.database import Connection
 from storage.model.archive import Scope
 from storage.model.links import Guest, LinkTerms, SharedSeries, ShareLink
 from viewer.access.accounts import check_display_name
+from viewer.display import clean
 from viewer.errors import InvalidRequest
-from viewer.worklist.display import clean
 
 DAYS, MOST_DAYS = 7, 30
 OPENS, MOST_OPENS = 20, 200

@@ -15,8 +15,8 @@ from storage.model.worklist import WorklistFilter
 from viewer import bodies
 from viewer.access.guard import Guard, acts
 from viewer.access.rights import STUDY_READ, STUDY_STATUS
+from viewer.display import age_at, clean, display_name
 from viewer.errors import InvalidRequest
-from viewer.worklist.display import age_at, clean, display_name
 
 MOST = 200
 QUERY_MOST = 200
@@ -117,6 +117,8 @@ def row_of(study: Study) -> dict[str, Any]:
         "modalities": list(study.modalities),
         "series": study.series,
         "instances": study.instances,
+        "images": study.images,
+        "documents": study.documents,
         "bytes": study.bytes,
         "status": study.status,
         "conflicts": study.conflicts,

@@ -1,26 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { age, dicomDate, dicomTime, personName, toDicomDate } from './dicom-text';
+import { age, dicomDate, dicomTime, toDicomDate } from './dicom-text';
 import { setLanguage } from './i18n';
 
 beforeEach(() => setLanguage('vi'));
-
-describe('a person name', () => {
-  it('is written family, middle, given, as in Vietnam', () => {
-    expect(personName('Nguyễn^An^Văn')).toBe('Nguyễn Văn An');
-    expect(personName('NGUYEN VAN AN')).toBe('NGUYEN VAN AN');
-    expect(personName('Trần^Thị Hương^^BS')).toBe('BS Trần Thị Hương');
-  });
-
-  it('takes the first group that says something, and DICOM JSON', () => {
-    expect(personName('^^=山田^太郎')).toBe('山田 太郎');
-    expect(personName({ Alphabetic: 'Lê^Hoa' })).toBe('Lê Hoa');
-    expect(personName(null)).toBe('');
-  });
-
-  it('is composed', () => {
-    expect(personName('Nguyễn^An'.normalize('NFD'))).toBe('Nguyễn An');
-  });
-});
 
 describe('dates and times', () => {
   it('read DICOM, old and new, and leave what is neither', () => {

@@ -1,15 +1,6 @@
 /** How DICOM values are shown to people: names, dates, times, ages. */
 import { language } from './i18n';
 
-/** A person name as Vietnamese hospitals write it: components in order, first group, caret as space. */
-export function personName(value: string | { Alphabetic?: string; Ideographic?: string } | null | undefined): string {
-  if (value === null || value === undefined) return '';
-  const groups = typeof value === 'string' ? value.split('=') : [value.Alphabetic ?? '', value.Ideographic ?? ''];
-  const [family = '', given = '', middle = '', prefix = '', suffix = ''] =
-    (groups.find((group) => group.replace(/\^/g, '').trim() !== '') ?? '').split('^').map((part) => part.trim());
-  return [prefix, family, middle, given, suffix].filter(Boolean).join(' ').normalize('NFC').replace(/\s+/g, ' ');
-}
-
 /** A DA value (`20260131`, also the old `2026.01.31`) as day/month/year; what is no date is shown as it is. */
 export function dicomDate(value: string | null | undefined): string {
   if (!value) return '';

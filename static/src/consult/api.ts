@@ -47,7 +47,7 @@ export interface NamedStudy {
   modalities: string[];
   StudyDate: string;
   StudyDescription: string;
-  instances: number;
+  images: number;
   expected: number;
 }
 
@@ -70,7 +70,8 @@ export interface Card {
   hospital: Place | null;
   requester: Someone | null;
   to_hospital: Place | null;
-  to_person: Someone | null;
+  /** `came`: false while somebody who was invited has not signed in yet. */
+  to_person: (Someone & { came: boolean }) | null;
   specialty: string;
   chips: string[];
   question: string;
@@ -174,7 +175,7 @@ export interface Addressee {
   /** Whether the hospital as a whole can be asked. */
   answers: boolean;
   specialties: string[];
-  people: { id: number; name: string; specialties: string[]; invited: boolean }[];
+  people: { id: number; name: string; specialties: string[]; invited: boolean; came: boolean }[];
 }
 
 /** Whether a machine translates here; null until it is known. */

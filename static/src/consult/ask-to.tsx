@@ -54,7 +54,7 @@ export function To({ address, addressees, invites, onChange }: { address: Addres
                 <optgroup key={one.code} label={one.name}>
                   {one.people.map((person) => (
                     <option key={person.id} value={person.id}>
-                      {[person.invited ? say('ask.invited', { name: person.name }) : person.name, ...person.specialties.map((code) => words('specialties', code))].filter(Boolean).join(' · ')}
+                      {[person.invited ? say(person.came ? 'ask.invited' : 'ask.awaited', { name: person.name }) : person.name, ...person.specialties.map((code) => words('specialties', code))].filter(Boolean).join(' · ')}
                     </option>
                   ))}
                 </optgroup>

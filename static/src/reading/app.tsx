@@ -14,6 +14,7 @@ import { AskLayer } from './panels/ask';
 import { ShareLayer } from './panels/share';
 import { Header } from './panels/header';
 import { Icon } from './panels/icons';
+import { titleOf } from './panels/labels';
 import { PaneView } from './panels/pane';
 import { Strip } from './panels/strip';
 import { live, liveOpen, loadLive, roomInAddress } from './slots';
@@ -56,7 +57,7 @@ export function App() {
     const titled = effect(() => {
       void language.value;
       const shown = ended.value ? null : study.value;
-      document.title = [shown?.PatientName, shown?.StudyDescription, reading('title')].filter(Boolean).join(' · ');
+      document.title = titleOf(shown);
     });
     return () => {
       hearing();

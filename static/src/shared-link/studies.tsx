@@ -1,6 +1,6 @@
 /** Inside: what is shared and why, and how to look at it. */
 import { useEffect } from 'preact/hooks';
-import { dicomDate, personName } from '../common/dicom-text';
+import { dicomDate } from '../common/dicom-text';
 import { dateTime } from '../common/i18n';
 import { Icon } from '../common/icons';
 import { Button } from '../common/ui';
@@ -65,7 +65,7 @@ export function Progress({ told }: { told: Here }) {
 function StudyCard({ study, download, onOpen }: { study: SharedStudy; download: boolean; onOpen: (uid: string) => void }) {
   const uid = study.StudyInstanceUID;
   const empty = study.images === 0;
-  const facts = [personName(study.PatientName), dicomDate(study.StudyDate ?? ''), say('images', { count: study.images })].filter(Boolean);
+  const facts = [study.PatientName, dicomDate(study.StudyDate ?? ''), say('images', { count: study.images })].filter(Boolean);
   return (
     <section class="card study" data-testid="study">
       <header>

@@ -57,9 +57,10 @@ describe('a reason', () => {
 });
 
 describe('what has no images', () => {
-  it('is named for what it is and counted as objects', () => {
+  it('is named for what it is and counted apart from images', () => {
     setLanguage('vi');
     expect([documentKind('SR'), documentKind('ECG'), documentKind('CT')]).toEqual(['Kết quả có cấu trúc', 'Dạng sóng (điện tâm đồ)', null]);
-    expect([countText(1, ['SR']), countText(200, ['CT', 'SR']), countText(3, [])]).toEqual(['1 đối tượng', '200 ảnh', '3 ảnh']);
+    const counted = (images: number, documents: number): string => countText({ images, documents });
+    expect([counted(0, 1), counted(200, 2), counted(3, 0), counted(0, 0)]).toEqual(['1 tài liệu', '200 ảnh + 2 tài liệu', '3 ảnh', '0 ảnh']);
   });
 });

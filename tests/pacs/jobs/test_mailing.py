@@ -221,6 +221,8 @@ def test_an_invited_expert_comes_by_the_link_and_sees_exactly_the_study(
     client = two.web.anonymous()
     known = client.post("/api/invitation/look", json={"secret": secret}).json
     assert (known["name"], known["hospital"]) == ("smith@example.org", "Bệnh viện lao-cai")
+    (told,) = [one["to_person"] for one in two.asker.get("/api/consults?box=from_me").json["consults"]]
+    assert (told["name"], told["came"]) == ("Dr Jane Smith", False)
     assert client.post("/api/session", json={"name": "smith@example.org", "password": ""}).status_code == 401
     given = {"secret": secret, "display_name": "Dr Jane Smith", "language": "en", "password": "a long password of hers"}
     assert client.post("/api/invitation", json={**given, "secret": "x" * 43}).status_code == 410
@@ -232,6 +234,9 @@ def test_an_invited_expert_comes_by_the_link_and_sees_exactly_the_study(
     expert = two.web.signed_in(user)
     (card,) = expert.get("/api/consults?box=waiting").json["consults"]
     assert expert.get("/api/worklist").json["total"] == 2
+    with two.web.archive.database.writing() as db:
+        store.update_user(db, user.id, last_sign_in_at=1)
+    assert two.asker.get("/api/consults?box=from_me").json["consults"][0]["to_person"]["came"]
     assert two.act(expert, card["code"], "opinion", verdict="differ", text="Agree to differ", language="en").json
     two.web.user("radiologist", "lao-cai", "cung.vien")
     two.ask(to={"hospital": "lao-cai"})

@@ -70,6 +70,10 @@ def test_the_question_comes_to_the_other_hospital_with_exactly_the_studies_named
     assert two.stranger.get(f"/api/studies/{UID}/consults").json["consults"] == []
     two.web.store("lao-cai", **{**STUDY, "SOPInstanceUID": "1.2.840.5.1.1.2"})
     assert box(two.answerer, "to_me")[0]["images"] == {"arrived": 3, "expected": 3}
+    report = {"SeriesInstanceUID": "1.2.840.5.1.9", "SOPInstanceUID": "1.2.840.5.1.9.1", "Modality": "DOC"}
+    two.web.store("lao-cai", **{**STUDY, **report})
+    (card,) = box(two.answerer, "to_me")
+    assert (card["images"], card["studies"][0]["images"]) == ({"arrived": 3, "expected": 3}, 2)
 
 
 def test_the_same_question_sent_twice_is_one(two: Two) -> None:

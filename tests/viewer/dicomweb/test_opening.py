@@ -3,17 +3,19 @@
 import gzip
 import io
 import json
+import re
 from typing import Any
 
 import pytest
 
+from storage.model.modalities import PICTURELESS
 from tests.support.corpus import images
 from tests.support.server import ROOT
 from tests.viewer.conftest import Web
 from tests.viewer.dicomweb.conftest import Shelf
 from viewer.dicomweb.media_types import content_type
 from viewer.dicomweb.multipart import Reader
-from viewer.dicomweb.opening import DERIVED, PICTURELESS
+from viewer.dicomweb.opening import DERIVED
 
 CT = images("modalities/ct/CT_small.dcm", "CT_small.dcm")[0]
 
@@ -87,3 +89,9 @@ def test_the_reading_room_orders_them_the_same_way() -> None:
     for name, ours in (("PICTURELESS", PICTURELESS), ("DERIVED", DERIVED)):
         line = next(line for line in text.splitlines() if f"const {name}" in line)
         assert set(line.partition("[")[2].partition("]")[0].replace("'", "").split(", ")) == ours
+
+
+def test_the_worklist_names_every_kind_of_document() -> None:
+    text = (ROOT / "static/src/shell/worklist/cells.tsx").read_text(encoding="utf-8")
+    kinds = text.partition("const KINDS")[2].partition("{")[2].partition("}")[0]
+    assert set(re.findall(r"\b([A-Z]+): '", kinds)) == PICTURELESS

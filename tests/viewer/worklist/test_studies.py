@@ -41,6 +41,8 @@ def test_a_row_says_what_people_look_for(web: Web) -> None:
         "modalities": ["CT"],
         "series": 1,
         "instances": 1,
+        "images": 1,
+        "documents": 0,
         "status": "unread",
         "conflicts": 0,
     }
@@ -49,6 +51,15 @@ def test_a_row_says_what_people_look_for(web: Web) -> None:
     assert page["facets"] == {"modality": {"CT": 1}, "status": {"unread": 1}, "hospital": {"main": 1}}
     with web.archive.database.reading() as db:
         assert page["sequence"] == changes.last(db)
+
+
+def test_a_filed_report_is_a_document_not_an_image(web: Web) -> None:
+    web.store(StudyInstanceUID="1.2.3")
+    web.store(StudyInstanceUID="1.2.3", SeriesInstanceUID="1.2.3.9", SOPInstanceUID="1.2.3.9.1", Modality="DOC")
+    person = web.person("clinician")
+    (row,) = person.get("/api/worklist").json["studies"]
+    assert (row["images"], row["documents"], row["instances"]) == (1, 1, 2)
+    assert person.get(f"/api/studies/{row['StudyInstanceUID']}").json["images"] == 1
 
 
 def test_the_stated_age_stands_in_for_a_missing_birth_date(web: Web) -> None:

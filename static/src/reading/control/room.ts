@@ -25,6 +25,7 @@ export interface Study {
   StudyDate: string | null;
   StudyTime: string | null;
   StudyDescription: string | null;
+  modalities?: string[];
   AccessionNumber: string | null;
   InstitutionName: string | null;
   series: SeriesRow[];
@@ -357,7 +358,7 @@ export async function more(): Promise<void> {
   await refresh();
   for (const one of series.value) {
     if (before.get(one.uid) === one.instances) continue;
-    arrived.value += one.instances - (before.get(one.uid) ?? 0);
+    if (!PICTURELESS.has(one.modality)) arrived.value += one.instances - (before.get(one.uid) ?? 0);
     if (!reading.has(one.uid)) continue;
     const next = await stack(one.uid, true);
     viewer?.register(next.frames);

@@ -32,12 +32,6 @@ export function items(dataset: Dataset, tag: string): Dataset[] {
   return (dataset[tag]?.Value ?? []).filter((item): item is Dataset => typeof item === 'object' && item !== null);
 }
 
-/** A person name as the wire says it. */
-export function personName(dataset: Dataset, tag: string): string | { Alphabetic?: string; Ideographic?: string } {
-  const value = dataset[tag]?.Value?.[0];
-  return typeof value === 'string' || (typeof value === 'object' && value !== null) ? value : '';
-}
-
 export function bytesOf(inline: string): Uint8Array {
   const binary = atob(inline);
   const bytes = new Uint8Array(binary.length);

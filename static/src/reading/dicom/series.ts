@@ -54,8 +54,8 @@ export function kindOf(instance: Instance): Kind {
   return { SR: 'report', PR: 'presentation', ECG: 'waveform', RTSTRUCT: 'plan', RTPLAN: 'plan', DOC: 'pdf' }[instance.modality] as Kind | undefined ?? 'other';
 }
 
-/** Modalities whose objects hold no pixels: no picture needs to be asked for. */
-export const PICTURELESS: ReadonlySet<string> = new Set(['SR', 'PR', 'KO', 'DOC', 'RTSTRUCT', 'RTPLAN', 'ANN', 'RWV', 'ECG', 'REG', 'FID', 'AU']);
+/** Modalities whose objects hold no pixels: no picture needs to be asked for. As storage/model/modalities.py has them. */
+export const PICTURELESS: ReadonlySet<string> = new Set(['SR', 'PR', 'KO', 'DOC', 'PLAN', 'RTSTRUCT', 'RTPLAN', 'RTRECORD', 'ANN', 'RWV', 'ECG', 'EPS', 'HD', 'REG', 'FID', 'AU']);
 
 /** Made from other images, so never what is opened first. */
 const DERIVED: ReadonlySet<string> = new Set(['SEG', 'RTDOSE']);

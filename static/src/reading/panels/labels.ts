@@ -1,6 +1,8 @@
 /** Words for commands, presets and keys, shared by tool bar, menus and the cheat sheet. */
+import { dicomDate } from '../../common/dicom-text';
 import type { Command, Tool } from '../control/keyboard';
 import type { Preset } from '../control/presets';
+import type { Study } from '../control/room';
 import { reading } from '../strings';
 
 export const TOOL_LABELS = {
@@ -42,4 +44,9 @@ const KEY_NAMES: Record<string, string> = {
 
 export function keyLabel(chord: string): string {
   return chord === '+' ? '+' : chord.split('+').map((part) => KEY_NAMES[part] ?? part).join('+');
+}
+
+/** Of the tab, which stands in histories, bookmarks and on shared screens: nothing that says whose images they are. */
+export function titleOf(shown: Pick<Study, 'modalities' | 'StudyDate'> | null): string {
+  return [[...(shown?.modalities ?? []), dicomDate(shown?.StudyDate)].filter(Boolean).join(' '), reading('title')].filter(Boolean).join(' · ');
 }

@@ -1,10 +1,10 @@
 /** What is written over a viewport: four corners, orientation letters, and how good the picture is. */
 import { number } from '../../common/i18n';
-import { age, dicomDate, dicomTime, personName } from '../../common/dicom-text';
+import { age, dicomDate, dicomTime } from '../../common/dicom-text';
 import { value } from '../control/readings';
-import type { Pane, Study } from '../control/room';
+import { theViewer, type Pane, type Study } from '../control/room';
 import type { Frame } from '../dicom/instance';
-import { number as numberOf, personName as nameOf, text, texts } from '../dicom/json';
+import { number as numberOf, text, texts } from '../dicom/json';
 import { markers, orientationFromLetters } from '../dicom/orientation';
 import { sliceLocation } from '../dicom/series';
 import { syntaxName } from '../dicom/syntaxes';
@@ -18,7 +18,7 @@ export function Overlay({ pane, study, cursor, software }: { pane: Pane; study: 
   const frame = view?.frame;
   if (!view || !frame) return null;
   const { dataset } = frame.instance;
-  const name = personName(nameOf(dataset, '00100010')) || study?.PatientName || '';
+  const name = theViewer()?.nameOf(frame) || study?.PatientName || '';
   const who = [text(dataset, '00100020'), age(text(dataset, '00101010'), text(dataset, '00100030'), text(dataset, '00080020')), sexOf(text(dataset, '00100040'))];
   const letters = view.onScreen && markers(frame.orientation ?? lettersOf(frame), view.onScreen);
   const when = `${day(text(dataset, '00080022') || text(dataset, '00080020'))} ${dicomTime(text(dataset, '00080032') || text(dataset, '00080030'))}`.trim();

@@ -7,6 +7,7 @@ import type { Drawing, Drawn, Look } from '../control/drawing';
 import type { Tool } from '../control/keyboard';
 import type { Stats } from '../control/readings';
 import { watchLink } from '../dicom/link';
+import { patientName } from '../dicom/names';
 import * as drawings from './drawings';
 import type { Picture } from '../pixels/picture';
 import { ahead, finish, forget, installLoader, isCached, isPreview, pictureIn, type Progressed } from './loader';
@@ -81,6 +82,11 @@ export class Viewer {
 
   ahead(frame: Frame): Promise<unknown> {
     return ahead(imageIdOf(frame));
+  }
+
+  /** Whose image this is, as the image itself says; here, because the page that waits for its first image is kept small. */
+  nameOf(frame: Frame): string {
+    return patientName(frame.instance.dataset);
   }
 
   /** Whether only the preview of a frame is here; `finish` fetches the frame itself. */

@@ -1,6 +1,6 @@
 /** Quick view: pictures that the server made, on any phone or computer. It never loads the reading room's programs. */
 import { useEffect, useState } from 'preact/hooks';
-import { dicomDate, personName } from '../../common/dicom-text';
+import { dicomDate } from '../../common/dicom-text';
 import { Icon } from '../../common/icons';
 import { IconButton, Notice } from '../../common/ui';
 import { LanguageSwitch } from '../app';
@@ -24,7 +24,7 @@ export function Lite({ study, onBack }: { study: SharedStudy; onBack: () => void
     });
   }, [images]);
   const current = series.value.find((one) => one.uid === chosen.value);
-  const facts = [personName(study.PatientName), dicomDate(study.StudyDate ?? '')].filter(Boolean).join(' · ');
+  const facts = [study.PatientName, dicomDate(study.StudyDate ?? '')].filter(Boolean).join(' · ');
   return (
     <div class="lite" data-testid="lite">
       <header class="lite-head">

@@ -1,7 +1,7 @@
 /** One conflict: both objects side by side, what differs, and what to do about it. */
 import { useState } from 'preact/hooks';
 import { post, Problem } from '../../common/api';
-import { dicomDate, personName } from '../../common/dicom-text';
+import { dicomDate } from '../../common/dicom-text';
 import { bytes, dateTime } from '../../common/i18n';
 import { Icon } from '../../common/icons';
 import { Button, Dialog, Field, Notice, toast } from '../../common/ui';
@@ -132,7 +132,7 @@ function Card({ which, title, id, side, against }: { which: 'shown' | 'other'; t
 
 function facts(side: Side): [string, string][] {
   return [
-    [odd('fact.patient'), personName(side.PatientName)],
+    [odd('fact.patient'), side.PatientName],
     [odd('fact.id'), side.PatientID],
     [odd('fact.birth'), [dicomDate(side.PatientBirthDate), side.PatientSex].filter(Boolean).join(' · ')],
     [odd('fact.study'), [dicomDate(side.StudyDate), side.StudyDescription].filter(Boolean).join(' · ')],

@@ -3,7 +3,6 @@ import './odd.css';
 import { useState } from 'preact/hooks';
 import type { ComponentChildren } from 'preact';
 import { may, post, Problem } from '../../common/api';
-import { personName } from '../../common/dicom-text';
 import { explain } from '../../common/explain';
 import { bytes, dateTime } from '../../common/i18n';
 import { Icon, type IconName } from '../../common/icons';
@@ -53,7 +52,7 @@ export function Conflicts() {
             cells={(one) => [
               <div>{words(one.kind === 'patient' ? 'conflicts.kind.patient' : 'conflicts.kind.instance')}
                 {one.resolved && <div class="decided"><Icon name="check" size={14} />{did(one.action)}</div>}</div>,
-              <div>{personName(one.patient_name) || '–'}<div class="muted">{one.patient_id}</div></div>,
+              <div>{one.patient_name || '–'}<div class="muted">{one.patient_id}</div></div>,
               <From one={one} />,
               <When at={one.at} />,
               <div class="row-actions"><Button data-testid="conflict-look" onClick={() => setOpen(one)}>{odd(one.resolved ? 'look.again' : 'look')}</Button></div>,

@@ -2,7 +2,7 @@
 import './odd.css';
 import { useState } from 'preact/hooks';
 import { may, post } from '../../common/api';
-import { dicomDate, personName } from '../../common/dicom-text';
+import { dicomDate } from '../../common/dicom-text';
 import { bytes, dateTime } from '../../common/i18n';
 import { common } from '../../common/strings';
 import { Button, Dialog, Field, IconButton, Notice, toast } from '../../common/ui';
@@ -47,7 +47,7 @@ export function Rejected() {
             testid="rejected"
             rowTestid="rejected-row"
             cells={(one) => [
-              <div><strong>{personName(one.patient_name) || '–'}</strong> <span class="muted">{one.patient_id}</span>
+              <div><strong>{one.patient_name || '–'}</strong> <span class="muted">{one.patient_id}</span>
                 <div class="muted">{[one.modalities.join(', '), one.study_description, one.study_date ? dicomDate(String(one.study_date)) : ''].filter(Boolean).join(' · ')}</div></div>,
               <div class="wrap">{titleName(one.title)}<div class="muted">{[...one.texts, one.sources.length ? rejection('by', { who: one.sources.join(', ') }) : ''].filter(Boolean).join(' · ')}</div></div>,
               <div>{one.instances}<div class="muted">{bytes(one.bytes)}</div></div>,
@@ -88,7 +88,7 @@ function Act({ what, one, onClose, onDone }: { what: 'restore' | 'purge'; one: R
     <Dialog title={rejection(`${what}.title`)} onClose={onClose} testid="rejected-asking"
       footer={<><Button onClick={onClose}>{common('cancel')}</Button><Button kind={what === 'purge' ? 'danger' : 'primary'} busy={busy} disabled={!ready} onClick={() => void act()} data-testid="rejected-do">{rejection(what)}</Button></>}>
       <form class="form" onSubmit={(event) => { event.preventDefault(); if (ready) void act(); }}>
-        <p><strong>{personName(one.patient_name)}</strong> {one.study_description}</p>
+        <p><strong>{one.patient_name}</strong> {one.study_description}</p>
         <p>{rejection(`${what}.text`, { count: one.purgeable })}</p>
         <Field label={rejection('reason')} hint={rejection('reason.log')}>
           {(control) => <input {...control} class="input" value={reason} maxLength={500} data-testid="rejected-reason" onInput={(event) => setReason(event.currentTarget.value)} />}

@@ -22,6 +22,8 @@ export interface User {
   email: string;
   specialties: string[];
   invited: boolean;
+  /** Invited, and not yet signed in. */
+  awaited: boolean;
   disabled: boolean;
   /** Whether it is ours to change: all its roles are. */
   managed: boolean;

@@ -62,7 +62,7 @@ export function Users() {
             <div><strong>{user.display_name || user.name}</strong>{me && <span class="tag">{words('users.you')}</span>}{user.name !== user.email && <div class="muted">{user.name}</div>}</div>,
             <RolesOf user={user} />,
             <LettersOf user={user} />,
-            <div>{user.disabled ? <span class="state state-off">{words('users.disabled')}</span> : <span class="state state-on">{words('users.active')}</span>}{user.second_factor && <div class="muted" data-testid="user-has-factor">{access('users.factor')}</div>}</div>,
+            <div><StateOf user={user} />{user.second_factor && <div class="muted" data-testid="user-has-factor">{access('users.factor')}</div>}</div>,
             <When at={user.last_sign_in_at} />,
             <div class="row-actions row-actions-tight">
               {user.managed && <Button icon="edit" title={access('users.edit')} data-testid="user-edit" onClick={() => setEditing(user)}>{access('users.edit')}</Button>}
@@ -91,6 +91,13 @@ export function Users() {
       )}
     </Section>
   );
+}
+
+/** Whether somebody can come in, and whether who was invited has. */
+function StateOf({ user }: { user: User }) {
+  if (user.disabled) return <span class="state state-off">{words('users.disabled')}</span>;
+  if (user.awaited) return <span class="state state-awaited" data-testid="user-awaited">{words('users.awaited')}</span>;
+  return <span class="state state-on">{words('users.active')}</span>;
 }
 
 /** What somebody is, and where when that is not obvious. */

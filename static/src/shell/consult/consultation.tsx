@@ -94,6 +94,7 @@ function Head({ consult, onBack, reload }: { consult: Whole; onBack: () => void;
         <p>
           <Urgency card={consult} /><StateMark card={consult} /><Due card={consult} />
           {consult.specialty && <span>{words('specialties', consult.specialty)}</span>}
+          {consult.to_person?.came === false && <span data-testid="consult-awaited">{say('awaited')}</span>}
           {consult.informed_how && <span title={consult.informed_at ? dateTime(consult.informed_at) : undefined}>{say('informed')}: {words('informed', consult.informed_how)}</span>}
         </p>
       </div>
@@ -128,7 +129,7 @@ function Ending({ kind, onClose, onSure }: { kind: (typeof ENDING)[number]; onCl
 
 function StudyView({ study, anonymise }: { study: NamedStudy; anonymise: boolean }) {
   const what = [study.modalities.join(', '), study.StudyDescription, dicomDate(study.StudyDate)].filter(Boolean).join(' · ') || '–';
-  const facts = [study.prior ? say('prior') : '', study.instances < study.expected ? say('images', { arrived: study.instances, expected: study.expected }) : say('images.all', { count: study.instances }), !study.ready && anonymise ? say('images.copies') : ''];
+  const facts = [study.prior ? say('prior') : '', study.images < study.expected ? say('images', { arrived: study.images, expected: study.expected }) : say('images.all', { count: study.images }), !study.ready && anonymise ? say('images.copies') : ''];
   const inside = (
     <>
       {study.ready && <img src={`${webOf(study)}/thumbnail`} alt="" loading="lazy" onError={(event) => event.currentTarget.remove()} />}

@@ -18,24 +18,24 @@ import { ask } from '../consult/entry';
 import { toReject } from './reject';
 import { toShare } from './share';
 
-/** What is stored beside images and has none of its own to show. */
-const WITHOUT_IMAGES = ['SR', 'KO', 'PR', 'ECG', 'EPS', 'HD', 'AU', 'DOC', 'PLAN', 'REG', 'RTSTRUCT', 'RTPLAN', 'RTRECORD'] as const;
-type WithoutImages = (typeof WITHOUT_IMAGES)[number];
 
 /** What a series of this modality is when it has no images ("structured report"); null for images. */
 export function documentKind(modality: string): string | null {
-  const known = WITHOUT_IMAGES.find((one) => one === modality);
-  return known ? words(`kind.${KINDS[known]}`) : null;
+  const kind = KINDS[modality];
+  return kind ? words(`kind.${kind}`) : null;
 }
 
-const KINDS = {
-  SR: 'report', KO: 'keyImages', PR: 'presentation', ECG: 'waveform', EPS: 'waveform', HD: 'waveform', AU: 'audio', DOC: 'document',
-  PLAN: 'plan', REG: 'registration', RTSTRUCT: 'plan', RTPLAN: 'plan', RTRECORD: 'plan',
-} as const satisfies Record<WithoutImages, string>;
+type DocumentKind = 'report' | 'keyImages' | 'presentation' | 'waveform' | 'audio' | 'document' | 'plan' | 'registration' | 'other';
 
-/** So many images, or objects where there are no images among them. */
-export function countText(count: number, modalities: readonly string[]): string {
-  return words(modalities.length > 0 && modalities.every((one) => documentKind(one) !== null) ? 'objects' : 'images', { count });
+/** All of storage/model/modalities.py, which counts them apart; a test compares. */
+const KINDS: Readonly<Record<string, DocumentKind>> = {
+  SR: 'report', KO: 'keyImages', PR: 'presentation', ECG: 'waveform', EPS: 'waveform', HD: 'waveform', AU: 'audio', DOC: 'document',
+  PLAN: 'plan', REG: 'registration', FID: 'registration', RTSTRUCT: 'plan', RTPLAN: 'plan', RTRECORD: 'plan', ANN: 'other', RWV: 'other',
+};
+
+/** So many images, and apart from them what has no picture of its own. */
+export function countText({ images, documents }: Pick<Study, 'images' | 'documents'>): string {
+  return [images > 0 || documents === 0 ? words('images', { count: images }) : '', documents > 0 ? words('documents', { count: documents }) : ''].filter(Boolean).join(' + ');
 }
 
 export function sexText(sex: string): string {
@@ -125,9 +125,10 @@ export function Modalities({ study }: { study: Study }) {
 export function ImageCount({ study, unit }: { study: Study; unit?: boolean }) {
   const growing = receiving.value.has(keyOf(study));
   return (
-    <span class={growing ? 'image-count growing' : 'image-count'} title={`${countText(study.instances, study.modalities)}, ${words('seriesCount', { count: study.series })}`} data-testid="row-images">
+    <span class={growing ? 'image-count growing' : 'image-count'} title={`${countText(study)}, ${words('seriesCount', { count: study.series })}`} data-testid="row-images">
       {growing && <span class="receiving-dot" role="img" aria-label={words('receiving')} />}
-      {unit ? countText(study.instances, study.modalities) : number(study.instances)}
+      {unit ? countText(study) : number(study.images)}
+      {!unit && study.documents > 0 && <span class="documents-count">+{number(study.documents)}</span>}
     </span>
   );
 }

@@ -5,7 +5,7 @@ import type { Study } from './model';
 const study = (uid: string, some: Partial<Study> = {}): Study => ({
   hospital: 'main', hospital_name: 'Bệnh viện', StudyInstanceUID: uid, PatientName: 'Nguyễn Văn An', PatientID: '1', PatientBirthDate: '',
   PatientSex: 'M', StudyDate: '', StudyTime: '', StudyDescription: '', AccessionNumber: '', ReferringPhysicianName: '', InstitutionName: '',
-  modalities: ['CT'], series: 1, instances: 1, bytes: 1, status: 'unread', conflicts: 0, received_at: 0, changed_at: 0, ...some,
+  modalities: ['CT'], series: 1, instances: 1, images: 1, documents: 0, bytes: 1, status: 'unread', conflicts: 0, received_at: 0, changed_at: 0, ...some,
 });
 const uids = (rows: Study[]): string[] => rows.map((row) => row.StudyInstanceUID);
 

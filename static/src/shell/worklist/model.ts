@@ -21,7 +21,10 @@ export interface Study {
   InstitutionName: string;
   modalities: string[];
   series: number;
+  /** Images and documents. */
   instances: number;
+  images: number;
+  documents: number;
   bytes: number;
   status: Status;
   conflicts: number;

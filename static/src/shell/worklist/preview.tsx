@@ -53,7 +53,7 @@ function Sheet({ study }: { study: Study }) {
     [words('preview.referring'), study.ReferringPhysicianName],
     [words('preview.institution'), study.InstitutionName],
     [words('preview.received'), dateTime(study.received_at)],
-    [words('preview.size'), `${countText(study.instances, study.modalities)} · ${bytes(study.bytes)}`],
+    [words('preview.size'), `${countText(study)} · ${bytes(study.bytes)}`],
   ];
   return (
     <>
