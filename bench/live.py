@@ -5,10 +5,11 @@
     python -m bench.live nodes [--rooms 20]      as `load`, every other member at a second node on one PostgreSQL
     python -m bench.live cut [--times 5]         real browsers: back in the right state after a cut of that link
 
-Everything is started here, on scratch folders and loopback. In `load` the first of each room scrolls and points, and
-the second points, without a pause, 15 times a second: more than people do. Bytes are those of the WebSocket; `wire`
-adds 52 bytes of TCP and IP for each message. The link's own lateness is that of small messages of the same rate
-through the same shaper (tests/support/shaping.py), without us.
+Everything is started here, on scratch folders and loopback. In `load` the first of each room scrolls and points in
+one of four panes side by side and goes to the next every two seconds, and the second points, without a pause, 15
+times a second: more than people do. Bytes are those of the WebSocket; `wire` adds 52 bytes of TCP and IP for each
+message. The link's own lateness is that of small messages of the same rate through the same shaper
+(tests/support/shaping.py), without us.
 """
 
 import argparse
@@ -46,6 +47,7 @@ from tests.support.shaping import shaped
 MBIT, ROUND_TRIP, LOSS = 0.512, 0.3, 0.03
 PERIOD = 1 / 15
 PACKET = 52
+SWITCHES = 30  # movements after which the presenter goes to another of four panes: every two seconds
 PEOPLE = ("minh", "lan", "hung", "mai", "tuan")
 SERIES = "1.2.840.113619.2.55.3.604688119.971.1000000000.1"
 
@@ -251,7 +253,8 @@ async def _move(
 ) -> None:
     """Point in a circle; each position names the moment it was sent."""
     began, step = time.perf_counter(), 0
-    await member.send(["m", {"c": 0, "s": SERIES, "i": f"{SERIES}.1", "f": 1, "z": [0, 0, 0, 350.5, 0, 0, 0]}])
+    active = _pane("", 1)
+    await member.send(["m", {"c": 0, **active, **({"l": [4, 0], **_beside(0)} if scrolls else {})}])
     while time.perf_counter() - began < seconds:
         step += 1
         x = round(100 + 50 * math.cos(step / 10)) + number / 1000 + step / 1e6
@@ -259,9 +262,23 @@ async def _move(
         change: dict[str, Any] = {"p": [x, round(100 + 50 * math.sin(step / 10), 1)]}
         if scrolls and step % 2:
             change["i"] = [len(SERIES) + 1, str(step % 300)]
+        if scrolls and step % SWITCHES == 0:
+            on = step // SWITCHES % 4
+            change |= {"l": [4, on], **dict.fromkeys(_pane(str(on), 1)), **_beside(on)}
         sent[x] = time.perf_counter(), 0 if scrolls else 1
         await member.send(["m", change])
         await asyncio.sleep(max(0.0, began + step * PERIOD - time.perf_counter()))
+
+
+def _pane(nth: str, image: int) -> dict[str, Any]:
+    """What one pane shows."""
+    shown = {"s": SERIES, "i": f"{SERIES}.{image}", "f": 1, "w": [40, 400, 0], "z": [0, 0, 0, 350.5, 0, 0, 0]}
+    return {f"{field}{nth}": value for field, value in shown.items()}
+
+
+def _beside(on: int) -> dict[str, Any]:
+    """The three panes that are not active."""
+    return {field: value for nth in range(4) if nth != on for field, value in _pane(str(nth), nth + 1).items()}
 
 
 def thin(scene: Scene, arguments: argparse.Namespace) -> Iterator[str]:

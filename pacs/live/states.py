@@ -10,6 +10,8 @@ The fields are single letters, since they cross thin links up to 15 times a seco
        axes as unit vectors, middle of the screens  v  [speaks 0, muted 1, only hears 2; camera 0 or 1]: in
        in mm, extent of the smaller side in mm         the call with who else has this field
     p  [column, row] of the pointer in the frame; [x, y, z] in mm in the patient where it points on one of three planes
+    l  [panes side by side: 1, 2 or 4; the active one from 0], which is what s, i, f, w and z are about
+    s0 i0 f0 w0 z0 … s3 i3 f3 w3 z3   the same of each other pane; only with l, and only of panes that it counts
 """
 
 import math
@@ -19,12 +21,15 @@ from typing import Any
 
 State = dict[str, Any]
 
-UIDS = ("s", "i")
+PANES = frozenset((1, 2, 4))
+_NTH = range(max(PANES))
+_OTHERS = {f"{field}{nth}": nth for field in "sifwz" for nth in _NTH}
+_FIELDS = frozenset("csifwzmprvl") | _OTHERS.keys()
+UIDS = frozenset(name for name in _FIELDS if name[0] in "si")
 LONGEST = 16
 _UID = re.compile(r"[0-9.]{1,64}", re.ASCII)
-_LISTS = frozenset("wzmprv")
 _SHORTEST_SHARED = 6
-_MAY_GO = frozenset("sifmpwzvr")  # a screen between two studies shows no image
+_MAY_GO = _FIELDS - {"c"}  # a screen between two studies shows no image
 
 
 class Malformed(ValueError):
@@ -37,18 +42,17 @@ def merged(known: Mapping[str, Any], given: object) -> State:
         raise Malformed("a state is an object")
     state = dict(known)
     for field, value in given.items():
+        if field not in _FIELDS:
+            raise Malformed("an unknown field of a state")
         if value is None and field in _MAY_GO:
             state.pop(field, None)
         elif field in UIDS:
             state[field] = _uid(value, str(known.get(field, "")))
-        elif field in "cf":
-            if type(value) is not int or not 0 <= value <= 1_000_000:
-                raise Malformed("not a position")
-            state[field] = value
-        elif field in _LISTS:
-            state[field] = _numbers(value)
+        elif field[0] in "cf":
+            state[field] = _position(value)
         else:
-            raise Malformed("an unknown field of a state")
+            state[field] = _layout(value) if field == "l" else _numbers(value)
+    _fits(state)
     return state
 
 
@@ -71,6 +75,28 @@ def shown(state: Mapping[str, Any], *, leads: bool) -> State:
         return dict(state)
     fields = "csifprv" if "p" in state else "crv"
     return {field: state[field] for field in fields if field in state}
+
+
+def _position(value: object) -> int:
+    if type(value) is not int or not 0 <= value <= 1_000_000:
+        raise Malformed("not a position")
+    return value
+
+
+def _layout(value: object) -> list[int]:
+    if not isinstance(value, list) or len(value) != 2 or not all(type(one) is int for one in value):
+        raise Malformed("not a layout")
+    panes, active = value
+    if panes not in PANES or not 0 <= active < panes:
+        raise Malformed("no such panes")
+    return value
+
+
+def _fits(state: Mapping[str, Any]) -> None:
+    """Images stand only in panes that there are; the active one's is told without a number."""
+    panes, active = state.get("l", (0, 0))
+    if any(nth >= panes or nth == active for name, nth in _OTHERS.items() if name in state):
+        raise Malformed("an image in no pane")
 
 
 def _uid(value: object, before: str) -> str:

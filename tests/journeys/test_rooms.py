@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -161,7 +162,52 @@ def _look_through_planes(minh: Watched, others: tuple[Watched, ...]) -> None:
     all_of(others, "the image again", lambda page: page.find("mpr").count() == 0 and sop(page) == sop(minh))
 
 
-def test_two_browsers_and_a_phone_look_at_the_same_image(scene: Scene) -> None:
+def _images(page: Watched) -> tuple[str, int, list[tuple[Any, ...]]]:
+    """The layout, the active pane, and of each pane that stands there its image, its window and how it lies."""
+    now = page.state()
+    count = {"1x1": 1, "1x2": 2, "2x2": 4}[now["layout"]]
+    fields = ("SOPInstanceUID", "frame", "voi", "invert", "rotation", "flipHorizontal")
+    return (
+        now["layout"],
+        now["active"],
+        [tuple(one.get(field) for field in fields) for one in now["viewports"][:count]],
+    )
+
+
+def _extent(page: Watched, pane: int) -> int:
+    """The millimetres of the patient along the smaller side of a pane, in tens; the pixels of the study are square."""
+    box, shown = page.find(f"viewport-{pane}").bounding_box(), page.state()["viewports"][pane]
+    return round(min(box["width"], box["height"]) / shown["pixel"][0] / 10) if box else 0
+
+
+def _look_side_by_side(minh: Watched, lan: Watched, phone: Watched, folder: Path) -> None:
+    """The presenter puts another image beside the first: who follows has both, and a phone the active one."""
+    first, extent = sop(minh), _extent(minh, 0)
+    minh.find("layout").click()
+    minh.find("layout-1x2").click()
+    minh.find("pane-1").focus()
+    minh.find("series").click()
+    minh.until("two panes", lambda: minh.active()["id"] == "p1" and minh.active()["quality"] == "original")
+    minh.find("pane-1").focus()
+    for key in ("End", "2", "r", "+", "+"):
+        minh.page.keyboard.press(key)
+    minh.until("another image", lambda: sop(minh) != first and minh.active()["quality"] == "original")
+    minh.until("as it was asked", lambda: minh.active()["rotation"] == 90 and _extent(minh, 1) < extent)
+    lan.until("both images", lambda: _images(lan) == _images(minh))
+    all_of((lan,), "both extents", lambda page: [_extent(page, 0), _extent(page, 1)] == [extent, _extent(minh, 1)])
+    phone.until("the active image", lambda: _images(phone) == ("1x1", 0, _images(minh)[2][1:]))
+    minh.find("pane-0").focus()
+    minh.page.keyboard.press("ArrowDown")
+    minh.until("another slice in the first", lambda: minh.active()["id"] == "p0" and sop(minh) not in ("", first))
+    lan.until("the other pane, scrolled", lambda: _images(lan) == _images(minh))
+    phone.until("the other pane", lambda: _images(phone) == ("1x1", 0, _images(minh)[2][:1]))
+    lan.page.reload()
+    lan.until("both images for who comes late", lambda: lan.state() and _images(lan) == _images(minh))
+    for name, page in (("presenter", minh), ("follower", lan), ("phone", phone)):
+        page.page.screenshot(path=str(folder / f"panes-{name}.png"))
+
+
+def test_two_browsers_and_a_phone_look_at_the_same_image(scene: Scene, tmp_path: Path) -> None:
     with seen(scene, ("minh", 1280, 800), ("lan", 1100, 700), ("hung", 390, 844)) as (minh, lan, hung):
         minh.page.goto(f"{scene.server.base_url}/read/{scene.study}")
         minh.until("an image", lambda: minh.active() and minh.active()["quality"] == "original")
@@ -191,12 +237,16 @@ def test_two_browsers_and_a_phone_look_at_the_same_image(scene: Scene) -> None:
         lan.find("live-follow").click()
         lan.until("following again", lambda: sop(lan) == sop(minh))
         _look_through_planes(minh, both)
+        _look_side_by_side(minh, lan, hung, tmp_path)
         os.kill(pid_of_rooms(scene.server), signal.SIGKILL)
         lan.find("live-text").fill("viết khi đứt")
         lan.find("live-send").click()
         minh.page.keyboard.press("End")
         all_of((minh, hung), "what was said", lambda page: "viết khi đứt" in page.find("live-chat").inner_text())
-        lan.until("the presenter's image again", lambda: sop(lan) == sop(minh))
+        lan.until("both images again", lambda: _images(lan) == _images(minh))
+        minh.find("layout").click()
+        minh.find("layout-1x1").click()
+        all_of(both, "one image again", lambda page: _images(page) == _images(minh))
         code = minh.page.url.rpartition("=")[2]
         kept = scene.minh.get(f"/api/rooms/{code}/events").json()["events"]
         assert [one["body"]["text"] for one in kept if one["kind"] == "chat"] == ["Nốt này mới?", "viết khi đứt"]

@@ -1,11 +1,14 @@
 /** Between the viewer and the room: what this screen shows is told, and who follows is taken to what the presenter sees. */
-import { effect, untracked } from '@preact/signals';
+import { batch, effect, untracked } from '@preact/signals';
 import { at, pageOf } from '../../common/at';
-import { active, change, isOpen, loaded, loads, panes, previewed, screen, series, show, stacks } from '../control/room';
+import {
+  active, change, idOf, isOpen, layout, loaded, loads, mount, oneUp, PANES, panes, previewed, screen, series, show, stacks, theViewer,
+} from '../control/room';
 import { closeMpr, mpr, openMpr } from '../control/mpr';
 import { PICTURELESS } from '../dicom/series';
 import { coded, decoded, nearest, placeOf } from '../mpr/geometry';
 import type { View } from '../viewport';
+import { layoutOf, shownBy, shownIn, told, wanted, type Arrangement, type Shown } from './panes';
 import { cases, following, leads, looks, move, myCase, personOf, pointing, presenter, room, screens, status, type Case, type Place } from './room';
 import { replay } from './replay';
 import type { State } from './state';
@@ -13,11 +16,17 @@ import { rest } from './sound/recorder';
 import { spoken } from './voice';
 
 let pointer: readonly number[] | null = null;
-let applied = '';
+/** What was applied last to each pane. */
+const applied = new Map<number, string>();
 
 /** Somebody's screen is to be followed: in a room, or in one that is replayed. */
 const live = (): boolean => status.value === 'in' || status.value === 'replay';
-let going: string | null = null;
+/** The series on their way into panes. */
+const going = new Map<number, string>();
+/** How the panes were last arranged from here; "" when they were not. */
+let arranged = '';
+/** Where the style sheets show one column (styles/narrow.css). */
+const narrow = matchMedia('(max-width: 760px)');
 
 /** Follows from now on until the returned function is called. */
 export function follow(): () => void {
@@ -83,19 +92,18 @@ export function readiness(): [number, number] {
   return [Math.min(have, total), total];
 }
 
+/** How many panes stand side by side on this screen. */
+const standing = (): number => (oneUp.value ? 1 : PANES[layout.value]);
+
 function tell(): void {
   void loads.value;
   if (!['joining', 'in', 'cut'].includes(status.value)) return;
   const state: State = { c: myCase.value, r: readiness() };
-  const view = panes[active.value]?.value.view;
-  const frame = view?.frame;
-  if (frame && view) {
-    Object.assign(state, { s: frame.instance.series, i: frame.instance.uid, f: frame.number });
-    const camera = untracked(() => screen()?.camera);
-    if (camera) state.z = camera;
-    const window = view.voi?.kind === 'window' && view.chosen ? view.voi.window : null;
-    if (window) state.w = [Math.round(window.center * 10) / 10, Math.round(window.width * 10) / 10, Number(view.invert)];
-    else if (view.invert) state.w = [0, 0, 1];
+  const camera = (index: number): readonly number[] | null | undefined => untracked(() => screen(index)?.camera);
+  if (leads.value) Object.assign(state, told(panes.map((one) => one.value), { count: mpr.value ? 1 : standing(), on: active.value }, camera));
+  const pane = panes[active.value]?.value;
+  if (pane?.view?.frame) {
+    Object.assign(state, shownBy(pane, camera(active.value)));
     if (pointer) state.p = pointer;
   }
   if (mpr.value) {
@@ -108,39 +116,112 @@ function tell(): void {
   move(state);
 }
 
-/** Takes the active viewport to where the presenter is. */
+/** Takes the viewports to where the presenter is. */
 function apply(): void {
   const key = presenter.value;
   const state = screens.value.get(personOf(key)?.n ?? -1);
-  if (!following.value || leads.value || !live() || !state?.s || !state.i || state.c !== myCase.value) {
-    applied = '';
+  if (!following.value || leads.value || !live() || !state || state.c !== myCase.value) {
+    forget();
     return;
   }
-  const pane = panes[active.value]?.value;
   void stacks.value;
-  if (pane?.series !== state.s || pane.state === 'empty') {
-    if (going === state.s || !series.value.some((one) => one.uid === state.s)) return;
-    const uid = (going = state.s);
-    applied = '';
-    void untracked(() => show(active.value, uid)).finally(() => {
-      going = null;
-      untracked(apply);
-    });
+  const to = wanted(state, narrow.matches);
+  if (to && !arrange(to)) return;
+  const on = to?.on ?? active.value;
+  for (let index = 0; to && index < to.count; index++) {
+    if (index !== on) put(index, shownIn(state, index, on));
+  }
+  if (!state.s || !state.i) {
+    applied.delete(on);
     return;
   }
-  if (going || pane.state !== 'stack' || !pane.view) return;
+  if (!bring(on, state.s) || !ready(on)) return;
   if (state.m) {
     untracked(() => applyPlanes(state));
     return;
   }
   if (opened) closePlanes();
-  const look = JSON.stringify([state.i, state.f, state.w, state.z]);
-  // A stack that was still being put up may have gone to its own beginning after it was taken there.
-  const { frame } = pane.view;
-  if (look === applied && frame?.instance.uid === state.i && frame.number === (state.f ?? 1)) return;
-  applied = look;
-  untracked(() => applyTo(state));
+  put(on, state);
 }
+
+function forget(): void {
+  applied.clear();
+  arranged = '';
+}
+
+/** Whether the pane's stack stands on its element. */
+const ready = (index: number): boolean => panes[index]?.value.state === 'stack' && Boolean(panes[index].value.view && screen(index));
+
+/** As many panes as the presenter has. False when the reader has arranged their own meanwhile: they look freely then. */
+function arrange(to: Arrangement): boolean {
+  const [key, now] = [JSON.stringify(to), standing()];
+  if (key === arranged && now === to.count) return true;
+  if (key === arranged) {
+    following.value = false;
+    return false;
+  }
+  arranged = key;
+  applied.clear();
+  untracked(() => batch(() => {
+    if (now !== to.count || oneUp.value) [layout.value, oneUp.value] = [layoutOf(to), false];
+    active.value = to.on;
+  }));
+  return true;
+}
+
+/** Sees to it that a pane has the series; true when it is there. */
+function bring(index: number, uid: string): boolean {
+  const pane = panes[index]?.value;
+  if (pane?.series === uid && pane.state !== 'empty') return !going.has(index);
+  if (going.get(index) === uid || !series.value.some((one) => one.uid === uid)) return false;
+  going.set(index, uid);
+  applied.delete(index);
+  void untracked(() => show(index, uid)).finally(() => {
+    if (going.get(index) === uid) going.delete(index);
+    untracked(apply);
+  });
+  return false;
+}
+
+/** One pane as the presenter has it; empty when theirs is. */
+function put(index: number, shown: Shown): void {
+  const { s, i, f = 1, w, z } = shown;
+  if (!s) {
+    if (panes[index]?.value.state !== 'empty') untracked(() => clear(index));
+    return;
+  }
+  if (!bring(index, s) || !i || !ready(index)) return;
+  const [on, view] = [screen(index), panes[index]?.value.view];
+  if (!on || !view) return;
+  if (view.frame?.instance.uid !== i || view.frame.number !== f) {
+    applied.delete(index);
+    const at = placeIn(s, i, f);
+    if (at >= 0) untracked(() => on.go(at));
+    return;
+  }
+  // A stack whose image is still on its way gets its own window and camera with it; boxes that change show another extent.
+  if (view.waiting) return;
+  const look = JSON.stringify([i, f, w, z, on.element.clientWidth, on.element.clientHeight]);
+  if (look === applied.get(index)) return;
+  applied.set(index, look);
+  untracked(() => {
+    windowOf(shown, index);
+    if (z) on.setCamera(z);
+  });
+}
+
+function clear(index: number): void {
+  const pane = panes[index];
+  const element = document.getElementById(`viewport-${idOf(index)}`);
+  if (!pane) return;
+  pane.value = { series: null, state: 'empty', view: null };
+  theViewer()?.disable(idOf(index));
+  if (element instanceof HTMLDivElement) void mount(index, element);
+}
+
+/** Where an image stands in its stack; -1 when it does not. */
+const placeIn = (uid: string, sop: string, number: number): number =>
+  stacks.value.get(uid)?.frames.findIndex((frame) => frame.instance.uid === sop && frame.number === number) ?? -1;
 
 /** What was applied last to the planes; "" when they were not opened from here. */
 let opened = '';
@@ -151,7 +232,7 @@ function applyPlanes({ s: uid = '', m = [], ...state }: State): void {
   const planes = decoded(m);
   if (!planes || (look === opened && mpr.value)) return;
   opened = look;
-  applied = '';
+  applied.clear();
   windowOf(state);
   if (mpr.value?.series === uid) mpr.value = { ...mpr.value, planes };
   else void openMpr(uid, planes).then((done) => { if (!done) opened = ''; }, () => (opened = ''));
@@ -162,19 +243,9 @@ function closePlanes(): void {
   untracked(closeMpr);
 }
 
-function applyTo(state: State): void {
-  const on = screen();
-  const frames = stacks.value.get(state.s ?? '')?.frames ?? [];
-  const at = frames.findIndex((frame) => frame.instance.uid === state.i && frame.number === (state.f ?? 1));
-  if (!on || at < 0) return;
-  on.go(at);
-  windowOf(state);
-  if (state.z) on.setCamera(state.z);
-}
-
-function windowOf(state: State): void {
-  const [on, view] = [screen(), panes[active.value]?.value.view];
-  const [center = 0, width = 0, inverted = 0] = state.w ?? [];
+function windowOf(shown: Shown, index = active.value): void {
+  const [on, view] = [screen(index), panes[index]?.value.view];
+  const [center = 0, width = 0, inverted = 0] = shown.w ?? [];
   if (width > 0) on?.setWindow({ center, width, fn: 'LINEAR' });
   else if (view?.chosen) on?.setDefault();
   if (Boolean(inverted) !== view?.invert) on?.setInvert(Boolean(inverted));
@@ -190,7 +261,8 @@ function goToCase(): void {
 export function toCase(to: Case): void {
   const now = replay.value;
   const where = now ? `replay=${room.value?.code ?? ''}&at=${Math.round(now.at - now.from)}` : `room=${room.value?.code ?? ''}`;
-  applied = opened = '';
+  opened = '';
+  forget();
   // Where the study cannot be opened in place, the page of the study says why.
   untracked(() => void change(to.StudyInstanceUID ?? '', at(to.hospital)).catch(() => rest().finally(() => location.assign(`${pageOf(to)}#${where}`))));
 }
@@ -207,12 +279,21 @@ export async function toPlace(place: Place): Promise<void> {
     toCase(to);
     for (let tries = 0; tries < 100 && !panes[active.value]?.value.view; tries++) await new Promise((wait) => setTimeout(wait, 100));
   }
-  if (panes[active.value]?.value.series !== place.SeriesInstanceUID) await show(active.value, place.SeriesInstanceUID);
-  const frames = stacks.value.get(place.SeriesInstanceUID)?.frames ?? [];
-  const at = frames.findIndex((frame) => frame.instance.uid === place.SOPInstanceUID && frame.number === place.frame);
+  const { SeriesInstanceUID: inSeries, SOPInstanceUID: sop } = place;
+  const index = mpr.value ? active.value : paneOf(inSeries, sop, place.frame);
+  if (panes[index]?.value.series !== inSeries) await show(index, inSeries);
+  const at = placeIn(inSeries, sop, place.frame);
   if (at < 0) return;
-  if (mpr.value?.series === place.SeriesInstanceUID) {
+  if (mpr.value?.series === inSeries) {
     const [x = 0, y = 0, z = 0] = place.place ?? placeOf(mpr.value.volume, [place.point[0] ?? 0, place.point[1] ?? 0, at]);
     mpr.value = { ...mpr.value, planes: { ...mpr.value.planes, centre: [x, y, z] } };
-  } else screen()?.go(at);
+  } else screen(index)?.go(at);
+}
+
+/** The pane that shows the image, else one that shows its series, else the active one. */
+function paneOf(uid: string, sop: string, number: number): number {
+  const shown = oneUp.value ? [active.value] : [active.value, ...Array(standing()).keys()];
+  const frameOf = (index: number) => panes[index]?.value.view?.frame;
+  return shown.find((index) => frameOf(index)?.instance.uid === sop && frameOf(index)?.number === number)
+    ?? shown.find((index) => panes[index]?.value.series === uid) ?? active.value;
 }

@@ -1,6 +1,10 @@
 /** What moves on a screen, as it crosses the wire: differences, and UIDs as what they do not share with the one before. */
 
-export interface State {
+export type Nth = 0 | 1 | 2 | 3;
+/** What the panes show that are not active, by the number of the pane: series, instance, frame, window, camera. */
+type Others = Partial<Record<`s${Nth}` | `i${Nth}`, string> & Record<`f${Nth}`, number> & Record<`w${Nth}` | `z${Nth}`, readonly number[]>>;
+
+export interface State extends Others {
   /** Position of the case on the agenda. */
   c?: number;
   /** Series Instance UID, SOP Instance UID, frame from 1. */
@@ -19,11 +23,13 @@ export interface State {
   r?: readonly number[];
   /** Speaks 0, is muted 1 or only hears 2; camera 0 or 1. There for who is in the call. */
   v?: readonly number[];
+  /** Panes side by side (1, 2 or 4) and the active one, from 0. */
+  l?: readonly number[];
 }
 
 export type Change = Record<string, unknown>;
 
-const UIDS = new Set(['s', 'i']);
+const UIDS = /^[si][0-3]?$/;
 const SHARED = 6;
 
 /** The state after a difference. */
@@ -31,7 +37,7 @@ export function merged(known: State, change: Change): State {
   const next: Record<string, unknown> = { ...known };
   for (const [field, value] of Object.entries(change)) {
     if (value === null) delete next[field];
-    else if (UIDS.has(field) && Array.isArray(value)) {
+    else if (UIDS.test(field) && Array.isArray(value)) {
       const [shared, rest] = value as [number, string];
       next[field] = textOf(next[field]).slice(0, shared) + rest;
     } else next[field] = value;
@@ -46,7 +52,7 @@ export function difference(old: State, next: State): Change | null {
   const after = next as Record<string, unknown>;
   for (const [field, value] of Object.entries(after)) {
     if (value === undefined || same(before[field], value)) continue;
-    change[field] = UIDS.has(field) ? shortened(textOf(before[field]), textOf(value)) : value;
+    change[field] = UIDS.test(field) ? shortened(textOf(before[field]), textOf(value)) : value;
   }
   for (const field of Object.keys(before)) if (after[field] === undefined) change[field] = null;
   return Object.keys(change).length ? change : null;
