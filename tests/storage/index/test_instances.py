@@ -100,7 +100,12 @@ def test_hospitals_do_not_share_studies_or_patients(
         assert instances.study(db, theirs, "1.2.3").patient.name == "Lê^Văn^Tám"
         assert len(instances.of_study(db, scope, "1.2.3")) == 1
         both = Scope(scope.hospital_ids | theirs.hospital_ids)
-        assert len(instances.of_study(db, both, "1.2.3")) == 2
+        assert [one.hospital_id for one in instances.of_study(db, both, "1.2.3")] == [hospital.id], "never a mixture"
+        granted = Scope(theirs.hospital_ids, frozenset({(hospital.id, "1.2.3")}))
+        assert instances.study(db, granted, "1.2.3").hospital_id == other_hospital.id, "one's own comes first"
+        assert instances.study(db, granted.within(hospital.id), "1.2.3").hospital_id == hospital.id
+        assert granted.within(hospital.id).hospital_ids == frozenset()
+        assert granted.within(99).is_empty
         with pytest.raises(NotFound):
             instances.get(db, Scope(frozenset()), InstanceKey("1.2.3", "1.2.3.1", "1.2.3.1.1"))
 

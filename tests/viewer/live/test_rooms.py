@@ -69,7 +69,7 @@ def test_a_guest_of_anonymised_copies_knows_only_their_uids(web: Web, maker: Per
     guest = Arrived(web, made)
     (copy,) = guest.studies
     told = guest.get(f"/api/rooms/{code}")
-    assert told.json["cases"] == [{"position": 0, "label": "1 · CT", "StudyInstanceUID": copy}]
+    assert told.json["cases"] == [{"position": 0, "label": "1 · CT", "StudyInstanceUID": copy, "hospital": None}]
     assert STUDY not in told.text
     assert [one["code"] for one in guest.get(f"/api/rooms?study={copy}").json["rooms"]] == [code]
     session = kept(guest.client.get_cookie("hoichan-guest").value)
@@ -113,8 +113,9 @@ def test_a_case_one_may_not_see_is_only_a_number(web: Web, maker: Person) -> Non
     code = opened(far, "1.2.9")
     with web.archive.database.writing() as db:
         rooms.add_case(db, rooms.by_code(db, code).id, web.hospital.id, STUDY, "2 · CT")
-    assert far.get(f"/api/rooms/{code}").json["cases"][1] == {"position": 1, "label": "", "StudyInstanceUID": None}
-    assert maker.get(f"/api/rooms/{code}").json["cases"][0] == {"position": 0, "label": "", "StudyInstanceUID": None}
+    hidden = {"label": "", "StudyInstanceUID": None, "hospital": None}
+    assert far.get(f"/api/rooms/{code}").json["cases"][1] == {"position": 1, **hidden}
+    assert maker.get(f"/api/rooms/{code}").json["cases"][0] == {"position": 0, **hidden}
 
 
 def test_the_agenda_has_an_order_and_loses_what_was_not_shown(web: Web, maker: Person) -> None:

@@ -7,7 +7,7 @@ import { session } from '../../common/api';
 import { pageOf } from '../../common/at';
 import { Button } from '../../common/ui';
 import { common } from '../../common/strings';
-import { AskButton, chooseStatus, Conflict, ImageCount, Modalities, Received, sexAge, StatusButton, studyDate } from './cells';
+import { AskButton, chooseStatus, Conflict, ImageCount, isOwn, Modalities, Received, sexAge, StatusButton, studyDate } from './cells';
 import { keyOf, type Sort, type Study } from './model';
 import * as store from './store';
 import { words } from './strings';
@@ -103,7 +103,9 @@ export function Table() {
   );
 }
 
-const several = (): boolean => (session.value?.hospitals.length ?? 0) > 1;
+/** Whether rows say of which hospital they are: one's own are several, or a consultation shows one of another's. */
+const severalHospitals = computed(() => (session.value?.hospitals.length ?? 0) > 1 || store.rows.value.some((study) => !isOwn(study)));
+const several = (): boolean => severalHospitals.value;
 
 function Head() {
   return (
@@ -192,7 +194,9 @@ function Cells({ study, first }: { study: Study; first: boolean }) {
       <Cell text={study.PatientID} />
       <Cell text={sexAge(study)} name="age" />
       <div class="col" role="gridcell"><Modalities study={study} /></div>
-      <Cell text={study.StudyDescription} none={words('noDescription')} />
+      <div class={`col ${study.StudyDescription ? '' : 'col-none'}`} role="gridcell" title={[isOwn(study) ? '' : study.hospital_name, study.StudyDescription].filter(Boolean).join(' · ') || undefined}>
+        {!isOwn(study) && study.hospital_name && <span class="of-other">{study.hospital_name} · </span>}{study.StudyDescription || words('noDescription')}
+      </div>
       <Cell text={study.AccessionNumber} name="accession" />
       {several() && <Cell text={study.hospital_name} name="hospital" />}
       <Cell text={studyDate(study)} />
