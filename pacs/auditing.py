@@ -1,23 +1,33 @@
 """The audit log outside the index: anchors in the object store, exports as JSON lines, and checking both.
 
 An anchor is a small object that says which hash a record had. It is written every few minutes by the worker, so that
-a log whose newest records were cut off, or that was written anew from some record on, does not fit its anchors.
+a log whose newest records were cut off, or that was written anew from some record on, does not fit its anchors. It is
+signed with a key derived from the installation's secret key, and the newest one is noted beside that key: who can write
+the index and the object store, but has no access to the folder of the key, can neither make anchors nor take any away.
 """
 
 import json
 import logging
+import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from pacs import keyfile
+from pacs.errors import ConfigError
 from storage.errors import ArchiveError
 from storage.index import audit
-from storage.index.database import Database
+from storage.index.database import Connection, Database
+from storage.model import anchors
+from storage.model.anchors import Anchor
 from storage.model.audit import Chain, as_object
 from storage.objects.base import ObjectStore
 
 log = logging.getLogger(__name__)
 
 PREFIX = "anchors.audit/"  # no hospital's code has a dot
+NOTED = "audit.anchored"  # beside the secret key: the name of the newest anchor this machine has seen
 MOST_FAULTS = 100
 Link = dict[str, str | int]
 
@@ -25,46 +35,106 @@ Link = dict[str, str | int]
 @dataclass(slots=True)
 class Checked:
     """What checking found. `head` is the sequence and hash of the last record: written down elsewhere, it is one more
-    anchor."""
+    anchor. `signed_to` is the last record that a signed anchor vouches for, 0 when there is none."""
 
     records: int
     head: tuple[int, str]
-    anchors: int
+    anchors: int = 0
+    unsigned: int = 0  # anchors of before signatures
+    signed_to: int = 0
     faults: list[str] = field(default_factory=list)
 
 
-def anchor(database: Database, objects: ObjectStore) -> int:
-    """Write down which record is the newest, in the object store; its sequence, 0 when there is no record."""
-    with database.reading() as db:
-        sequence, last = audit.head(db)
-    key = f"{PREFIX}{sequence:012d}-{last}"
-    if sequence and objects.stat(key) is None:
-        objects.put_bytes(key, json.dumps({"seq": sequence, "hash": last}).encode())
-    return sequence
+class Anchoring:
+    """Writes anchors and checks the log against them, for the installation whose data folder this is."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises ConfigError when the secret key cannot be read or made."""
+        self._key = keyfile.derived(keyfile.load(folder), keyfile.ANCHORS)
+        self._note = folder / NOTED
+        self._last: Anchor | None = None
+
+    def anchor(self, database: Database, objects: ObjectStore) -> int:
+        """Write down which record is the newest, in the object store; its sequence, 0 when there is no record. Before
+        it is signed, what was added since the last anchor is checked: a log that does not continue is written down as
+        such, so nobody has a forgery signed by waiting."""
+        with database.reading() as db:
+            about = audit.head(db)[0]
+        last = self._newest(objects, about)
+        with database.reading() as db:  # after the anchors: what another machine has written down is in it
+            head = audit.head(db)
+            made = anchors.following(self._key, last, head, _links(db, last.sequence if last else 0))
+        if made is not None:
+            said = {"seq": made.sequence, "hash": made.hash, "serial": made.serial, "continues": made.continues}
+            objects.put_bytes(PREFIX + made.name, json.dumps(said).encode())
+            if not made.continues:
+                log.error("the audit log does not continue what was written down: see `hoichan audit verify`")
+        newest = made or last
+        if newest is not None and newest.signature and newest != self._noted():
+            self._keep_note(newest)
+        self._last = newest
+        return head[0]
+
+    def anchor_quietly(self, database: Database, objects: ObjectStore) -> None:
+        """`anchor`, for the worker: what fails is tried again the next time."""
+        try:
+            self.anchor(database, objects)
+        except (ArchiveError, ConfigError) as error:
+            log.warning("the audit log was not anchored: %s", error)
+
+    def check(self, database: Database, objects: ObjectStore) -> Checked:
+        """Check the whole log of the index against itself and its anchors."""
+        found = anchors.judge(self._key, list(written(objects)), self._noted())
+        faults: list[str] = []
+        _collect(faults, found.faults)
+        chain = Chain(found.known)
+        with database.reading() as db:
+            _collect(faults, chain.take(_links(db)))
+        _collect(faults, chain.end())
+        signed_to = found.last.sequence if found.last else 0
+        return Checked(chain.records, chain.head, found.signed, found.unsigned, signed_to, faults)
+
+    def _newest(self, objects: ObjectStore, sequence: int) -> Anchor | None:
+        """The newest anchor anybody has written: as remembered, as noted, and as found; where one is remembered, only
+        names that can be newer are listed."""
+        prefix = PREFIX
+        if self._last is not None:
+            prefix += _shared(f"{self._last.sequence:012d}", f"{sequence:012d}")
+        known = [one for one in (self._last, self._noted()) if one is not None]
+        return anchors.newest(self._key, [*known, *written(objects, prefix)])
+
+    def _noted(self) -> Anchor | None:
+        """What is noted beside the key; something that no key signed when the note is none."""
+        try:
+            text = self._note.read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            return None
+        except UnicodeDecodeError:
+            text = ""
+        except OSError as error:
+            raise ConfigError(f"{self._note}: {error.strerror}") from error
+        return anchors.read(text) or Anchor(0, "", signature="-")
+
+    def _keep_note(self, made: Anchor) -> None:
+        beside = self._note.with_name(f"{NOTED}.{os.urandom(8).hex()}")
+        try:
+            with beside.open("x", encoding="ascii") as file:
+                file.write(made.name + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(self._note)
+        except OSError as error:
+            with suppress(OSError):
+                beside.unlink()
+            raise ConfigError(f"{self._note}: {error.strerror}") from error
 
 
-def anchors(objects: ObjectStore) -> tuple[dict[int, str], list[str]]:
-    """The anchors by sequence, and what they say against each other."""
-    found: dict[int, str] = {}
-    faults = []
-    for stored in objects.keys(PREFIX):
-        number, _, claimed = stored.key.removeprefix(PREFIX).partition("-")
-        if not number.isdigit():
-            continue
-        if found.setdefault(int(number), claimed) != claimed:
-            faults.append(f"record {int(number)} was written down twice, differently")
-    return found, faults
-
-
-def check(database: Database, objects: ObjectStore) -> Checked:
-    """Check the whole log of the index against itself and its anchors."""
-    known, faults = anchors(objects)
-    chain = Chain(known)
-    with database.reading() as db:
-        links = ({**as_object(record), "hash": record.hash} for record in audit.records(db))
-        _collect(faults, chain.take(links))
-    _collect(faults, chain.end())
-    return Checked(chain.records, chain.head, len(known), faults)
+def written(objects: ObjectStore, prefix: str = PREFIX) -> Iterator[Anchor]:
+    """The anchors in the object store, whoever put them there."""
+    for stored in objects.keys(prefix):
+        found = anchors.read(stored.key.removeprefix(PREFIX))
+        if found is not None:
+            yield found
 
 
 def export(database: Database, hospital: str = "") -> Iterator[str]:
@@ -101,15 +171,16 @@ def check_export(lines: Iterable[str]) -> Checked:
         _collect(faults, ["the export does not say where it ends: something is missing"])
     elif (head["head"], head.get("hash")) != (chain.sequence, chain.head[1] if chain.sequence else ""):
         _collect(faults, ["the export ends elsewhere than it says"])
-    return Checked(chain.records, chain.head, 0, faults)
+    return Checked(chain.records, chain.head, faults=faults)
 
 
-def anchor_quietly(database: Database, objects: ObjectStore) -> None:
-    """`anchor`, for the worker: what fails is tried again the next time."""
-    try:
-        anchor(database, objects)
-    except ArchiveError as error:
-        log.warning("the audit log was not anchored: %s", error)
+def _shared(one: str, other: str) -> str:
+    """What both begin with."""
+    return one[: next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))]
+
+
+def _links(db: Connection, after: int = 0) -> Iterator[Link]:
+    return ({**as_object(record), "hash": record.hash} for record in audit.records(db, after))
 
 
 def _collect(faults: list[str], more: Iterable[str]) -> None:

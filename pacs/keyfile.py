@@ -14,7 +14,7 @@ from pacs.errors import ConfigError
 
 NAME = "secret.key"
 LENGTH = 32
-AUDIT, FACTORS = "audit", "second factors"  # purposes
+AUDIT, ANCHORS, FACTORS = "audit", "anchors of the audit log", "second factors"  # purposes
 _OTHERS = 0o077
 
 

@@ -175,6 +175,7 @@ def _codecs(config: Config) -> Run:
 
 def _worker(config: Config) -> Run:
     def run(ready: Callable[[], None]) -> None:
+        from pacs.auditing import Anchoring
         from pacs.jobs.ahead import Ahead
         from pacs.jobs.worker import QUICK, SLOW, SLOWEST, Worker
 
@@ -182,6 +183,7 @@ def _worker(config: Config) -> Run:
         os.nice(YIELDING)
         archive = open_archive(config)
         credentials = credentials_of(config.dicom)
+        anchoring = Anchoring(config.data)
         ready()
 
         def work(kinds: frozenset[str]) -> None:
@@ -189,7 +191,7 @@ def _worker(config: Config) -> Run:
                 Worker(
                     archive, own_ae=config.dicom.ae_title, credentials=credentials, scrub=config.scrub, kinds=kinds,
                     translator=config.consult.translator, smtp=config.smtp, base_url=config.base_url,
-                    sound_days=config.live.sound_days,
+                    sound_days=config.live.sound_days, anchoring=anchoring,
                 ).run(stop)  # fmt: skip
             finally:
                 stop.set()  # one falls, all end; the supervisor starts them again

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from pacs import auditing, receipts, reconciling, sharing
+from pacs import receipts, reconciling, sharing
 from pacs.archive import Archive
 from pacs.archive.rejections import catch_up
 from pacs.association.tls import TlsCredentials
+from pacs.auditing import Anchoring
 from pacs.config import ScrubConfig, SmtpConfig
 from pacs.consult import acting, copying, translating
 from pacs.jobs import scrub as scrubbing
@@ -79,8 +80,10 @@ class Worker:
         smtp: SmtpConfig | None = None,
         base_url: str = "",
         sound_days: int = 0,
+        anchoring: Anchoring | None = None,
     ) -> None:
         self._archive = archive
+        self._anchoring = anchoring
         self._translator = translator
         self._sound_days = sound_days
         self._poll = poll
@@ -159,7 +162,8 @@ class Worker:
                 tasks.enqueue(db, SWEEP, {}, key=SWEEP)
         if self._plans and time.monotonic() >= self._next_anchor:
             self._next_anchor = time.monotonic() + ANCHOR_SECONDS
-            auditing.anchor_quietly(self._archive.database, self._archive.objects)
+            if self._anchoring is not None:
+                self._anchoring.anchor_quietly(self._archive.database, self._archive.objects)
         if self._plans and time.monotonic() >= self._next_receipts:
             self._next_receipts = time.monotonic() + RECEIPTS_SECONDS
             receipts.write_quietly(self._archive.database, self._archive.objects)

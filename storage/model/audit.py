@@ -118,11 +118,11 @@ class Chain:
     out what belongs to another hospital.
     """
 
-    def __init__(self, anchors: Mapping[int, str] | None = None) -> None:
-        """`anchors` are hashes by sequence as they were written down elsewhere."""
+    def __init__(self, anchors: Mapping[int, str] | None = None, after: tuple[int, str] = (0, GENESIS)) -> None:
+        """`anchors` are hashes by sequence as they were written down elsewhere; `after` is the record before the first
+        link that is taken."""
         self._anchors = dict(anchors or {})
-        self._hash = GENESIS
-        self.sequence = 0
+        self.sequence, self._hash = after
         self.records = 0
 
     @property

@@ -8,7 +8,7 @@ import pytest
 
 from pacs import reconciling
 from pacs.archive.differences import differences
-from pacs.auditing import check
+from pacs.auditing import Anchoring
 from pacs.jobs.plan import plan
 from pacs.rebuilding import rebuild_index
 from pacs.reconciling import decide, decide_quarantined, purge, retry, sides
@@ -90,7 +90,7 @@ def test_the_first_is_kept(there: House) -> None:
         assert instances.study(db, there.scope, "1.2.3").conflicts == 1
     _rebuilt_equals(there)
     assert _acts(there) == ["conflict.keep", "conflict.reopen"]
-    assert check(there.archive.database, there.archive.objects).faults == []
+    assert Anchoring(there.folder).check(there.archive.database, there.archive.objects).faults == []
 
 
 def test_the_other_becomes_canonical_and_back(there: House) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
-from pacs.auditing import check
+from pacs.auditing import Anchoring
 from pacs.rebuilding import rebuild_index
 from pacs.rejecting import GRACE_MS, purge, reject, restore
 from storage.errors import InvalidQuery, NotFound
@@ -90,7 +90,7 @@ def test_a_series_is_rejected_and_restored(there: House) -> None:
     with pytest.raises(NotFound):
         restore(there.archive, there.scope, "1.2.3", "", MINH)
     assert acts(there) == [("instance.reject", "minh")] + [("instance.restore", "minh")] * 2
-    assert check(there.archive.database, there.archive.objects).faults == []
+    assert Anchoring(there.folder).check(there.archive.database, there.archive.objects).faults == []
 
 
 def test_nothing_is_purged_before_its_time(there: House) -> None:
