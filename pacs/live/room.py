@@ -10,7 +10,7 @@ import orjson
 from pacs.live.connection import Connection
 from pacs.live.sound import Sound
 from pacs.live.standing import Standing
-from pacs.live.states import UIDS, State, difference, shown
+from pacs.live.states import UIDS, State, difference, shown, within
 from storage.model.live import ANNOTATION, CASE, LOOK, Holder, Room, RoomCase, RoomEvent, RoomMember
 
 PERIOD = 1 / 15  # seconds between two tellings of what moves
@@ -191,7 +191,6 @@ def inward(state: State, standing: Standing) -> State:
 
 
 def _outward(state: State, seat: Seat) -> State:
-    """The state in the member's own UIDs; of a case they may not see, only where the others are."""
-    if state.get("c", 0) not in seat.cases:
-        return {name: state[name] for name in "crv" if name in state}
-    return {name: seat.standing.outward(value) if name in UIDS else value for name, value in state.items()}
+    """What the member may see of the state, in their own UIDs."""
+    seen = within(state, seat.cases)
+    return {name: seat.standing.outward(value) if name in UIDS else value for name, value in seen.items()}

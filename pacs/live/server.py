@@ -19,7 +19,7 @@ from pacs.live.connection import AGAIN, FULL, NORMAL, POLICY, Connection
 from pacs.live.joining import Joined, TicketRefused, ask_to_join
 from pacs.live.room import LiveRoom, Seat, events_for, for_seat, inward
 from pacs.live.standing import Doorkeeper, Standing
-from pacs.live.states import Malformed, merged
+from pacs.live.states import Malformed, merged, within
 from pacs.live.writing import Writing
 from storage.errors import ArchiveError
 from storage.index.database import Database
@@ -200,7 +200,7 @@ class Live:
                 seat.active = True
                 state = inward(seat.known, seat.standing)
                 if state.get("c", 0) in seat.cases or "s" not in seat.known:
-                    room.states[seat.member] = state
+                    room.states[seat.member] = within(state, seat.cases)
                     keeping.note(room, seat.member)
                     self.tell_moves_soon(room)
                     self.across.moved(room, seat.member)

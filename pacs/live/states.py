@@ -10,21 +10,22 @@ The fields are single letters, since they cross thin links up to 15 times a seco
        axes as unit vectors, middle of the screens  v  [speaks 0, muted 1, only hears 2; camera 0 or 1]: in
        in mm, extent of the smaller side in mm         the call with who else has this field
     p  [column, row] of the pointer in the frame; [x, y, z] in mm in the patient where it points on one of three planes
-    l  [panes side by side: 1, 2 or 4; the active one from 0], which is what s, i, f, w and z are about
-    s0 i0 f0 w0 z0 … s3 i3 f3 w3 z3   the same of each other pane; only with l, and only of panes that it counts
+    b  position of the case of the image, where that is put beside the case c and is another
+    l  [panes side by side: 1, 2 or 4; the active one from 0], which is what s, i, f, w, z and b are about
+    s0 i0 f0 w0 z0 b0 … s3 i3 f3 w3 z3 b3   the same of each other pane; only with l, and only of panes that it counts
 """
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 State = dict[str, Any]
 
 PANES = frozenset((1, 2, 4))
 _NTH = range(max(PANES))
-_OTHERS = {f"{field}{nth}": nth for field in "sifwz" for nth in _NTH}
-_FIELDS = frozenset("csifwzmprvl") | _OTHERS.keys()
+_OTHERS = {f"{field}{nth}": nth for field in "sifwzb" for nth in _NTH}
+_FIELDS = frozenset("csifwzbmprvl") | _OTHERS.keys()
 UIDS = frozenset(name for name in _FIELDS if name[0] in "si")
 LONGEST = 16
 _UID = re.compile(r"[0-9.]{1,64}", re.ASCII)
@@ -48,7 +49,7 @@ def merged(known: Mapping[str, Any], given: object) -> State:
             state.pop(field, None)
         elif field in UIDS:
             state[field] = _uid(value, str(known.get(field, "")))
-        elif field[0] in "cf":
+        elif field[0] in "cfb":
             state[field] = _position(value)
         else:
             state[field] = _layout(value) if field == "l" else _numbers(value)
@@ -73,8 +74,19 @@ def shown(state: Mapping[str, Any], *, leads: bool) -> State:
     """What the others are told: all of who leads; of the rest where they point and how much they have."""
     if leads:
         return dict(state)
-    fields = "csifprv" if "p" in state else "crv"
+    fields = "csifbprv" if "p" in state else "crv"
     return {field: state[field] for field in fields if field in state}
+
+
+def within(state: Mapping[str, Any], cases: Container[int]) -> State:
+    """What somebody may know of it who sees these cases: of another case only where the member is, of a pane with one
+    only which case that is."""
+    case = state.get("c", 0)
+    if case not in cases:
+        return {field: state[field] for field in "crv" if field in state}
+    hidden = {nth for nth in ("", *map(str, _NTH)) if state.get(f"b{nth}", case) not in cases}
+    gone = {f"{field}{nth}" for nth in hidden for field in "sifwzmp"}
+    return {field: value for field, value in state.items() if field not in gone}
 
 
 def _position(value: object) -> int:

@@ -12,7 +12,7 @@ from pacs.config import Config
 from pacs.live import handover
 from pacs.live.joining import new_ticket
 from pacs.live.room import told
-from pacs.live.states import UIDS, State, difference, merged
+from pacs.live.states import UIDS, State, difference, merged, within
 from storage.errors import Conflict, NotFound, NotPermitted
 from storage.index import audit, consults, hospitals, instances, links, notices, rooms
 from storage.index.database import Connection
@@ -224,7 +224,8 @@ def _moves(text: str, seen: Seen) -> list[Any]:
         at[member] = merged(at.get(member, {}), changed)
         state = at[member]
         if state.get("c", 0) in seen.positions:
-            shown = {name: seen.member.outward(value) if name in UIDS else value for name, value in state.items()}
+            may = within(state, seen.positions)
+            shown = {name: seen.member.outward(value) if name in UIDS else value for name, value in may.items()}
             kept.append([moment, member, difference(told.get(member, {}), shown)])
             told[member] = shown
     return kept

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pacs.live.states import Malformed, difference, merged, shown
+from pacs.live.states import Malformed, difference, merged, shown, within
 
 ONE = "1.2.840.113619.2.1.1"
 TWO = "1.2.840.113619.2.1.2"
@@ -41,6 +41,28 @@ def test_only_who_leads_shows_their_panes() -> None:
     assert pointed == {"c": 0, "s": "1.2.3", "i": ONE, "f": 1, "p": [1, 2]}
 
 
+def test_of_a_case_beside_only_its_number_is_known_to_who_may_not_see_it() -> None:
+    beside = {**SIDE_BY_SIDE, "b1": 1, "w1": [40, 400, 0], "z1": [0, 0, 0, 350.5, 0, 0, 0], "p": [1, 2]}
+    assert merged({}, beside) == within(beside, {0, 1}) == beside
+    assert within(beside, {0}) == {"c": 0, "l": [2, 0], "s": "1.2.3", "i": ONE, "f": 1, "b1": 1, "p": [1, 2]}
+    assert within(beside, {1}) == {"c": 0}
+    assert merged({}, within(beside, {0})) == within(beside, {0})
+    on_it = {
+        "c": 0,
+        "l": [2, 1],
+        "s": "1.2.4",
+        "i": TWO,
+        "f": 3,
+        "b": 1,
+        "m": [1],
+        "p": [1, 2],
+        "s0": "1.2.3",
+        "i0": ONE,
+    }
+    assert within(on_it, {0}) == {"c": 0, "l": [2, 1], "b": 1, "s0": "1.2.3", "i0": ONE}
+    assert shown(on_it, leads=False) == {"c": 0, "s": "1.2.4", "i": TWO, "f": 3, "b": 1, "p": [1, 2]}
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -67,6 +89,8 @@ def test_only_who_leads_shows_their_panes() -> None:
         {"l": [2, 0], "p1": [1, 2]},
         {"l": [2, 0], "w0": [40, 400, 0]},
         {"c": None},
+        {"b": "1.2"},
+        {"l": [2, 0], "b0": 1},
     ],
 )
 def test_what_no_layout_has_is_refused(given: dict[str, Any]) -> None:

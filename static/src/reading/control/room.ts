@@ -225,8 +225,20 @@ export function stack(uid: string, again = false): Promise<Stack> {
   return found;
 }
 
-function stacked({ series: uid, metadata, versions, first, preview }: Opening): Stack {
-  const found = stackOf(root(), uid, metadata, versions);
+/** Takes in a series of another study, which the live room puts beside this one. */
+export function lend(opened: Opening, door: string): void {
+  reading.set(opened.series, Promise.resolve(stacked(opened, door)));
+}
+
+export function takeBack(uid: string): void {
+  reading.delete(uid);
+  const next = new Map(stacks.value);
+  next.delete(uid);
+  stacks.value = next;
+}
+
+function stacked({ series: uid, metadata, versions, first, preview }: Opening, door = root()): Stack {
+  const found = stackOf(door, uid, metadata, versions);
   const frame = first && found.frames.find((one) => one.instance.uid === first.uid && one.number === first.frame);
   if (frame && preview && link.slow !== false) givePreview(frame.id, preview);
   const next = { ...found, first: frame?.id ?? null };

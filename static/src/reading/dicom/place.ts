@@ -14,3 +14,6 @@ export const isOpen = ({ StudyInstanceUID, hospital }: Named): boolean =>
 
 /** The DICOMweb door of the open study. */
 export const root = (): string => `${studyAt.peek()}/dicom-web`;
+
+/** By the UID of a study that is lent to this page: what stands before its addresses. */
+export const elsewhere = new Map<string, string>();

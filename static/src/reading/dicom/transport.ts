@@ -4,7 +4,7 @@ import type { Element } from './json';
 import { noteNow } from './link';
 import { openingOf, previewOf, type Opening, type Preview } from './opening';
 import { bytesOf } from './json';
-import { root, studyAt } from './place';
+import { elsewhere, root, studyAt } from './place';
 
 const MOST = 6;
 /** Prefetch leaves one connection of the browser's six for what is asked next. */
@@ -95,8 +95,8 @@ export function rendered(path: string, urgency: Urgency): Promise<Blob> {
 }
 
 /** What the first viewport needs of a series, or of a study; `withPreview` when the link may be slow. */
-export async function opening(study: string, series: string | null, withPreview: boolean): Promise<Opening> {
-  const path = `${root()}/studies/${study}${series ? `/series/${series}` : ''}/opening${withPreview ? '' : '?preview=no'}`;
+export async function opening(study: string, series: string | null, withPreview: boolean, door = root()): Promise<Opening> {
+  const path = `${door}/studies/${study}${series ? `/series/${series}` : ''}/opening${withPreview ? '' : '?preview=no'}`;
   const response = await asked(path);
   const body = new Uint8Array(await response.arrayBuffer());
   noteNow(path);
@@ -111,7 +111,7 @@ export function bytesOfElement(element: Element): Promise<Uint8Array> {
   const uri = element.BulkDataURI;
   if (!uri) return Promise.resolve(new Uint8Array());
   const path = new URL(uri, location.href);
-  const key = studyAt.peek() + path.pathname + path.search;
+  const key = (elsewhere.get(/studies\/([0-9.]+)/.exec(path.pathname)?.[1] ?? '') ?? studyAt.peek()) + path.pathname + path.search;
   const known = bulk.get(key);
   if (known) return known;
   const fetched = queued(key, 'now', async () => {

@@ -7,6 +7,7 @@ import { dicomDate } from '../../common/dicom-text';
 import { explain } from '../../common/explain';
 import { isOpen } from '../control/room';
 import { Icon } from '../panels/icons';
+import { PutBeside } from './besides';
 import { toCase } from './follow';
 import { addCase, arrange, cases, events, mayLead, room, status, step, type Case } from './room';
 import { live } from './strings';
@@ -63,6 +64,7 @@ function Entry({ one, index, leads }: { one: Case; index: number; leads: boolean
             onClick={() => (leads ? step(one.position) : toCase(one))}>
             {one.label}{here && <small> · {live('caseHere')}</small>}
           </button>}
+      <PutBeside one={one} />
       {leads && cases.value.length > 1 && (
         <span class="live-order">
           <Small icon="down" turned label={live('caseUp', { case: one.position + 1 })} off={index === 0} act={() => move(-1)} test={`live-up-${one.position}`} />

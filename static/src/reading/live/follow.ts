@@ -1,13 +1,12 @@
 /** Between the viewer and the room: what this screen shows is told, and who follows is taken to what the presenter sees. */
 import { batch, effect, untracked } from '@preact/signals';
 import { at, pageOf } from '../../common/at';
-import {
-  active, change, idOf, isOpen, layout, loaded, loads, mount, oneUp, PANES, panes, previewed, screen, series, show, stacks, theViewer,
-} from '../control/room';
+import { active, change, isOpen, layout, loaded, loads, oneUp, PANES, panes, previewed, screen, series, show, stacks } from '../control/room';
 import { closeMpr, mpr, openMpr } from '../control/mpr';
 import { PICTURELESS } from '../dicom/series';
 import { coded, decoded, nearest, placeOf } from '../mpr/geometry';
 import type { View } from '../viewport';
+import { besides, canStand, clear, follow as followBeside } from './beside';
 import { layoutOf, shownBy, shownIn, told, wanted, type Arrangement, type Shown } from './panes';
 import { cases, following, leads, looks, move, myCase, personOf, pointing, presenter, room, screens, status, type Case, type Place } from './room';
 import { replay } from './replay';
@@ -88,7 +87,7 @@ export function readiness(): [number, number] {
     total += stacks.value.get(one.uid)?.frames.length ?? (PICTURELESS.has(one.modality) ? 0 : one.instances);
   }
   let have = 0;
-  for (const { frames } of stacks.value.values()) for (const { id } of frames) have += Number(loaded.has(id) || previewed.has(id));
+  for (const [uid, { frames }] of stacks.value) if (!besides.value.has(uid)) for (const { id } of frames) have += Number(loaded.has(id) || previewed.has(id));
   return [Math.min(have, total), total];
 }
 
@@ -100,16 +99,16 @@ function tell(): void {
   if (!['joining', 'in', 'cut'].includes(status.value)) return;
   const state: State = { c: myCase.value, r: readiness() };
   const camera = (index: number): readonly number[] | null | undefined => untracked(() => screen(index)?.camera);
-  if (leads.value) Object.assign(state, told(panes.map((one) => one.value), { count: mpr.value ? 1 : standing(), on: active.value }, camera));
+  if (leads.value) Object.assign(state, told(panes.map((one) => one.value), { count: mpr.value ? 1 : standing(), on: active.value }, camera, besides.value));
   const pane = panes[active.value]?.value;
   if (pane?.view?.frame) {
-    Object.assign(state, shownBy(pane, camera(active.value)));
+    Object.assign(state, shownBy(pane, camera(active.value), besides.value));
     if (pointer) state.p = pointer;
   }
   if (mpr.value) {
     const { series: uid, volume, planes } = mpr.value;
     const { frame: middle } = nearest(volume, planes.centre);
-    Object.assign(state, { s: uid, i: middle.instance.uid, f: middle.number, m: coded(planes) });
+    Object.assign(state, { s: uid, b: besides.value.get(uid), i: middle.instance.uid, f: middle.number, m: coded(planes) });
   }
   const speaks = spoken();
   if (speaks) state.v = speaks;
@@ -133,9 +132,10 @@ function apply(): void {
   }
   if (!state.s || !state.i) {
     applied.delete(on);
+    if (state.b !== undefined) put(on, {}); // of a case that is not shared with this reader
     return;
   }
-  if (!bring(on, state.s) || !ready(on)) return;
+  if (!bring(on, state.s, state.b) || !ready(on)) return;
   if (state.m) {
     untracked(() => applyPlanes(state));
     return;
@@ -169,28 +169,39 @@ function arrange(to: Arrangement): boolean {
   return true;
 }
 
-/** Sees to it that a pane has the series; true when it is there. */
-function bring(index: number, uid: string): boolean {
+/** Sees to it that a pane has the series, of this case or of one beside; true when it is there. */
+function bring(index: number, uid: string, beside?: number): boolean {
   const pane = panes[index]?.value;
   if (pane?.series === uid && pane.state !== 'empty') return !going.has(index);
-  if (going.get(index) === uid || !series.value.some((one) => one.uid === uid)) return false;
+  const one = cases.value.find(({ position }) => position === beside);
+  if (going.get(index) === uid || !(one ? canStand(one) : series.value.some((each) => each.uid === uid))) return false;
   going.set(index, uid);
   applied.delete(index);
-  void untracked(() => show(index, uid)).finally(() => {
+  void untracked(() => (one ? followBeside(index, one, uid) : show(index, uid))).finally(() => {
     if (going.get(index) === uid) going.delete(index);
     untracked(apply);
   });
   return false;
 }
 
+/** The case of what the presenter shows in this pane, when it is not for this reader; else null. */
+export function unshared(index: number): number | null {
+  const state = screens.value.get(personOf(presenter.value)?.n ?? -1);
+  if (!state || !following.value || leads.value || !live()) return null;
+  const to = wanted(state, narrow.matches);
+  if (!to || index >= to.count) return null;
+  const { s, b } = shownIn(state, index, to.on);
+  return !s && b !== undefined ? b : null;
+}
+
 /** One pane as the presenter has it; empty when theirs is. */
 function put(index: number, shown: Shown): void {
-  const { s, i, f = 1, w, z } = shown;
+  const { s, i, f = 1, w, z, b } = shown;
   if (!s) {
     if (panes[index]?.value.state !== 'empty') untracked(() => clear(index));
     return;
   }
-  if (!bring(index, s) || !i || !ready(index)) return;
+  if (!bring(index, s, b) || !i || !ready(index)) return;
   const [on, view] = [screen(index), panes[index]?.value.view];
   if (!on || !view) return;
   if (view.frame?.instance.uid !== i || view.frame.number !== f) {
@@ -208,15 +219,6 @@ function put(index: number, shown: Shown): void {
     windowOf(shown, index);
     if (z) on.setCamera(z);
   });
-}
-
-function clear(index: number): void {
-  const pane = panes[index];
-  const element = document.getElementById(`viewport-${idOf(index)}`);
-  if (!pane) return;
-  pane.value = { series: null, state: 'empty', view: null };
-  theViewer()?.disable(idOf(index));
-  if (element instanceof HTMLDivElement) void mount(index, element);
 }
 
 /** Where an image stands in its stack; -1 when it does not. */
@@ -275,7 +277,7 @@ function goToLook(): void {
 
 export async function toPlace(place: Place): Promise<void> {
   const to = cases.value.find((one) => one.position === place.case);
-  if (to?.StudyInstanceUID && !isOpen(to)) {
+  if (to?.StudyInstanceUID && !isOpen(to) && !besides.value.has(place.SeriesInstanceUID)) {
     toCase(to);
     for (let tries = 0; tries < 100 && !panes[active.value]?.value.view; tries++) await new Promise((wait) => setTimeout(wait, 100));
   }

@@ -7,6 +7,7 @@ import { typing } from '../control/keyboard';
 import { mpr } from '../control/mpr';
 import { active, panes } from '../control/room';
 import { liveOpen, roomInAddress, type Live } from '../slots';
+import { besides, watchBesides } from './beside';
 import { draw } from './drawn';
 import { follow } from './follow';
 import { lastPoint, Marks } from './marks';
@@ -50,9 +51,10 @@ function ping(): void {
   const at = lastPoint();
   const frame = panes[active.value]?.value.view?.frame;
   if (!at || !frame) looking.value = !looking.value;
-  else lookHere({ case: myCase.value, SeriesInstanceUID: frame.instance.series, SOPInstanceUID: frame.instance.uid, frame: frame.number, point: at });
+  else lookHere({ case: besides.value.get(frame.instance.series) ?? myCase.value, SeriesInstanceUID: frame.instance.series, SOPInstanceUID: frame.instance.uid, frame: frame.number, point: at });
 }
 
+watchBesides();
 follow();
 draw();
 listen();

@@ -4,6 +4,8 @@ import { signal } from '@preact/signals';
 import { active, panes } from '../control/room';
 import type { Frame } from '../dicom/instance';
 import { onFrame, type Point } from '../mpr/geometry';
+import { besides } from './beside';
+import { BesideMark } from './besides';
 import { colourOf } from './colours';
 import { onElement, pixelAt, point } from './follow';
 import { cases, following, leads, looking, lookHere, looks, myCase, nameOf, people, personOf, pointing, presenter, room, screens, status, type Person } from './room';
@@ -65,7 +67,7 @@ export function Marks({ index }: { index: number }) {
             if (looking.value && at && frame) {
               event.stopPropagation();
               looking.value = false;
-              lookHere({ case: myCase.value, SeriesInstanceUID: frame.instance.series, SOPInstanceUID: frame.instance.uid, frame: frame.number, point: at });
+              lookHere({ case: besides.value.get(frame.instance.series) ?? myCase.value, SeriesInstanceUID: frame.instance.series, SOPInstanceUID: frame.instance.uid, frame: frame.number, point: at });
             }
           }} />
       )}
@@ -74,6 +76,7 @@ export function Marks({ index }: { index: number }) {
         const at = view && onElement(view, one.point);
         return at && <LookMark key={`${one.by}${one.at}`} at={at} by={one.by} />;
       })}
+      <BesideMark index={index} />
       {current && <Follows />}
     </div>
   );

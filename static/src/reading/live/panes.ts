@@ -12,17 +12,22 @@ export interface Arrangement {
 }
 
 /** What one pane shows. */
-export type Shown = Pick<State, 's' | 'i' | 'f' | 'w' | 'z'>;
+export type Shown = Pick<State, 's' | 'i' | 'f' | 'w' | 'z' | 'b'>;
 
-/** Where a camera of the pane looks. */
+/** Where the camera of a pane looks. */
 type Cameras = (index: number) => readonly number[] | null | undefined;
+/** The case of a series that is put beside the room's case; undefined of one that is of this case. */
+export type Besides = ReadonlyMap<string, number>;
 
 /** What one pane shows, once its image is that of its series. */
-export function shownBy({ series, view }: Pane, camera: readonly number[] | null | undefined): Shown {
+export function shownBy({ series, view }: Pane, camera: readonly number[] | null | undefined, besides: Besides): Shown {
   if (!series) return {};
   const frame = view?.frame;
-  if (!view || frame?.instance.series !== series) return { s: series };
-  const shown: Shown = { s: series, i: frame.instance.uid, f: frame.number };
+  const shown: Shown = { s: series };
+  const beside = besides.get(series);
+  if (beside !== undefined) shown.b = beside;
+  if (!view || frame?.instance.series !== series) return shown;
+  Object.assign(shown, { i: frame.instance.uid, f: frame.number });
   if (camera) shown.z = camera;
   const window = windowOf(view);
   if (window) shown.w = window;
@@ -37,12 +42,12 @@ function windowOf({ voi, chosen, invert }: View): readonly number[] | null {
 }
 
 /** What a presenter tells of the panes: how many, which is active, and what the others show. */
-export function told(panes: readonly Pane[], { count, on }: Arrangement, camera: Cameras): State {
+export function told(panes: readonly Pane[], { count, on }: Arrangement, camera: Cameras, besides: Besides): State {
   if (count < 2) return { l: [1, 0] };
   const state: Record<string, unknown> = { l: [count, on] };
   panes.slice(0, count).forEach((pane, index) => {
     if (index === on) return;
-    for (const [field, value] of Object.entries(shownBy(pane, camera(index)))) state[`${field}${index}`] = value;
+    for (const [field, value] of Object.entries(shownBy(pane, camera(index), besides))) state[`${field}${index}`] = value;
   });
   return state;
 }
@@ -60,5 +65,5 @@ export const layoutOf = ({ count }: Arrangement): Layout => LAYOUTS[count] ?? '1
 export function shownIn(state: State, index: number, on: number): Shown {
   if (index === on) return state;
   const nth = index as Nth;
-  return { s: state[`s${nth}`], i: state[`i${nth}`], f: state[`f${nth}`], w: state[`w${nth}`], z: state[`z${nth}`] };
+  return { s: state[`s${nth}`], i: state[`i${nth}`], f: state[`f${nth}`], w: state[`w${nth}`], z: state[`z${nth}`], b: state[`b${nth}`] };
 }

@@ -1,8 +1,8 @@
 /** What moves on a screen, as it crosses the wire: differences, and UIDs as what they do not share with the one before. */
 
 export type Nth = 0 | 1 | 2 | 3;
-/** What the panes show that are not active, by the number of the pane: series, instance, frame, window, camera. */
-type Others = Partial<Record<`s${Nth}` | `i${Nth}`, string> & Record<`f${Nth}`, number> & Record<`w${Nth}` | `z${Nth}`, readonly number[]>>;
+/** What the panes show that are not active, by the number of the pane: series, instance, frame, window, camera, case beside. */
+type Others = Partial<Record<`s${Nth}` | `i${Nth}`, string> & Record<`f${Nth}` | `b${Nth}`, number> & Record<`w${Nth}` | `z${Nth}`, readonly number[]>>;
 
 export interface State extends Others {
   /** Position of the case on the agenda. */
@@ -23,6 +23,8 @@ export interface State extends Others {
   r?: readonly number[];
   /** Speaks 0, is muted 1 or only hears 2; camera 0 or 1. There for who is in the call. */
   v?: readonly number[];
+  /** Position of the case of the image, where that is another one put beside. */
+  b?: number;
   /** Panes side by side (1, 2 or 4) and the active one, from 0. */
   l?: readonly number[];
 }

@@ -248,8 +248,11 @@ export function whileTyping(write: () => void): () => void {
   return () => typing.delete(write);
 }
 
+const isOurs = (frame: string): boolean => frame.startsWith(`${root()}/studies/${studyUid.value}/`);
+
+/** Of what is drawn on an image of another study beside this one nothing is kept; the image says so. */
 function bodyOf(drawing: Drawing, text: string): Body | null {
-  const place = /\/series\/([0-9.]+)\/instances\/([0-9.]+)\/frames\/(\d+)$/.exec(drawing.frame);
+  const place = isOurs(drawing.frame) && /\/series\/([0-9.]+)\/instances\/([0-9.]+)\/frames\/(\d+)$/.exec(drawing.frame);
   if (!place) return null;
   const [, series = '', sop = '', frame = '1'] = place;
   const found = stacks.value.get(series)?.frames.find((one) => one.id === drawing.frame);
@@ -323,6 +326,7 @@ export function erase(id: string): boolean {
 
 function remove(selected: string | undefined, frame: string): void {
   if (selected && erase(selected)) return;
+  if (selected && !notes.value.has(selected) && !inRoom.value.has(selected)) theViewer()?.drop(selected); // nothing of it was kept
   const own = [...notes.value.values()].filter((one) => one.mine && !one.deleted && one.body.points && frameIdOf(one.body) === frame);
   const newest = own.sort((a, b) => b.createdAt - a.createdAt)[0];
   if (newest) erase(newest.id);
@@ -363,7 +367,7 @@ function become(id: string, to: State | null): void {
 /** Marks the image that is shown as a key image, or takes one's own mark away. */
 function mark(view: View): void {
   const { frame } = view;
-  if (!frame) return;
+  if (!frame || !isOurs(frame.id)) return;
   const known = [...notes.value.values()].find((one) => one.mine && !one.deleted && one.body.tool === 'key_image' && frameIdOf(one.body) === frame.id);
   if (known) {
     erase(known.id);

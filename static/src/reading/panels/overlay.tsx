@@ -13,11 +13,12 @@ import { reading, sexOf } from '../strings';
 import type { Cursor, View } from '../viewport';
 import { presetLabel } from './labels';
 
-export function Overlay({ pane, study, cursor, software }: { pane: Pane; study: Study | null; cursor: Cursor | null; software: boolean }) {
+export function Overlay({ pane, study: open, cursor, software }: { pane: Pane; study: Study | null; cursor: Cursor | null; software: boolean }) {
   const { view } = pane;
   const frame = view?.frame;
   if (!view || !frame) return null;
   const { dataset } = frame.instance;
+  const study = frame.instance.study === open?.StudyInstanceUID ? open : null; // nobody's name stands on an image of another study
   const name = theViewer()?.nameOf(frame) || study?.PatientName || '';
   const who = [text(dataset, '00100020'), age(text(dataset, '00101010'), text(dataset, '00100030'), text(dataset, '00080020')), sexOf(text(dataset, '00100040'))];
   const letters = view.onScreen && markers(frame.orientation ?? lettersOf(frame), view.onScreen);

@@ -67,7 +67,7 @@ export function PaneView({ index, visible }: { index: number; visible: boolean }
           {pane.view?.error !== null && pane.view?.error !== undefined && <ImageError error={pane.view.error} retry={() => screen(index)?.retry()} />}
         </>
       )}
-      {Live && !mpr.value && pane.state === 'stack' && <Live.Marks index={index} />}
+      {Live && !mpr.value && <Live.Marks index={index} />}
       {pane.state === 'empty' && <p class="hint">{reading('emptyViewport')}</p>}
       {pane.state === 'reading' && <p class="hint busy">{reading('loadingSeries')}</p>}
       {pane.state === 'failed' && (
