@@ -38,6 +38,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "viewer.headers",
         "viewer.heads",
         "viewer.journal",
+        "viewer.problem_pages",
         "viewer.sending",
         "viewer.tables",
         "viewer.version",

@@ -7,7 +7,7 @@ from flask import Flask, Response, jsonify
 
 from pacs.archive import Archive
 from pacs.config import Config
-from viewer import compression, headers, journal, problems
+from viewer import compression, headers, journal, problem_pages, problems
 from viewer.access import devices, factors, invitation, setup
 from viewer.access import routes as session
 from viewer.access.guard import Guard
@@ -54,6 +54,7 @@ def create_app(
     headers.install(app)
     compression.install(app)
     guard.install(app)
+    problem_pages.install(app)
     problems.install(app)
     for rooms in (
         pages.blueprint(guard, dist),

@@ -1,8 +1,9 @@
 import { signal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useLayoutEffect } from 'preact/hooks';
 import { language, setLanguage } from '../common/i18n';
 import { Icon } from '../common/icons';
 import { Logo } from '../common/logo';
+import { theme } from '../common/theme';
 import { begin, here, phase } from './guest';
 import { Door, Message } from './landing';
 import { Lite } from './lite/viewer';
@@ -18,6 +19,10 @@ export function App() {
     if (now !== 'inside') opened.value = null;
   }, [now]);
   const study = here.value?.studies.find((one) => one.StudyInstanceUID === opened.value);
+  const ground = now === 'inside' && study ? 'dark' : theme.value; // images are looked at in the dark
+  useLayoutEffect(() => {
+    document.documentElement.dataset['theme'] = ground;
+  }, [ground]);
   if (now === 'inside' && study) return <Lite key={study.StudyInstanceUID} study={study} onBack={() => (opened.value = null)} />;
   return (
     <div class="page">

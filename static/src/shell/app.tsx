@@ -90,7 +90,7 @@ function Page() {
 function Home() {
   if (may('study.read')) return <><Worklist />{may('study.store') && <DropAnywhere />}</>;
   if (may('consult.answer')) return <Consulting box="" code="" />;
-  return mayAdminister() ? <Admin page="" /> : <Message title={shell('nothing.title')} />;
+  return mayAdminister() ? <Admin page="" /> : <Message title={shell('nothing.title')} text={shell('nothing.text')} />;
 }
 
 /** Administration is code of its own, fetched when somebody goes there. */
@@ -100,7 +100,7 @@ function Admin({ page }: { page: string }) {
     if (!allowed || admin.value) return;
     import('./admin/page').then((module) => (admin.value = module.AdminPage), (error: unknown) => (unreachable.value = explain(error)));
   }, [allowed]);
-  if (!allowed) return <Message title={shell('denied.title')} />;
+  if (!allowed) return <Message title={shell('denied.title')} text={shell('denied.text')} />;
   const View = admin.value;
   return View ? <View page={page} /> : <main class="boot" aria-busy="true" />;
 }
@@ -143,12 +143,13 @@ const Gone = () => (
   </main>
 );
 
-const Missing = () => <Message title={shell('notFound.title')} />;
+const Missing = () => <Message title={shell('notFound.title')} text={shell('notFound.text')} />;
 
-function Message({ title }: { title: string }) {
+function Message({ title, text }: { title: string; text: string }) {
   return (
     <main class="message">
       <h1>{title}</h1>
+      <p class="muted">{text}</p>
       <Button icon="back" onClick={() => go('#/')}>{shell('notFound.back')}</Button>
     </main>
   );

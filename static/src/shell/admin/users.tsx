@@ -122,7 +122,7 @@ function LettersOf({ user }: { user: User }) {
   const about = user.specialties.map((code) => term('specialties', code)).filter(Boolean).join(', ');
   return (
     <div>
-      {user.email ? <span class="wrap">{user.email}</span> : <span class="col-none">{access('users.email.none')}</span>}
+      {user.email ? <span class="wrap wrap-mail">{user.email}</span> : <span class="col-none">{access('users.email.none')}</span>}
       <div class="muted">{user.language === language.value ? about : [about, user.language === 'vi' ? 'Tiếng Việt' : 'English'].filter(Boolean).join(' · ')}</div>
     </div>
   );
