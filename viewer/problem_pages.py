@@ -64,12 +64,18 @@ PAGES: dict[int, tuple[Words, Words]] = {
         ),
     ),
     410: (
-        Words("Liên kết này không còn dùng được", "Liên kết đã hết hạn hoặc đã được dùng. Hãy xin người gửi liên kết mới."),
-        Words("This link no longer works", "It was used before, or its time is over. Ask whoever sent it for a new one."),
+        Words(
+            "Liên kết này không còn dùng được", "Liên kết đã hết hạn hoặc đã được dùng. Hãy xin người gửi liên kết mới."
+        ),
+        Words(
+            "This link no longer works", "It was used before, or its time is over. Ask whoever sent it for a new one."
+        ),
     ),
     429: (
         Words("Đã thử quá nhiều lần", "Máy chủ tạm dừng nhận yêu cầu từ đây. Hãy đợi {wait} giây rồi thử lại."),
-        Words("Too many tries", "The server takes no more from here for a moment. Wait {wait} seconds, then try again."),
+        Words(
+            "Too many tries", "The server takes no more from here for a moment. Wait {wait} seconds, then try again."
+        ),
     ),
     503: (
         Words(
@@ -82,7 +88,10 @@ PAGES: dict[int, tuple[Words, Words]] = {
         ),
     ),
     507: (
-        Words("Máy chủ đã hết chỗ lưu", "Xem và tìm vẫn bình thường, chưa lưu thêm được. Hãy báo bộ phận công nghệ thông tin."),
+        Words(
+            "Máy chủ đã hết chỗ lưu",
+            "Xem và tìm vẫn bình thường, chưa lưu thêm được. Hãy báo bộ phận công nghệ thông tin.",
+        ),
         Words("The server is full", "Finding and reading go on, nothing more can be stored. Tell your IT department."),
     ),
 }
