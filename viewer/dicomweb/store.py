@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, cast
 
 import orjson
-from flask import Response, request
-from werkzeug.exceptions import ClientDisconnected, UnsupportedMediaType
+from flask import Request, Response, request
+from werkzeug.exceptions import UnsupportedMediaType
 
 from pacs.archive import Archive, Expected, Incoming
 from pacs.describe import describe
@@ -122,7 +122,6 @@ def store_instances(
     """Keep every part, or say of each why not. `most_bytes` limits one instance; `study` "" takes any study; `noted`
     hears how many instances of which study ("" for what cannot be read) are durable."""
     refuse_encodings()
-    request.max_content_length = None  # a request may bring a whole study; each instance is limited
     parts = _Parts(archive, study)
     try:
         for body in _bodies(archive, most_bytes):
@@ -141,7 +140,7 @@ def store_instances(
 def _bodies(archive: Archive, most_bytes: int) -> Iterator[Body]:
     """Each instance of the request: in parts, made of metadata and bulk data, or the one body of the request."""
     type, parameters = content_type(request.headers.get("Content-Type", ""))
-    stream = cast(BinaryIO, _Connection(request.stream))
+    stream = cast(BinaryIO, _Connection(request))
     related = parameters.get("type", DICOM).lower() if type == "multipart/related" else ""
     if type == DICOM:
         yield Body(_blocks(stream))
@@ -250,13 +249,25 @@ def _blocks(stream: BinaryIO) -> Iterator[bytes | memoryview]:
 
 
 class _Connection:
-    """The body of the request; a sender that goes away or falls silent is an InvalidRequest, not a bug."""
+    """The body of the request as the server gives it: past the application's limit, since a request may bring a whole
+    study and each instance is limited, and past the copies that come with it. A sender that goes away, falls silent or
+    brings less than it said is an InvalidRequest, not a bug."""
 
-    def __init__(self, stream: object) -> None:
-        self._stream = cast(BinaryIO, stream)
+    def __init__(self, asked: Request) -> None:
+        self._stream: BinaryIO = asked.environ["wsgi.input"]
+        ends = asked.environ.get("wsgi.input_terminated")
+        self._left = asked.content_length if asked.content_length is not None or ends else 0
 
     def read(self, size: int) -> bytes:
+        wanted = size if self._left is None else min(size, self._left)
+        if not wanted:
+            return b""
         try:
-            return self._stream.read(size)
-        except (OSError, ClientDisconnected) as error:
+            data = self._stream.read(wanted)
+        except OSError as error:
             raise InvalidRequest("the body broke off") from error
+        if self._left is not None:
+            if not data:
+                raise InvalidRequest("the body broke off")
+            self._left -= len(data)
+        return data

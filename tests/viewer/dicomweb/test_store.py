@@ -195,6 +195,26 @@ def test_an_instance_over_the_limit_fails_alone(shelf: Shelf) -> None:
     assert reasons(found, OTHER) == [0xC000]
 
 
+def test_a_request_may_bring_more_than_one_instance_may(shelf: Shelf) -> None:
+    slices = [changed(SOPInstanceUID=f"1.2.3.{number}") for number in range(3)]
+    shelf.client.application.config["MAX_CONTENT_LENGTH"] = len(slices[0]) + 1000
+    assert len(uids(answer(store(shelf, slices), 200), REFERENCED)) == 3, "the limit is for each instance"
+
+
+@pytest.mark.parametrize("terminated", [True, False])
+def test_less_than_the_sender_said_is_not_an_instance(shelf: Shelf, terminated: bool) -> None:
+    data = SMALL.read_bytes()
+    response = shelf.client.post(
+        "/dicom-web/studies",
+        input_stream=io.BytesIO(data[:-1000]),
+        headers={"Content-Type": "application/dicom"},
+        environ_overrides={"CONTENT_LENGTH": str(len(data)), "wsgi.input_terminated": terminated},
+    )
+    assert response.status_code == 400
+    assert shelf.client.get("/dicom-web/instances").get_json(force=True) == []
+    assert spooled(shelf.archive) == []
+
+
 @pytest.mark.parametrize("path", images("odd-and-broken/*"), ids=lambda path: path.name)
 def test_odd_files_never_break_the_door(shelf: Shelf, path: Path) -> None:
     response = store(shelf, [path.read_bytes()])
