@@ -13,7 +13,7 @@ from viewer.access import routes as session
 from viewer.access.guard import Guard
 from viewer.access.narrowing import AtHospital
 from viewer.admin import access as admin_access
-from viewer.admin import audit, health, hospitals, peers, reconcile, rejected
+from viewer.admin import audit, health, hospitals, peers, reconcile, recordings, rejected
 from viewer.consult import attachments, copies, minutes, statistics, translating
 from viewer.consult import routes as consult
 from viewer.dicomweb import blueprint as dicomweb
@@ -80,6 +80,7 @@ def create_app(
         hospitals.blueprint(archive, guard),
         reconcile.blueprint(archive, guard),
         rejected.blueprint(archive, guard),
+        recordings.blueprint(archive, guard),
         audit.blueprint(archive, guard),
         live.blueprint(archive, guard, config),
         sound.blueprint(archive, guard),

@@ -6,8 +6,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from storage.errors import NotFound
-from storage.index import schema, tasks
-from storage.model.live import SoundPiece
+from storage.index import rooms, schema, tasks
+from storage.index.rows import mine
+from storage.model.archive import Scope
+from storage.model.live import RoomSound, SoundPiece
 
 FORGET = "forget sound"  # kind of task; argument `room`
 _TABLE = schema.room_sound
@@ -31,6 +33,44 @@ def of_room(db: Connection, room_id: int) -> list[SoundPiece]:
     """All pieces of a room in the order of the clock."""
     rows = db.execute(sa.select(_TABLE).where(_of(room_id)).order_by(_TABLE.c.at, _TABLE.c.client_id))
     return [_piece(row) for row in rows]
+
+
+def of_hospitals(db: Connection, scope: Scope, limit: int, before: int | None = None) -> list[RoomSound]:
+    """The rooms of these hospitals of which there is sound, the newest first; of a further page those older than the
+    room of this id."""
+    room, hospital, total = schema.room, schema.hospital, sa.func.sum
+    takes = (
+        sa.select(
+            _TABLE.c.room_id, sa.func.min(_TABLE.c.at).label("first_at"), sa.func.count().label("pieces"),
+            sa.func.max(_TABLE.c.at + _TABLE.c.duration_ms).label("last_at"), total(_TABLE.c.size).label("bytes"),
+        )
+        .where(~_TABLE.c.deleted)
+        .group_by(_TABLE.c.room_id, _TABLE.c.take)
+        .subquery()
+    )  # fmt: skip
+    wanted = mine(room.c.hospital_id, scope.hospital_ids)
+    if before is not None:
+        wanted &= room.c.id < before
+    statement = (
+        sa.select(
+            room.c.id, hospital.c.code, sa.func.min(takes.c.first_at).label("first_at"),
+            total(takes.c.pieces).label("pieces"), total(takes.c.last_at - takes.c.first_at).label("ms"),
+            total(takes.c.bytes).label("bytes"),
+        )
+        .join_from(takes, room, takes.c.room_id == room.c.id)
+        .join(hospital, hospital.c.id == room.c.hospital_id)
+        .where(wanted)
+        .group_by(room.c.id, hospital.c.code)
+        .order_by(room.c.id.desc())
+        .limit(limit)
+    )  # fmt: skip
+    return [
+        RoomSound(
+            rooms.by_id(db, row.id), str(row.code), _speakers(db, row.id), int(row.first_at), int(row.pieces),
+            int(row.ms), int(row.bytes),
+        )
+        for row in db.execute(statement).all()
+    ]  # fmt: skip
 
 
 def recorded(db: Connection, room_id: int, take: int, member: str) -> int:
@@ -66,6 +106,12 @@ def rooms_before(db: Connection, at: int) -> list[int]:
     return [
         int(one) for one in db.execute(there.group_by(_TABLE.c.room_id).having(sa.func.max(_TABLE.c.at) < at)).scalars()
     ]
+
+
+def _speakers(db: Connection, room_id: int) -> tuple[str, ...]:
+    """The names of those whose voices there are, in the order in which they came."""
+    heard = set(db.execute(sa.select(_TABLE.c.member).where(_of(room_id)).distinct()).scalars())
+    return tuple(one.name for one in rooms.members(db, room_id) if one.key in heard)
 
 
 def _of(room_id: int) -> Any:

@@ -92,6 +92,20 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomSound:
+    """What there is of a room's sound: of whom (the names they had there), since when, in how many pieces, how long it
+    was recorded, and how many bytes."""
+
+    room: Room
+    hospital_code: str
+    speakers: tuple[str, ...]
+    first_at: int
+    pieces: int
+    duration_ms: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class SoundPiece:
     """Some seconds of one member's voice, as their own browser recorded it. `take` is the number of the event since
     which sound was recorded, `position` the case the room was looking at, `at` the room's clock."""

@@ -211,6 +211,16 @@ class Talk:
         member.event("ended")
         return code
 
+    def meeting_with_sound(self) -> None:
+        code = self.meeting("the recording")
+        member = enter(self.owner, code)
+        member.say("sound", on=True)
+        take = member.event("sounding")
+        query = f"take={take['n']}&at={take['at']}&ms=900"
+        sound = b"\x1a\x45\xdf\xa3" + bytes(400)
+        answer = self.owner.ask("PUT", f"/api/rooms/{code}/sound/piece-0001?{query}", sound)
+        assert answer.status == 201, answer.body
+
     def shared(self) -> dict[str, Any]:
         terms = {
             "purpose": self.say("purpose"),
@@ -238,6 +248,7 @@ def said(scene: Scene) -> Talk:
     talk = Talk(scene)
     talk.code, talk.room, talk.link = talk.consult(), talk.meeting("the room"), talk.shared()
     talk.played = talk.meeting_of_the_past()
+    talk.meeting_with_sound()
     talk.annotations()
     talk.administration()
     return talk
@@ -258,6 +269,7 @@ def test_administration_shows_it_to_be_read(browser: Browser, scene: Scene, said
         ("conflicts", ("coded: PatientID", "coded: PatientName, alphabetic")),
         ("quarantine", ("sender",)),
         ("rejected", ("reason of a rejection", "rejected: StudyDescription")),
+        ("recordings", ("title of the recording", "owner")),
         ("audit", ("guest", "institution of a guest")),
         ("health", ()),
         ("links", ("purpose", "recipient")),

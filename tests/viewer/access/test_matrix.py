@@ -13,11 +13,12 @@ import pytest
 
 from pacs import sharing
 from storage.index import accounts as store
-from storage.index import grants, links, peers, tasks
+from storage.index import grants, links, peers, rooms, sounds, tasks
 from storage.index.types import now_ms
 from storage.model.archive import Hospital, Origin, Scope
 from storage.model.grants import Grantee
 from storage.model.links import Guest, LinkTerms
+from storage.model.live import SoundPiece
 from storage.model.people import Peer
 from tests.viewer.conftest import PASSWORD, Person, Web
 from viewer.access import accounts, rights
@@ -58,7 +59,7 @@ NEEDS: dict[str, str] = {
     **{f"rejected.{name}": "admin.conflicts" for name in ("objects", "picture", "restore", "studies")},
     **{f"reconcile.{name}": "admin.conflicts" for name in ("conflict", "conflicts", "decide", "decide_quarantined")},
     **{f"reconcile.{name}": "admin.conflicts" for name in ("evidence", "picture", "quarantine", "retry")},
-    **dict.fromkeys(("reconcile.delete", "rejected.purge"), "admin.delete"),
+    **dict.fromkeys(("reconcile.delete", "rejected.purge", "recordings.recordings"), "admin.delete"),
     **{f"peers.{name}": "admin.peers" for name in ("add_peer", "change_peer", "echo_peer", "remove_peer")},
     **{f"peers.{name}": "admin.peers" for name in ("list_peers", "list_refusals", "forget_refusals")},
     **{f"admin.{name}": "admin.tokens" for name in ("add_token", "list_tokens", "revoke_token")},
@@ -147,6 +148,8 @@ def filled(web: Web) -> dict[str, str]:
     code = consulting(web, person)
     with web.archive.database.writing() as db:
         peers.add(db, Peer(f"{CANARY}_CT", theirs.id, theirs.code, "127.0.0.1", None, frozenset({"store"})))
+        where = rooms.by_code(db, room).id
+        sounds.add(db, where, SoundPiece(BASE["name"], CANARY, 1, 0, now_ms(), 900, "audio/webm", 9, "other/v/00/00"))
         peers.refused(db, f"{CANARY}_CT", "HOICHAN", "10.0.0.1", "the peer does not call from this address")
         task = tasks.enqueue(db, "samples", arguments, key=CANARY)
         token = store.tokens(db)[0].id
@@ -288,6 +291,7 @@ def test_the_walk_would_notice(web: Web) -> None:
     assert found == looked
     listed = "".join(person.get(path).text for path in ("/api/worklist", "/dicom-web/studies", "/api/admin/peers"))
     assert listed.count(CANARY) >= 3
+    assert CANARY in person.get("/api/admin/recordings").text
 
 
 def test_a_grant_shows_exactly_its_study_until_it_ends(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -357,6 +361,7 @@ def unharmed(web: Web, theirs: dict[str, str]) -> None:
         assert not store.user(db, int(theirs["user_id"])).disabled
         assert not next(one for one in store.tokens(db) if one.id == int(theirs["token_id"])).revoked
         assert peers.get(db, theirs["ae_title"]).description == ""
+        assert sounds.of_room(db, rooms.by_code(db, theirs["room"]).id)
     person = web.person("admin,technologist", "other", "after")
     study = person.get(f"/api/studies/{theirs['study']}").json
     assert study["status"] == "unread"

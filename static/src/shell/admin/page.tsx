@@ -13,6 +13,8 @@ import { Conflicts, Quarantine } from './reconcile';
 import { access } from './access-strings';
 import { rejection } from '../rejection';
 import { odd } from './odd-strings';
+import { Recordings } from './recordings';
+import { recording } from './recordings-strings';
 import { Rejected } from './rejected';
 import { words } from './strings';
 import { Roles } from './roles';
@@ -29,6 +31,7 @@ const PAGES = [
   { name: 'conflicts', icon: 'conflict', right: 'admin.conflicts', View: Conflicts },
   { name: 'quarantine', icon: 'shield', right: 'admin.conflicts', View: Quarantine },
   { name: 'rejected', icon: 'trash', right: 'admin.conflicts', View: Rejected },
+  { name: 'recordings', icon: 'mic', right: 'admin.delete', View: Recordings },
   { name: 'audit', icon: 'list', right: 'admin.audit', View: Audit },
   { name: 'health', icon: 'pulse', right: 'admin.health', View: Health },
 ] as const satisfies readonly { name: string; icon: IconName; right: Right; View: () => unknown }[];
@@ -44,7 +47,7 @@ export function AdminPage({ page }: { page: string }) {
       <nav class="admin-nav" aria-label={words('title')}>
         {allowed.map(({ name, icon }) => (
           <a key={name} href={`#/admin/${name}`} aria-current={name === current.name ? 'page' : undefined} data-testid={`admin-${name}`}>
-            <Icon name={icon} />{name === 'audit' ? odd('audit') : name === 'hospitals' ? access('hospitals') : name === 'roles' ? access('roles.name') : name === 'rejected' ? rejection('rejected') : name === 'links' ? sharing('links') : words(name)}
+            <Icon name={icon} />{name === 'audit' ? odd('audit') : name === 'hospitals' ? access('hospitals') : name === 'roles' ? access('roles.name') : name === 'rejected' ? rejection('rejected') : name === 'recordings' ? recording('recordings') : name === 'links' ? sharing('links') : words(name)}
           </a>
         ))}
       </nav>
