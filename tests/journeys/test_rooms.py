@@ -192,7 +192,7 @@ def _look_side_by_side(minh: Watched, lan: Watched, phone: Watched, folder: Path
     for key in ("End", "2", "r", "+", "+"):
         minh.page.keyboard.press(key)
     minh.until("another image", lambda: sop(minh) != first and minh.active()["quality"] == "original")
-    minh.until("as it was asked", lambda: minh.active()["rotation"] == 90 and _extent(minh, 1) < extent)
+    minh.until("as it was asked", lambda: minh.active().get("rotation") == 90 and _extent(minh, 1) < extent)
     lan.until("both images", lambda: _images(lan) == _images(minh))
     all_of((lan,), "both extents", lambda page: [_extent(page, 0), _extent(page, 1)] == [extent, _extent(minh, 1)])
     phone.until("the active image", lambda: _images(phone) == ("1x1", 0, _images(minh)[2][1:]))
@@ -205,6 +205,19 @@ def _look_side_by_side(minh: Watched, lan: Watched, phone: Watched, folder: Path
     lan.until("both images for who comes late", lambda: lan.state() and _images(lan) == _images(minh))
     for name, page in (("presenter", minh), ("follower", lan), ("phone", phone)):
         page.page.screenshot(path=str(folder / f"panes-{name}.png"))
+
+
+def _moment_of_two_panes(scene: Scene, code: str) -> int:
+    """Milliseconds after the room was opened when its presenter last had two panes, as it is recorded."""
+    began = scene.minh.get(f"/api/rooms/{code}").json()["created_at"]
+    track = scene.minh.get(f"/api/rooms/{code}/track").json()["stretches"]
+    moments = [
+        stretch["at"] + after - began
+        for stretch in track
+        for after, _, changed in stretch["moves"]
+        if (changed.get("l") or [1])[0] == 2
+    ]
+    return int(max(moments))
 
 
 def test_two_browsers_and_a_phone_look_at_the_same_image(scene: Scene, tmp_path: Path) -> None:
@@ -255,6 +268,10 @@ def test_two_browsers_and_a_phone_look_at_the_same_image(scene: Scene, tmp_path:
         for page in (minh, lan, hung):
             page.find("live-over").wait_for()
             assert not [line for line in page.wrong if "WebSocket connection to" not in line]  # the process was killed
+        moment = _moment_of_two_panes(scene, code)
+        lan.page.goto(f"{scene.server.base_url}/read/{scene.study}?again#replay={code}&at={moment}")
+        lan.until("two panes", lambda: lan.state() and _images(lan)[0] == "1x2")
+        lan.until("as they were", lambda: [one.get("rotation") for one in lan.state()["viewports"][:2]] == [0, 90])
 
 
 def _shown(page: Watched, name: str = "") -> list[str]:
@@ -280,6 +297,7 @@ def _put_beside(scene: Scene, minh: Watched, lan: Watched, anna: Watched, folder
     minh.find("pane-1").focus()
     minh.page.keyboard.press("ArrowDown")
     lan.until("the other case, scrolled", lambda: lan.state()["active"] == 1 and _images(lan) == _images(minh))
+    anna.until("the words still", lambda: anna.state()["active"] == 1 and anna.find("live-unshared").is_visible())
     for name, page in (("minh", minh), ("lan", lan), ("anna", anna)):
         page.page.screenshot(path=str(folder / f"beside-{name}.png"))
     minh.find("pane-0").focus()

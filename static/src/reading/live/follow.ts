@@ -162,6 +162,8 @@ function arrange(to: Arrangement): boolean {
   }
   arranged = key;
   applied.clear();
+  // A frame around the pane that has the focus would look like that of the active one.
+  if (to.count > 1 && document.activeElement instanceof HTMLElement && document.activeElement.matches('.pane')) document.activeElement.blur();
   untracked(() => batch(() => {
     if (now !== to.count || oneUp.value) [layout.value, oneUp.value] = [layoutOf(to), false];
     active.value = to.on;
