@@ -50,7 +50,7 @@ Keys = tuple[tuple[str, str], ...]
 @dataclass(frozen=True, slots=True)
 class Act:
     """Who did what, in the words of AuditEvent; `detail` are further facts, counts come beside it. What has a `mark` is
-    written once within so many seconds, whichever process notes it."""
+    written once within so many seconds, whichever process notes it; `key` is what that process remembers it by."""
 
     actor: Actor
     hospital_ids: frozenset[int]
@@ -61,6 +61,7 @@ class Act:
     detail: Keys = ()
     mark: tuple[str, ...] = ()
     mark_seconds: float = 0.0
+    key: Hashable = ()
 
 
 @dataclass(slots=True)
@@ -123,16 +124,25 @@ class Acts:
     def once_anywhere(self, mark: tuple[str, ...], seconds: float, make: Callable[[], Act]) -> None:
         """Note an act unless any process has noted one of this mark in the last `seconds`, an hour at most. Which of
         them does is settled when it is written, so the caller waits for nothing."""
-        self.once(mark, seconds, lambda: replace(make(), mark=mark, mark_seconds=seconds))
+        self.once(mark, seconds, lambda: replace(make(), mark=mark, mark_seconds=seconds, key=mark))
 
     def viewed(
-        self, who: str, study: str, actor: Callable[[], Actor], hospital_id: Callable[[], int], how: str = "view"
+        self,
+        who: str,
+        study: str,
+        actor: Callable[[], Actor],
+        hospital_id: Callable[[], int],
+        how: str = "view",
+        at: int | None = None,
     ) -> None:
-        """Somebody (a session or a token) opened a study (`view`), or saw what it is about (`details`)."""
-        key = (who, how, study)
+        """Somebody (a session or a token) opened a study (`view`), or saw what it is about (`details`). Two hospitals
+        may have a study of this UID: `at` is the one that was named, None where none was."""
+        key = (who, how, study, at)
 
         def act() -> Act:
-            return Act(actor(), frozenset({hospital_id()}), f"study.{how}", study, mark=key, mark_seconds=VIEW_SECONDS)
+            where = hospital_id()
+            mark = (who, how, study, str(where))
+            return Act(actor(), frozenset({where}), f"study.{how}", study, "", DONE, (), mark, VIEW_SECONDS, key)
 
         self.once(key, VIEW_SECONDS, act)
 
@@ -222,7 +232,7 @@ class Acts:
         """What another process has noted is noted again when its time is over, not that of this one."""
         now = time.monotonic()
         with self._lock:
-            self._told.update({act.mark: now + left for act, left in held.items()})
+            self._told.update({act.key: now + left for act, left in held.items()})
 
     def _bounded(self, act: Act, counts: dict[str, int]) -> Act:
         """The act itself; of a flood of searches or refusals what is told of the rest together."""

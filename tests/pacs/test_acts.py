@@ -124,9 +124,21 @@ def test_who_comes_second_notes_it_when_the_time_of_the_first_is_over(
         assert db.execute(sa.select(sa.func.count()).select_from(schema.audit_mark)).scalar() == 1
 
 
+def test_studies_of_one_uid_at_two_hospitals_are_two(home: House, acts: Acts) -> None:
+    """Each hospital's own log says that its study was opened, by whichever address that was."""
+    with home.archive.database.writing() as db:
+        theirs = hospitals.ensure(db, "other", "Bệnh viện khác").id
+    ours = here(home)
+    for at, where in ((None, ours), (theirs, theirs), (ours, ours), (None, ours), (theirs, theirs)):
+        acts.viewed("s1", "1.2", lambda: AN, lambda where=where: where, at=at)  # type: ignore[misc]
+        acts.flush()
+    with home.archive.database.reading() as db:
+        assert [(one.hospital, one.object) for one in audit.records(db)] == [("main", "1.2"), ("other", "1.2")]
+
+
 def test_a_clock_that_was_set_back_hides_nothing(home: House, acts: Acts, monkeypatch: pytest.MonkeyPatch) -> None:
     with home.archive.database.writing() as db:
-        audit.mark(db, {room._digest(("s1", "view", "1.2")): now_ms() + 30 * 24 * 3_600_000}, now_ms())
+        audit.mark(db, {room._digest(("s1", "view", "1.2", str(here(home)))): now_ms() + 30 * 24 * 3_600_000}, now_ms())
     acts.viewed("s1", "1.2", lambda: AN, lambda: here(home))
     acts.flush()
     assert len(records(home)) == 1

@@ -191,7 +191,7 @@ class Guard:
         """Note that the caller opened a study (`view`) or saw what it is about (`details`)."""
         caller = self.caller()
         at = _of_link(caller, hospital_id)
-        self.acts.viewed(caller.session_id or caller.label, study, self.actor, at, how)
+        self.acts.viewed(caller.session_id or caller.label, study, self.actor, at, how, caller.at)
 
     def viewed_directly(self, caller: Caller, asked: Request, instance: Instance) -> None:
         """The same where Flask is not asked."""
@@ -201,7 +201,7 @@ class Guard:
         """The same of a study whose instances were not read."""
         self.acts.viewed(
             caller.session_id or caller.label, study, lambda: self.actor_of(caller, asked),
-            _of_link(caller, hospital_id),
+            _of_link(caller, hospital_id), at=caller.at,
         )  # fmt: skip
 
     def address(self) -> str:

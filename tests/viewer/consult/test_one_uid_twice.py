@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from storage.index import accounts as store
-from storage.index import grants
+from storage.index import audit, grants
 from storage.model.grants import Grantee
 from tests.viewer.conftest import Person, password_hash
 from tests.viewer.consult.conftest import OTHER, PRIOR, STUDY, Two
@@ -64,6 +64,18 @@ def test_an_address_shows_the_hospital_it_names(twice: Two) -> None:
     assert len(described(expert, HERE)["series"]) == 2
     assert expert.get(f"{THERE}/dicom-web/studies/{UID}/series/{MORE['SeriesInstanceUID']}/metadata").status_code == 404
     assert expert.get(f"{HERE}/dicom-web/studies/{UID}/series/{MORE['SeriesInstanceUID']}/metadata").status_code == 200
+
+
+def test_each_hospital_reads_in_its_log_that_its_study_was_opened(twice: Two) -> None:
+    twice.ask()
+    for before in (THERE, HERE, "", THERE):
+        assert twice.answerer.get(f"{before}{FRAME}").status_code == 200
+    assert set(values(twice.answerer, f"{HERE}{SERIES_PATH}/metadata", "00081030")) == {ABOUT[HERE]}
+    archive = twice.web.archive
+    archive.acts.flush()
+    with archive.database.reading() as db:
+        seen = [one.hospital for one in audit.records(db) if (one.action, one.object) == ("study.view", UID)]
+    assert sorted(seen) == ["bach-mai", "lao-cai"]
 
 
 def test_without_a_name_it_is_the_own_one_and_nothing_is_mixed(twice: Two) -> None:
