@@ -1,5 +1,7 @@
 """Rooms through the web door: who may open one, who may know of it, and under which UIDs."""
 
+import json
+
 import pytest
 
 from pacs import sharing
@@ -116,6 +118,23 @@ def test_a_case_one_may_not_see_is_only_a_number(web: Web, maker: Person) -> Non
     hidden = {"label": "", "StudyInstanceUID": None, "hospital": None}
     assert far.get(f"/api/rooms/{code}").json["cases"][1] == {"position": 1, **hidden}
     assert maker.get(f"/api/rooms/{code}").json["cases"][0] == {"position": 0, **hidden}
+
+
+def test_a_replay_tells_nothing_of_a_case_beside_that_one_may_not_see(web: Web, maker: Person) -> None:
+    web.store("other", StudyInstanceUID="1.2.9", SeriesInstanceUID="1.2.9.1", SOPInstanceUID="1.2.9.1.1")
+    far = web.person("radiologist", "other", "xa")
+    code = opened(far, "1.2.9")
+    shown = {"c": 0, "s": "1.2.9.1", "i": "1.2.9.1.1", "f": 1, "l": [2, 0], "s1": SERIES, "i1": SOP, "f1": 1, "b1": 1}
+    scrolled = {"f1": 2, "w1": [40, 400, 0], "p": [1, 2]}
+    with web.archive.database.writing() as db:
+        room = rooms.by_code(db, code)
+        rooms.add_case(db, room.id, web.hospital.id, STUDY, "2 · CT")
+        rooms.add_track(db, room.id, 1, 1, json.dumps([[0, room.presenter, shown], [9, room.presenter, scrolled]]))
+    (stretch,) = far.get(f"/api/rooms/{code}/track").json["stretches"]
+    own = {"c": 0, "s": "1.2.9.1", "i": "1.2.9.1.1", "f": 1, "l": [2, 0], "b1": 1}
+    assert [changed for _, _, changed in stretch["moves"]] == [own, {"p": [1, 2]}]
+    assert SOP not in far.get(f"/api/rooms/{code}/track").text
+    assert maker.get(f"/api/rooms/{code}/track").json["stretches"][0]["moves"] == []
 
 
 def test_the_agenda_has_an_order_and_loses_what_was_not_shown(web: Web, maker: Person) -> None:
