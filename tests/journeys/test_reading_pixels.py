@@ -150,14 +150,19 @@ def test_a_rectangle_is_measured_as_numpy_measures_it(server: Running, page: Pag
             bottom,
         )
 
+    down, across = (float(mm) for mm in dataset.PixelSpacing)
+
     def told(found: Any) -> bool:
         """Statistics follow the hand ten times a second."""
         mean = found[0]["stats"].get("mean") if found else None
-        return mean is not None and abs(mean - inside(found[0]["points"])[0].mean()) < 1e-6 * abs(mean)
+        if mean is None:
+            return False
+        region, (left, top, right, bottom) = inside(found[0]["points"])
+        area = (right - left) * across * (bottom - top) * down
+        return bool(np.isclose((mean, found[0]["stats"]["area"]), (region.mean(), area), rtol=1e-6).all())
 
     measured = until(page, "annotations", told)[0]
     region, (left, top, right, bottom) = inside(measured["points"])
-    down, across = (float(mm) for mm in dataset.PixelSpacing)
     assert measured["stats"]["mean"] == pytest.approx(region.mean())
     assert measured["stats"]["stdDev"] == pytest.approx(region.std())
     assert (measured["stats"]["min"], measured["stats"]["max"]) == (region.min(), region.max())

@@ -81,7 +81,7 @@ def test_a_link_is_made_opened_on_a_phone_and_withdrawn(browser: Browser, server
     stage = guest.find("stage")
     guest.until("a picture", lambda: stage.get_attribute("data-shown"))
     assert "#" not in guest.page.url  # the secret has left the address
-    assert stage.get_attribute("data-count") == "4"
+    guest.until("all its images", lambda: stage.get_attribute("data-count") == "4")
     assert guest.page.evaluate("document.documentElement.scrollWidth") == 375
     before = stage.get_attribute("data-index")
     box = stage.bounding_box()
