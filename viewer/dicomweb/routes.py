@@ -276,6 +276,8 @@ def _presentation(archive: Archive, guard: Guard) -> Instance | None:
 
 
 def _store(routes: Blueprint, archive: Archive, guard: Guard, web: WebConfig) -> None:
+    sealers = store.Sealers()
+
     @routes.post("/studies")
     @routes.post(_STUDY)
     @guard.needs(STUDY_STORE)
@@ -287,4 +289,4 @@ def _store(routes: Blueprint, archive: Archive, guard: Guard, web: WebConfig) ->
         def noted(stored: str, count: int) -> None:
             archive.acts.stored(actor, origin.hospital_id, stored, origin.door, count)
 
-        return store.store_instances(archive, origin, study, root(web.public_url), most_bytes, noted)
+        return store.store_instances(archive, sealers, origin, study, root(web.public_url), most_bytes, noted)

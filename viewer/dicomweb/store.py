@@ -1,6 +1,7 @@
 """Store (STOW-RS, PS3.18 10.5): parts go to the archive as they arrive; a success is durable."""
 
 import logging
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +14,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 
 from pacs.archive import Archive, Expected, Incoming
 from pacs.describe import describe
+from pacs.describing_again import describe_head
 from pacs.errors import LimitExceeded, SopClassMismatch
 from pacs.status import status_of
 from storage.errors import ArchiveError, InvalidInstance, StorageUnavailable
@@ -28,7 +30,10 @@ log = logging.getLogger(__name__)
 
 _KEPT_BESIDE_ANOTHER = 0xB000  # a warning of PS3.18 I.2.2: it is kept, but will not be retrieved as it was sent
 _AT_ONCE = 256  # parts that wait for their commit before the next is read
-_SEALING = 8  # parts that are being synchronised while the next is read
+_SEALING = 8  # parts of a request that are being synchronised while the next is read
+_TOGETHER = 8  # parts that are synchronised are committed together …
+_HELD_SECONDS = 0.05  # … unless one of them has waited so long when the next has come
+_THREADS = 24  # of a process, for all its requests
 
 
 @dataclass(slots=True)
@@ -39,38 +44,53 @@ class Answer:
     failed: list[tuple[ArchiveError, InstanceKey | None, str]] = field(default_factory=list)
 
 
-class _Others(SopClassMismatch):
-    """The instance belongs to another study than the one in the URL."""
+class Sealers:
+    """Threads that make files durable, of all requests of a process: beginning one takes longer than its work."""
 
-    def __init__(self, description: Description) -> None:
-        super().__init__("the instance belongs to another study than the one in the URL")
-        self.description = description
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="stow")
+
+    def seal(self, incoming: Incoming) -> "Future[None]":
+        """Have its bytes synchronised; the spool file is gone when that fails."""
+        return self._pool.submit(_seal, incoming)
+
+
+def _seal(incoming: Incoming) -> None:
+    try:
+        incoming.seal()
+    except BaseException:
+        incoming.discard()
+        raise
 
 
 class _Parts:
-    """Parts on their way: received one by one, synchronised a few at a time, committed in groups.
+    """Parts on their way: received one by one, synchronised and committed a few at a time.
 
-    A disk synchronises eight files in little more time than one, so nobody waits for a single one of them.
+    A disk synchronises eight files in little more time than one, and a transaction with eight rows costs half of eight
+    with one, so nobody waits for a single one of them.
     """
 
-    def __init__(self, archive: Archive, study: str) -> None:
+    def __init__(self, archive: Archive, sealers: Sealers, study: str) -> None:
         self._archive = archive
+        self._sealers = sealers
         self._study = study
-        self._sealing: deque[Future[Future[Outcome]]] = deque()
+        self._sealing: deque[tuple[Incoming, Future[None]]] = deque()
+        self._sealed: deque[Incoming] = deque()
+        self._held_since = 0.0
         self._committing: deque[Future[Outcome]] = deque()
-        self._pool: ThreadPoolExecutor | None = None
         self.answer = Answer()
 
     def take(self, incoming: Incoming) -> None:
         """The part is complete: it is made durable while the next one is received."""
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(_SEALING, thread_name_prefix="stow")
         incoming.handed_over = True
-        self._sealing.append(self._pool.submit(self._hand_over, incoming))
-        while len(self._sealing) >= _SEALING or (self._sealing and self._sealing[0].done()):
-            self._sealed()
+        self._sealing.append((incoming, self._sealers.seal(incoming)))
+        while len(self._sealing) >= _SEALING or (self._sealing and self._sealing[0][1].done()):
+            self._await_sealed()
+        late = time.monotonic() - self._held_since > _HELD_SECONDS
+        if len(self._sealed) >= _TOGETHER or (self._sealed and late):
+            self._commit()
         while len(self._committing) > _AT_ONCE or (self._committing and self._committing[0].done()):
-            self._committed()
+            self._await_committed()
 
     def fail(self, error: ArchiveError, key: InstanceKey | None = None, sop_class_uid: str = "") -> None:
         """This part could not be kept; which instance it was, where that is known."""
@@ -79,37 +99,47 @@ class _Parts:
     def finish(self) -> Answer:
         """Wait until each part is durable, or has failed."""
         while self._sealing:
-            self._sealed()
+            self._await_sealed()
+        self._commit()
         while self._committing:
-            self._committed()
+            self._await_committed()
         return self.answer
 
     def close(self) -> None:
-        """Leave no thread and no spool file behind, whatever happened."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True)
+        """What was received whole is kept, whatever happened to the rest; no spool file is left behind."""
+        self.finish()
 
-    def _hand_over(self, incoming: Incoming) -> "Future[Outcome]":
+    def _await_sealed(self) -> None:
+        incoming, sealing = self._sealing.popleft()
         try:
-            incoming.seal()
-            other = _of_another(incoming, self._study) if self._study else None
-            if other is not None:
-                raise _Others(other)
-        except BaseException:
-            incoming.discard()
-            raise
-        return self._archive.store_async(incoming, Expected(study_instance_uid=self._study) if self._study else None)
-
-    def _sealed(self) -> None:
-        try:
-            self._committing.append(self._sealing.popleft().result())
-        except _Others as error:
-            told = error.description
-            self.answer.failed.append((error, told.key, told.instance.sop_class_uid))
+            sealing.result()
         except ArchiveError as error:
             self.fail(error)
+            return
+        if not self._sealed:
+            self._held_since = time.monotonic()
+        self._sealed.append(incoming)
 
-    def _committed(self) -> None:
+    def _commit(self) -> None:
+        """Hand over what is synchronised, all at once, so that it becomes one group."""
+        expected = Expected(study_instance_uid=self._study) if self._study else None
+        while self._sealed:
+            incoming = self._sealed.popleft()
+            try:
+                other = _of_another(incoming, self._study) if self._study else None
+                if other is None:
+                    self._committing.append(self._archive.store_async(incoming, expected))
+                    continue
+                error = SopClassMismatch("the instance belongs to another study than the one in the URL")
+                self.fail(error, other.key, other.instance.sop_class_uid)
+            except ArchiveError as failure:
+                self.fail(failure)
+            except BaseException:
+                incoming.discard()
+                raise
+            incoming.discard()
+
+    def _await_committed(self) -> None:
         try:
             self.answer.outcomes.append(self._committing.popleft().result())
         except ArchiveError as error:
@@ -117,12 +147,18 @@ class _Parts:
 
 
 def store_instances(
-    archive: Archive, origin: Origin, study: str, base: str, most_bytes: int, noted: Callable[[str, int], None]
+    archive: Archive,
+    sealers: Sealers,
+    origin: Origin,
+    study: str,
+    base: str,
+    most_bytes: int,
+    noted: Callable[[str, int], None],
 ) -> Response:
     """Keep every part, or say of each why not. `most_bytes` limits one instance; `study` "" takes any study; `noted`
     hears how many instances of which study ("" for what cannot be read) are durable."""
     refuse_encodings()
-    parts = _Parts(archive, study)
+    parts = _Parts(archive, sealers, study)
     try:
         for body in _bodies(archive, most_bytes):
             _receive(archive, origin, body, most_bytes, parts)
@@ -181,7 +217,7 @@ def _of_another(incoming: Incoming, study: str) -> Description | None:
     """What the instance says when it is of another study. The archive checks it as well, but cannot say which
     instance it refused."""
     try:
-        description = describe(incoming.path)
+        description = describe_head(incoming.head, incoming.size) or describe(incoming.path)
     except InvalidInstance:
         return None  # it will be kept in quarantine
     return description if description.key.study_instance_uid != study else None

@@ -8,7 +8,7 @@ import pydicom
 import pytest
 from werkzeug.test import TestResponse
 
-from pacs.archive import Archive
+from pacs.archive import Archive, Incoming
 from storage.errors import StorageFull, StorageUnavailable
 from storage.model.archive import Scope
 from tests.support.corpus import images
@@ -241,3 +241,40 @@ def test_a_store_of_fifty_slices_shares_its_commits(shelf: Shelf, monkeypatch: p
     answer(store(shelf, [changed(SOPInstanceUID=f"1.2.3.{number}") for number in range(50)]), 200)
     assert sum(rounds) == 50
     assert len(rounds) < 50
+
+
+def test_what_is_sealed_is_committed_together_and_none_is_left_over(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed_over: list[int] = []
+    store_async = shelf.archive.store_async
+
+    def counted(incoming: Any, expect: Any = None) -> Any:
+        handed_over.append(incoming.size)
+        return store_async(incoming, expect)
+
+    monkeypatch.setattr(shelf.archive, "store_async", counted)
+    for count in (1, 7, 8, 9, 20):
+        handed_over.clear()
+        slices = [changed(SOPInstanceUID=f"1.2.3.{count}.{number}") for number in range(count)]
+        assert len(uids(answer(store(shelf, slices), 200), REFERENCED)) == count
+        assert len(handed_over) == count
+    assert spooled(shelf.archive) == []
+
+
+def test_a_part_whose_file_cannot_be_synchronised_fails_alone(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    slices = [changed(SOPInstanceUID=f"1.2.3.{number}") for number in range(10)]
+    bad = len(slices[4] + b"larger")
+    seal = Incoming.seal
+
+    def failing(incoming: Incoming) -> None:
+        if incoming.size == bad:
+            raise StorageUnavailable("the disk is gone")
+        seal(incoming)
+
+    monkeypatch.setattr(Incoming, "seal", failing)
+    slices[4] += b"larger"
+    found = answer(store(shelf, slices), 202)
+    assert sorted(uids(found, REFERENCED)) == sorted(f"1.2.3.{number}" for number in range(10) if number != 4)
+    assert len(reasons(found, OTHER)) == 1
+    assert spooled(shelf.archive) == []
