@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import Any
 
@@ -23,7 +23,7 @@ from gunicorn.glogging import Logger
 from gunicorn.http import wsgi
 from gunicorn.http.body import LengthReader
 from gunicorn.http.errors import ParseException
-from gunicorn.util import close_graceful
+from gunicorn.util import close_graceful, http_date
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from pacs.archive import Archive
@@ -126,6 +126,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._heads: dict[TConn, float] = {}  # connections whose request head is being read, and since when
         self._given: set[TConn] = set()  # connections that belong to another process now
         self._busy = 0
+        self._crowded_from = self.cfg.threads * 3 // 4  # gunicorn looks a setting up each time it is asked for
         self._shares: Shares = self.app.shares
         self._turn = Turn(self._shares, self.age)
 
@@ -281,7 +282,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._heads.pop(conn, None)
 
     def _is_crowded(self) -> bool:
-        return bool(self._busy > self.cfg.threads * 3 // 4)
+        return bool(self._busy > self._crowded_from)
 
     def _patience(self) -> float:
         return CROWDED_SECONDS if self._is_crowded() else PATIENCE_SECONDS
@@ -311,9 +312,21 @@ def _send_with_more(connection: socket.socket, data: bytes) -> None:
 def _head(response: wsgi.Response, body: DataBody | FileBody, size: int) -> bytes:
     """The head of a 200, which counts as sent."""
     response.status, response.status_code, response.response_length = "200 OK", 200, size
-    lines = [*response.default_headers(), *(f"{name}: {value}\r\n" for name, value in body.headers), "\r\n"]
+    major, minor = response.req.version
+    lines = [
+        f"HTTP/{major}.{minor} 200 OK\r\nServer: {response.version}\r\nDate: {_date(int(time.time()))}\r\n"
+        f"Connection: {'close' if response.should_close() else 'keep-alive'}\r\n",
+        *(f"{name}: {value}\r\n" for name, value in body.headers),
+        "\r\n",
+    ]
     response.headers_sent, response.sent = True, size
     return "".join(lines).encode("latin-1")
+
+
+@lru_cache(maxsize=4)
+def _date(second: int) -> str:
+    """The same for all answers of a second."""
+    return str(http_date(second))
 
 
 def send_all(connection: socket.socket, parts: list[bytes | memoryview]) -> None:
