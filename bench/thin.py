@@ -128,9 +128,7 @@ def measure(scene: Scene, link: Shaper, browser: Browser, arguments: argparse.Na
             page.screenshot(path=str(shots / f"{stage}.png"))
         if stage == "scrollable" and arguments.until == "whole":
             least = scene.whole_bytes / 2.5 * HEADERS * 8 / (arguments.mbit * 1e6)
-            say(
-                f"waiting for all slices whole: {least:.0f} s for 40 % of {scene.whole_bytes:,} stored bytes …"
-            )
+            say(f"waiting for all slices whole: {least:.0f} s for 40 % of {scene.whole_bytes:,} stored bytes …")
 
     with signed_in(browser, link) as context:
         say("opening another study, for the programs …")
