@@ -20,6 +20,7 @@ from pydicom.data import get_testdata_file
 from tests.support import reading
 from tests.support.accessible import wanting
 from tests.support.browser import Watched, chromium
+from tests.support.keys import MOST, focus, tab_to
 from tests.support.mail import Mailbox, mail_server
 from tests.support.rooms import Participant, enter
 from tests.support.server import PASSWORD, Running
@@ -338,3 +339,92 @@ def test_the_inbox_on_a_phone(browser: Browser, running: Running, shot: Any) -> 
     shot(phone, "consultation-phone-vi")
     assert phone.page.evaluate("document.documentElement.scrollWidth") <= 390
     assert not phone.wrong, phone.wrong
+
+
+def test_everything_is_done_without_a_mouse(browser: Browser, running: Running) -> None:
+    """Sign in, find and open a study, scroll, window, measure, ask, and answer at the other side."""
+    asker = typed_in(browser, running, ASKER)
+    keys = asker.page.keyboard
+    keys.press("/")
+    keys.type("MAU-0001")
+    rows = asker.find("study-row")
+    asker.until("one study", lambda: rows.count() == 1 and "MAU-0001" in rows.first.inner_text())
+    keys.press("ArrowDown")
+    keys.press("Enter")
+    asker.until("the first image", lambda: (asker.active() or {}).get("voi"))
+    tab_to(asker, "pane-0")
+    keys.press("End")
+    asker.until("the last image", lambda: asker.active()["index"] == reading.SLICES - 1)
+    keys.press("2")
+    asker.until("the lung window", lambda: asker.active()["voi"]["width"] == 1500)
+    measured_by_keys(asker)
+    tab_to(asker, "reading-consult")
+    keys.press("Enter")
+    asker.find("ask-dialog").wait_for()
+    for _ in range(8):  # the dialog keeps the focus
+        keys.press("Tab")
+        assert (focus(asker) or {"dialog": True})["dialog"]
+    keys.press("Escape")
+    asker.find("ask-dialog").wait_for(state="detached")
+    asker.until("the focus back", lambda: (focus(asker) or {}).get("testid") == "reading-consult", 20)
+    keys.press("Enter")
+    asker.find("ask-dialog").wait_for()
+    tab_to(asker, "chip-transfer_needed")
+    keys.press("Space")
+    tab_to(asker, "ask-question")
+    keys.type("Hỏi bằng bàn phím")
+    tab_to(asker, "ask-informed")
+    keys.press("ArrowDown")
+    tab_to(asker, "ask-send")
+    keys.press("Enter")
+    asker.find("ask-dialog").wait_for(state="detached")
+
+    expert = typed_in(browser, running, EXPERT)
+    tab_to(expert, "nav-consult")
+    expert.page.keyboard.press("Enter")
+    card = expert.find("consult-card").filter(has_text="Hỏi bằng bàn phím")
+    card.wait_for()
+    for _ in range(MOST):
+        expert.page.keyboard.press("Tab")
+        if "Hỏi bằng bàn phím" in str(expert.page.evaluate("document.activeElement.textContent")):
+            break
+    expert.page.keyboard.press("Enter")
+    expert.find("timeline").wait_for()
+    tab_to(expert, "verdict-agree")
+    expert.page.keyboard.press("Enter")
+    tab_to(expert, "answer-text")
+    expert.page.keyboard.type("Đồng ý, không cần chuột.")
+    tab_to(expert, "answer-send")
+    expert.page.keyboard.press("Enter")
+    expert.find("event-opinion").wait_for()
+
+
+def typed_in(browser: Browser, running: Running, name: str) -> Watched:
+    """Somebody who signs in with the keyboard alone."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="vi-VN")
+    watched = Watched(context.new_page())
+    watched.page.goto(running.base_url)
+    watched.find("sign-in-name").wait_for()
+    tab_to(watched, "sign-in-name")
+    watched.page.keyboard.type(name)
+    tab_to(watched, "sign-in-password")
+    watched.page.keyboard.type(PASSWORD)
+    watched.page.keyboard.press("Enter")
+    watched.find("user-menu").wait_for()
+    return watched
+
+
+def measured_by_keys(watched: Watched) -> None:
+    """A length between two points that are set with arrows and Enter."""
+    keys = watched.page.keyboard
+    before = len(watched.state()["annotations"])
+    keys.press("d")
+    keys.press("x")
+    watched.find("key-pointer").wait_for()
+    keys.press("Enter")
+    for _ in range(8):
+        keys.press("ArrowRight")
+    keys.press("Enter")
+    watched.until("a length", lambda: len(watched.state()["annotations"]) == before + 1)
+    keys.press("Escape")
+    watched.find("key-pointer").wait_for(state="detached")

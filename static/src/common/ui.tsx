@@ -88,7 +88,7 @@ export function Dialog({ title, onClose, children, footer, wide, testid }: Dialo
     }
     return () => {
       dialog?.close();
-      if (before instanceof HTMLElement && before.isConnected) before.focus();
+      if (before instanceof HTMLElement) giveBack(before);
     };
   }, []);
   return (
@@ -116,6 +116,16 @@ export function Dialog({ title, onClose, children, footer, wide, testid }: Dialo
       </div>
     </dialog>
   );
+}
+
+/** The focus goes back to where it was; when that was drawn anew meanwhile, to what stands in its place. */
+function giveBack(before: HTMLElement): void {
+  if (before.isConnected) before.focus();
+  requestAnimationFrame(() => {
+    const name = before.dataset['testid'];
+    const again = before.isConnected || !name ? before : document.querySelector<HTMLElement>(`[data-testid="${CSS.escape(name)}"]`);
+    if (document.activeElement === document.body) again?.focus();
+  });
 }
 
 interface Toast {

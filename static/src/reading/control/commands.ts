@@ -3,7 +3,7 @@ import type { Command } from './keyboard';
 import { mprCode, toggleMpr } from './mpr';
 import { presetsFor } from './presets';
 import {
-  active, chooseTool, help, kept, layout, oneUp, overlays, PANES, panes, screen, series, show, sideOpen, stopCine, theViewer, toggleCine,
+  active, chooseTool, help, kept, layout, oneUp, overlays, PANES, panes, screen, series, show, sideOpen, stopCine, theViewer, toggleCine, tool,
 } from './room';
 
 /** Does what a key or a button asks; false when there is nothing to do. */
@@ -46,6 +46,7 @@ export function perform(command: Command): boolean {
       if (view) kept((by) => by.mark(view));
       break;
     }
+    case 'keyPointer': void pointByKeys(); break;
     case 'mpr': toggleMpr(); break;
     case 'side': sideOpen.value = !sideOpen.value; break;
     case 'oneUp': if (layout.value === '1x1') return false; oneUp.value = !oneUp.value; break;
@@ -82,6 +83,13 @@ export function preset(key: number, choice = 0): void {
   const own = view.picture?.choices[0]?.voi;
   const window = own?.kind === 'window' ? own.window : now.window();
   if (found && window) now.setWindow(found.window({ ...now.span(), window }), found.name);
+}
+
+/** Over the active viewport; how many points there are to set is what the tool takes. */
+async function pointByKeys(): Promise<void> {
+  const image = document.querySelector<HTMLElement>(`[data-testid="viewport-${active.value}"]`);
+  const { toggle } = await import('./pointing');
+  if (image) toggle(image, () => ({ probe: 1, angle: 3 })[tool.value as 'probe'] ?? 2);
 }
 
 function cancel(): void {

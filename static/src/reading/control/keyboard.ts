@@ -8,7 +8,7 @@ export type Command =
   | { do: 'tool'; tool: Tool }
   | { do: 'preset'; key: number }
   | { do: 'invert' | 'rotateRight' | 'rotateLeft' | 'flipHorizontal' | 'flipVertical' | 'fit' | 'zoomIn' | 'zoomOut' }
-  | { do: 'reset' | 'cancel' | 'cine' | 'help' | 'overlays' | 'fullScreen' | 'undo' | 'redo' | 'delete' | 'oneUp' | 'keyImage' | 'side' | 'mpr' };
+  | { do: 'reset' | 'cancel' | 'cine' | 'help' | 'overlays' | 'fullScreen' | 'undo' | 'redo' | 'delete' | 'oneUp' | 'keyImage' | 'side' | 'mpr' | 'keyPointer' };
 
 export interface Binding {
   keys: readonly string[];
@@ -25,8 +25,8 @@ export const BINDINGS: readonly Binding[] = [
   bind('navigate', { do: 'image', by: 10 }, 'Shift+ArrowDown'),
   bind('navigate', { do: 'first' }, 'Home'),
   bind('navigate', { do: 'last' }, 'End'),
-  bind('navigate', { do: 'previousPane' }, 'ArrowLeft', 'Shift+Tab'),
-  bind('navigate', { do: 'nextPane' }, 'ArrowRight', 'Tab'),
+  bind('navigate', { do: 'previousPane' }, 'ArrowLeft'),
+  bind('navigate', { do: 'nextPane' }, 'ArrowRight'),
   bind('navigate', { do: 'previousSeries' }, 'PageUp'),
   bind('navigate', { do: 'nextSeries' }, 'PageDown'),
   bind('navigate', { do: 'cine' }, 'C'),
@@ -51,6 +51,7 @@ export const BINDINGS: readonly Binding[] = [
   bind('tools', { do: 'tool', tool: 'rectangle' }, 'Shift+E'),
   bind('tools', { do: 'tool', tool: 'probe' }, 'Q'),
   bind('tools', { do: 'tool', tool: 'arrow' }, 'N'),
+  bind('tools', { do: 'keyPointer' }, 'X'),
   bind('tools', { do: 'keyImage' }, 'K'),
   bind('tools', { do: 'delete' }, 'Backspace', 'Delete'),
   bind('tools', { do: 'undo' }, 'Ctrl+Z'),

@@ -33,7 +33,7 @@ export function commandLabel(command: Command): string {
     case 'help': return reading('shortcuts');
     case 'nextSeries': case 'previousSeries': case 'invert': case 'rotateRight': case 'rotateLeft': case 'flipHorizontal':
     case 'flipVertical': case 'fit': case 'zoomIn': case 'zoomOut': case 'reset': case 'cancel': case 'cine': case 'overlays':
-    case 'fullScreen': case 'undo': case 'redo': case 'delete': case 'oneUp': case 'keyImage': case 'side': case 'mpr':
+    case 'fullScreen': case 'undo': case 'redo': case 'delete': case 'oneUp': case 'keyImage': case 'side': case 'mpr': case 'keyPointer':
       return reading(command.do);
   }
 }
