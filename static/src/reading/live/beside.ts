@@ -2,6 +2,7 @@
 import { batch, effect, signal, untracked } from '@preact/signals';
 import { get } from '../../common/api';
 import { at } from '../../common/at';
+import { closeMpr, mpr } from '../control/mpr';
 import { active, idOf, layout, lend, mount, oneUp, PANES, panes, show, stacks, studyPlace, studyUid, takeBack, theViewer } from '../control/room';
 import { link } from '../dicom/link';
 import { elsewhere } from '../dicom/place';
@@ -64,6 +65,7 @@ export function clear(index: number): void {
 
 /** Nothing of it stays: not in a pane, not in memory. */
 function giveBack(uid: string): void {
+  if (mpr.value?.series === uid) closeMpr();
   panes.forEach(({ value }, index) => {
     if (value.series === uid) clear(index);
   });

@@ -1,9 +1,11 @@
 /** Over one of three planes: where the others point, told as a place in the patient, and *look here*. */
 import { useEffect, useRef } from 'preact/hooks';
 import { mpr } from '../control/mpr';
-import { stacks } from '../control/room';
+import { active, stacks } from '../control/room';
 import { nearest, placeOf, type Point, type Which } from '../mpr/geometry';
 import { onScreen, placeUnder } from '../mpr/screens';
+import { besides } from './beside';
+import { BesideMark } from './besides';
 import { point } from './follow';
 import { Follows, LookMark, PointerMark, recent, useTicking } from './marks';
 import { looking, lookHere, looks, myCase, people, pointing, screens, status, type Place } from './room';
@@ -68,6 +70,7 @@ export function Plane({ which }: { which: Which }) {
         const at = here(lookedAt(one));
         return at && <LookMark key={`${one.by}${one.at}`} at={at} by={one.by} />;
       })}
+      {which === 0 && <BesideMark index={active.value} />}
       {which === now.active && <Follows />}
     </div>
   );
@@ -79,7 +82,7 @@ export function lookAt(at: Point): void {
   if (!now) return;
   const { frame, point: pixel } = nearest(now.volume, at);
   const place = at.map((one) => Math.round(one * 10) / 10);
-  lookHere({ case: myCase.value, SeriesInstanceUID: now.series, SOPInstanceUID: frame.instance.uid, frame: frame.number, point: pixel, place });
+  lookHere({ case: besides.value.get(now.series) ?? myCase.value, SeriesInstanceUID: now.series, SOPInstanceUID: frame.instance.uid, frame: frame.number, point: pixel, place });
 }
 
 /** Where somebody points, in the patient. */

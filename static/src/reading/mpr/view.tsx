@@ -4,6 +4,7 @@ import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { number } from '../../common/i18n';
 import { closeMpr, mpr } from '../control/mpr';
 import { active, loads, overlays, panes, screen, study, theViewer } from '../control/room';
+import { text } from '../dicom/json';
 import { letters } from '../dicom/orientation';
 import { windowText } from '../panels/overlay';
 import { live } from '../slots';
@@ -60,6 +61,8 @@ function Plane({ which, filling }: { which: Which; filling: Filling }) {
   if (!now) return null;
   const Live = live.value;
   const { right, down } = screenOf(now.planes, which);
+  const [frame] = now.volume.frames;
+  const own = frame?.instance.study === study.value?.StudyInstanceUID ? study.value : null; // another case may stand beside
   return (
     <section class={`mpr-plane plane-${which}${now.active === which ? ' current' : ''}`} ref={root} aria-label={planes(NAMES[which])} data-testid={`plane-${which}`}
       onContextMenu={(event) => event.preventDefault()} onPointerDown={(event) => grasp(event, which)}>
@@ -69,7 +72,7 @@ function Plane({ which, filling }: { which: Which; filling: Filling }) {
         <div class="overlay" aria-hidden="true">
           <div class="corner tl">
             <span class="strong mpr-name"><i />{planes(NAMES[which])}</span>
-            {which === AXIAL && <><span>{study.value?.PatientName}</span><span class="minor">{study.value?.PatientID}</span></>}
+            {which === AXIAL && frame && <><span>{own?.PatientName ?? theViewer()?.nameOf(frame)}</span><span class="minor">{own?.PatientID ?? text(frame.instance.dataset, '00100020')}</span></>}
           </div>
           <div class="corner bl">
             <span data-testid={`plane-place-${which}`}>{reading('position')} {number(dot(now.planes.centre, screenOf(now.planes, which).normal), { maximumFractionDigits: 1, minimumFractionDigits: 1 })} mm</span>
