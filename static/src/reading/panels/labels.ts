@@ -46,7 +46,8 @@ export function keyLabel(chord: string): string {
   return chord === '+' ? '+' : chord.split('+').map((part) => KEY_NAMES[part] ?? part).join('+');
 }
 
-/** Of the tab, which stands in histories, bookmarks and on shared screens: nothing that says whose images they are. */
+/** Of the tab, which stands in histories, bookmarks and on shared screens: nothing that says whose images they are, and of
+ * modalities only codes. */
 export function titleOf(shown: Pick<Study, 'modalities' | 'StudyDate'> | null): string {
-  return [[...(shown?.modalities ?? []), dicomDate(shown?.StudyDate)].filter(Boolean).join(' '), reading('title')].filter(Boolean).join(' · ');
+  return [[...(shown?.modalities ?? []).filter((one) => /^[A-Z0-9]{1,16}$/.test(one)), dicomDate(shown?.StudyDate)].filter(Boolean).join(' '), reading('title')].filter(Boolean).join(' · ');
 }

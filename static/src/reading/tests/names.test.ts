@@ -19,7 +19,7 @@ describe('a person name of an image', () => {
 describe('the title of the tab', () => {
   it('says what is read, not whose', () => {
     setLanguage('en');
-    const shown = { PatientName: 'Doe, Peter', PatientID: 'BN-1', StudyDescription: 'CT Doe', modalities: ['CT', 'SR'], StudyDate: '20260131' };
+    const shown = { PatientName: 'Doe, Peter', PatientID: 'BN-1', StudyDescription: 'CT Doe', modalities: ['CT', 'SR', 'Doe Peter'], StudyDate: '20260131' };
     expect([titleOf(shown), titleOf(null)]).toEqual(['CT SR 31/01/2026 · Reading room', 'Reading room']);
   });
 });
