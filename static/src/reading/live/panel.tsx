@@ -95,7 +95,7 @@ function Again() {
     <>
       <div class="live-replay">
         <p>{live('replaying', { date: dateTime(now.from) })}</p>
-        <input type="range" min={now.from} max={now.to} step={100} value={now.at} aria-label={live('position')} data-testid="live-seek"
+        <input type="range" min={now.from} max={now.from + Math.ceil((now.to - now.from) / STEP) * STEP} step={STEP} value={now.at} aria-label={live('position')} data-testid="live-seek"
           onInput={(event) => seek(Number(event.currentTarget.value))} />
         <div>
           <Tool icon={now.playing ? 'stop' : 'play'} label={live(now.playing ? 'pause' : 'play')} act={() => play(!now.playing)} test="live-play" />
@@ -126,6 +126,8 @@ function Over() {
   );
 }
 
+/** Milliseconds between places of the slider; its end is never before the end of what is replayed. */
+const STEP = 100;
 const clock = (ms: number): string => `${Math.floor(ms / 60_000)}:${String(Math.floor((ms % 60_000) / 1000)).padStart(2, '0')}`;
 
 function Inside() {
