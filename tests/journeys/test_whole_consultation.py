@@ -16,6 +16,7 @@ from playwright.sync_api import Browser
 
 from tests.support import reading
 from tests.support.browser import Watched, chromium
+from tests.support.keys import focus, tab_to
 from tests.support.rooms import pid_of_rooms, web_workers
 from tests.support.server import PASSWORD, Running
 from tests.support.shaping import Shaper, shaped
@@ -262,16 +263,32 @@ def signed(asker: Person, expert: Person, code: str, keys: dict[str, pyotp.TOTP]
     assert "room_closed" in kinds
     answer = asker.ask("PUT", address, {"version": draft["version"], "body": draft["body"]})
     assert answer.ok, answer.text()
-    for person, side in ((expert, "to"), (asker, "from")):
-        shown = person.ask("GET", address).json()
-        given = {"part": 0, "sha256": shown["sha256"], "code": keys[side].at(time.time() + 30)}
-        answer = person.ask("POST", f"{address}/signature", given)
-        assert answer.ok, answer.text()
+    shown = expert.ask("GET", address).json()
+    given = {"part": 0, "sha256": shown["sha256"], "code": keys["to"].at(time.time() + 30)}
+    answer = expert.ask("POST", f"{address}/signature", given)
+    assert answer.ok, answer.text()
+    signed_without_a_mouse(asker, code, keys["from"])
     told = asker.ask("GET", address).json()
     assert told["frozen"]
     assert [one["side"] for one in told["signatures"]] == ["to", "from"]
     paper = asker.ask("GET", f"{address}.pdf").body()
     assert paper.startswith(b"%PDF-")
+
+
+def signed_without_a_mouse(person: Person, code: str, key: pyotp.TOTP) -> None:
+    """On the page of the minutes: the dialog has the focus, and is gone when they are signed."""
+    person.page.goto(f"{person.base}/#/minutes/{code}")
+    person.find("minutes-sign").wait_for()
+    tab_to(person.watched, "minutes-sign")
+    person.page.keyboard.press("Enter")
+    person.find("sign-dialog").wait_for()
+    person.until("the focus in the dialog", lambda: (focus(person.watched) or {}).get("testid") == "sign-code")
+    person.page.keyboard.type(key.at(time.time() + 30))
+    person.shot("5-signing")
+    person.page.keyboard.press("Enter")
+    person.find("sign-dialog").wait_for(state="detached")
+    person.until("the words that cannot change any more", lambda: person.find("minutes-written").count() == 1)
+    person.shot("6-signed")
 
 
 def filed(asker: Person) -> None:
