@@ -6,6 +6,7 @@ sequence.
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,6 +24,7 @@ from storage.index.types import POSTGRESQL
 from storage.index.writer import WRITING, Writer
 
 BUSY_SECONDS = 20
+AGAIN_SECONDS = 0.02
 CONNECT_SECONDS = 3
 _SQLITE_FULL = 13
 _POSTGRESQL_FULL = frozenset({"53100"})
@@ -166,7 +168,20 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         "journal_size_limit = 67108864",
         "wal_autocheckpoint = 4000",  # 16 MB: pages written again and again go to their places once, with one fsync
     ):
-        connection.execute(f"PRAGMA {pragma}")
+        _set(connection, pragma)
+
+
+def _set(connection: sqlite3.Connection, pragma: str) -> None:
+    """Whoever opens a new file first turns it into WAL mode, alone: SQLite does not let the others wait for that."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute(f"PRAGMA {pragma}")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(AGAIN_SECONDS)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -55,8 +55,10 @@ def test_two_processes_may_migrate_at_once(engine: str, tmp_path: Path, request:
         server: PostgresServer = request.getfixturevalue("postgres_server")
         url = server.url(server.create("template0"))
     code = "import sys; from storage.index.database import Database; Database(sys.argv[1]).migrate()"
-    both = [subprocess.Popen([sys.executable, "-c", code, url], cwd=ROOT) for _ in range(2)]
-    assert [process.wait() for process in both] == [0, 0]
+    pipe = subprocess.PIPE
+    both = [subprocess.Popen([sys.executable, "-c", code, url], cwd=ROOT, stderr=pipe, text=True) for _ in range(2)]
+    wrong = [process.communicate()[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], "".join(wrong)[-4000:]
     database = Database(url)
     assert database.revision() == schema.HEAD
     database.close()
@@ -247,6 +249,7 @@ def test_processes_that_add_the_same_do_not_fail(
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
         )
         for n in range(4)
@@ -259,8 +262,8 @@ def test_processes_that_add_the_same_do_not_fail(
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    told = [process.communicate()[0] for process in processes]
-    assert [process.returncode for process in processes] == [0] * 4
+    told, wrong = zip(*(process.communicate() for process in processes), strict=True)
+    assert [process.returncode for process in processes] == [0] * 4, "".join(wrong)[-4000:]
     stored, already, differs = (sum(numbers) for numbers in zip(*(map(int, t.split()) for t in told), strict=True))
     assert (stored, already, differs) == (30 * 8 + 4 * 30, 3 * 30 * 7, 3 * 30)
     with database.reading() as db:
