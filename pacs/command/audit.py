@@ -38,8 +38,8 @@ def run_verify(config: Config, file: Path | None) -> int:
         print("The audit log was ALTERED.")
         return 1
     if file is None and not found.anchors:
-        print("The audit log fits itself, but NO SIGNED ANCHOR vouches for it. `hoichan serve` writes one at its start")
-        print("and every ten minutes; if it has done so before, somebody has taken them away.")
+        print("The audit log fits itself, but NO SIGNED ANCHOR vouches for it. `hoichan serve` writes one every ten")
+        print("minutes: a new installation has none until then; where there were some, somebody has taken them away.")
         return UNVOUCHED
     print("The audit log is whole.")
     return 0
