@@ -19,10 +19,12 @@ from pacs.archive import Archive
 from pacs.archive.arriving import Arriving
 from pacs.archive.pieces import Pieces
 from pacs.archive.transcode import file_meta
+from pacs.dataset.syntaxes import Header
+from pacs.instance_text import InstanceTexts
 from pacs.jobs.ahead import Ahead
 from storage.index import hospitals, instances
 from storage.index.database import Database
-from storage.model.archive import Description, Origin, StoredObject
+from storage.model.archive import Description, Instance, Origin, StoredObject
 from storage.objects.filesystem import FilesystemStore
 
 ROUNDS = 5
@@ -47,6 +49,25 @@ def _describing() -> None:
     _print("a CT header, read whole", _best(lambda: [describe.describe_head(*head) for head in heads]), len(heads))
     again = _best(lambda: [describing_again.describe_head(*head) for head in heads])
     _print("a CT header that resembles the one before", again, len(heads))
+    given = [_with_header(one) for one in objects]
+    _print(
+        "its metadata as text, the first of a series",
+        _best(lambda: [InstanceTexts().text(*one, "") for one in given]),
+        len(given),
+    )
+    texts = InstanceTexts()
+    _print(
+        "the same of one that resembles those before",
+        _best(lambda: [texts.text(*one, "") for one in given]),
+        len(given),
+    )
+
+
+def _with_header(data: bytes) -> tuple[Instance, Header]:
+    found = describe.describe(data)
+    facts = found.instance
+    instance = Instance(1, found.key, facts, StoredObject("", len(data), "", 0), found.series.modality)
+    return instance, Header(data[facts.dataset_offset : facts.pixel_offset], facts.transfer_syntax_uid)
 
 
 def _storing(folder: Path) -> None:

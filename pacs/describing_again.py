@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from pacs import describe
 from pacs.dataset.envelope import EXPLICIT, MAGIC_OFFSET
-from pacs.dataset.likeness import LONGEST, Pattern, Value, meta_elements, pattern
+from pacs.dataset.likeness import LONG, LONGEST, Pattern, Value, meta_elements, pattern
 from pacs.dataset.limits import LIMITS
 from pacs.dataset.scan import Element, Scanner
 from pacs.dataset.values import Reader
@@ -168,15 +168,14 @@ def _in_common(seen: _Seen, found: Description, head: bytes, elements: list[Elem
     like = pattern(head[: facts.pixel_offset], elements, seen.head, seen.elements, seen.differing, facts.dataset_offset)
     if like is None:
         return None
-    allowed = all(
-        element.tag in (_META_UID, _META_LENGTH) if element.tag >> 16 == 2 else _may_differ(element.tag)
-        for element in like.differing
-    )
-    return like if allowed else None
+    return like if all(_may_differ(element) for element in like.differing) else None
 
 
-def _may_differ(tag: int) -> bool:
-    return tag in _MAY_DIFFER or tag not in describe.WANTED
+def _may_differ(element: Element) -> bool:
+    tag = element.tag
+    if tag >> 16 == 2:
+        return tag in (_META_UID, _META_LENGTH)
+    return element.vr not in LONG and (tag in _MAY_DIFFER or tag not in describe.WANTED)
 
 
 def _mould(like: Pattern, found: Description, head: bytes, size: int, elements: list[Element]) -> _Mould:

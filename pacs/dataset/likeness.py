@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pacs.dataset.scan import VRS, Element
+from pacs.dataset.scan import UNDEFINED, VRS, Element
 
 LONGEST = 16 * 1024  # bytes of a header that is worth a pattern
 _META = b"\x02\x00"
-_LONG = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})  # 32-bit lengths
+LONG = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})  # 32-bit lengths
 
 
 class Value(NamedTuple):
@@ -29,6 +29,7 @@ class Pattern:
 
     runs: tuple[bytes, ...]
     differing: tuple[Element, ...]
+    wide: tuple[bool, ...]  # whether its length has 32 bits
     dataset: int  # how many of the differing elements stand before the dataset, in File Meta Information
 
     def values(self, head: bytes) -> tuple[list[Value], int] | None:
@@ -36,12 +37,15 @@ class Pattern:
         found: list[Value] = []
         position, last = 0, len(self.runs) - 1
         try:
-            for run in self.runs[:last]:
+            for run, wide in zip(self.runs, self.wide, strict=False):
                 if not head.startswith(run, position):
                     return None
                 position += len(run)
                 length = head[position] | head[position + 1] << 8
                 position += 2
+                if wide:
+                    length |= head[position] << 16 | head[position + 1] << 24
+                    position += 2
                 found.append(Value(position, length))
                 position += length
         except IndexError:
@@ -58,29 +62,58 @@ def pattern(
     others: Sequence[Element],
     differing_before: Collection[int],
     dataset: int,
+    *,
+    implicit: bool = False,
 ) -> Pattern | None:
-    """What two headers, which end where the pixels begin, have in common; None when they have not the same elements, or
-    differ in one whose length is not of 16 bits. `elements` are those of File Meta Information and dataset in their
-    order; tags in `differing_before` are taken to differ; the dataset begins at `dataset` of `head`."""
+    """What two headers in little endian order, which end where the pixels begin, have in common; None when they have
+    not the same elements, or differ in one whose end is not told by its length. `elements` are those of File Meta
+    Information and dataset in their order; tags in `differing_before` are taken to differ; the dataset begins at
+    `dataset` of `head`."""
     if len(elements) != len(others):
         return None
     runs: list[bytes] = []
     differing: list[Element] = []
+    wide: list[bool] = []
     begin = before = 0
-    for one, its in zip(elements, others, strict=True):
+    for number, (one, its) in enumerate(zip(elements, others, strict=True)):
         if one.tag != its.tag or one.vr != its.vr:
             return None
-        same = head[one.offset : one.offset + one.length] == other[its.offset : its.offset + its.length]
+        same = _value(head, elements, number) == _value(other, others, number)
         if same and one.length == its.length and one.tag not in differing_before:
             continue
-        if one.vr in _LONG or head[one.offset - 4 : one.offset - 2] != one.vr.encode():
+        size = _length_size(head, one, implicit=implicit)
+        if not size:
             return None
-        runs.append(head[begin : one.offset - 2])
+        runs.append(head[begin : one.offset - size])
         differing.append(one)
+        wide.append(size > 2)
         begin = one.offset + one.length
         before += one.offset < dataset
     runs.append(head[begin:])
-    return Pattern(tuple(runs), tuple(differing), before)
+    return Pattern(tuple(runs), tuple(differing), tuple(wide), before)
+
+
+def _value(head: bytes, elements: Sequence[Element], number: int) -> bytes:
+    """The value of an element; where its length is undefined what stands before the tag of the next one, or more."""
+    element = elements[number]
+    if element.length != UNDEFINED:
+        return head[element.offset : element.offset + element.length]
+    return head[element.offset : elements[number + 1].offset - 8 if number + 1 < len(elements) else None]
+
+
+def _length_size(head: bytes, element: Element, *, implicit: bool) -> int:
+    """How many bytes its length has, which stand before the value; 0 where it is undefined, or where the element does
+    not stand there as the encoding has it."""
+    tag, vr, offset, length, _ = element
+    if length == UNDEFINED:
+        return 0
+    name = (tag >> 16 | (tag & 0xFFFF) << 16).to_bytes(4, "little")
+    without_vr = head[offset - 8 : offset - 4] == name
+    if implicit:
+        return 4 if without_vr else 0
+    if vr in LONG:
+        return 4 if head[offset - 12 : offset - 6] == name + vr.encode() and not without_vr else 0
+    return 2 if head[offset - 8 : offset - 2] == name + vr.encode() else 0
 
 
 def meta_elements(head: bytes, position: int, end: int) -> Iterator[Element]:
@@ -88,7 +121,7 @@ def meta_elements(head: bytes, position: int, end: int) -> Iterator[Element]:
     while position + 12 <= end and head[position : position + 2] == _META and head[position + 4 : position + 6] in VRS:
         tag = 0x00020000 | head[position + 2] | head[position + 3] << 8
         vr = head[position + 4 : position + 6].decode()
-        if vr in _LONG:
+        if vr in LONG:
             value, length = position + 12, int.from_bytes(head[position + 8 : position + 12], "little")
         else:
             value, length = position + 8, int.from_bytes(head[position + 6 : position + 8], "little")

@@ -146,6 +146,12 @@ class Scanner:
             position = following
         return position
 
+    def with_items(self, element: Element) -> Element:
+        """A top-level sequence of defined length with its items, as `top_level` gives it."""
+        tag, vr, offset, length, _ = element
+        items, _ = self._walk(tag, vr, offset, length, self.implicit, True, 1, self.end)
+        return Element(tag, vr, offset, length, items)
+
     def items_of(self, element: Element) -> tuple[tuple[Element, ...], ...]:
         """The items in the value of an element that holds a sequence under another VR (UN); implicit little endian."""
         try:

@@ -8,7 +8,9 @@ import re
 import socket
 import warnings
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -23,15 +25,18 @@ from pacs.association.endings import AssociationEnd
 from pacs.association.stream import PduStream
 from pacs.config import PEER_RIGHTS
 from pacs.dataset.envelope import looks_like_dicom, media_storage_class
+from pacs.dataset.syntaxes import Header
 from pacs.describe import describe, describe_head
 from pacs.dimse import identifier as identifiers
 from pacs.dimse.libraries import quieten
 from pacs.dimse.lobby import Doors, Lobby, Visitor
 from pacs.dimse.negotiation import agree, encode_accept
 from pacs.dimse.request import decode_request
+from pacs.instance_text import InstanceTexts, dumps
+from pacs.present import instance_json
 from pacs.query import qido_query, study_query, unsupported
 from storage.errors import ArchiveError
-from storage.model.archive import Scope
+from storage.model.archive import Description, Instance, Scope, StoredObject
 from storage.model.query import Level
 from tests.pacs import parts
 from tests.pacs.dimse.requests import association_request
@@ -138,7 +143,26 @@ def read_header(data: bytes) -> None:
     media_storage_class(data[:4096])
     again, alone = describing_again.describe_head(data, len(data)), describe_head(data, len(data))
     assert again == alone, "what resembles another instance was read differently"
-    describe(data)
+    found = describe(data)
+    texts = copy(_taught())
+    instance, header = _with_header(data, found)
+    assert texts.text(instance, header, "") == dumps(instance_json(instance, header, "")), "its text is another one"
+
+
+@cache
+def _taught() -> InstanceTexts:
+    """It knows what the instances of a series have in common."""
+    texts = InstanceTexts()
+    for number in range(1, 4):
+        data = parts.Made(sop=f"1.2.3.1.{number}", number=number).part10()
+        texts.text(*_with_header(data, describe(data)), "")
+    return texts
+
+
+def _with_header(data: bytes, found: Description) -> tuple[Instance, Header]:
+    facts = found.instance
+    instance = Instance(1, found.key, facts, StoredObject("", len(data), "", 0), found.series.modality)
+    return instance, Header(data[facts.dataset_offset : facts.pixel_offset], facts.transfer_syntax_uid)
 
 
 def read_multipart(data: bytes) -> None:
