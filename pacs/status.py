@@ -28,6 +28,7 @@ STORE: Mapping[type[kept.ArchiveError], int] = {
     kept.NotPermitted: NOT_AUTHORISED,
     kept.StorageUnavailable: OUT_OF_RESOURCES,
     kept.StorageFull: OUT_OF_RESOURCES,
+    kept.StorageContended: OUT_OF_RESOURCES,
     kept.ObjectMissing: OUT_OF_RESOURCES,
     kept.ObjectCorrupt: PROCESSING_FAILURE,
     kept.InvalidInstance: CANNOT_UNDERSTAND,

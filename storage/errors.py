@@ -4,7 +4,8 @@ ArchiveError
 ├── NotFound                    no such study, series, instance, frame, peer or user
 ├── NotPermitted                known, but not for this caller
 ├── StorageUnavailable          the object store or the index does not answer; try again
-│   └── StorageFull             no room; nothing was acknowledged
+│   ├── StorageFull             no room; nothing was acknowledged
+│   └── StorageContended        of two transactions that waited for each other this one was ended; begin it anew
 ├── ObjectMissing               the index knows the object, the store does not have it
 ├── ObjectCorrupt               the stored bytes no longer have their SHA-256
 ├── InvalidInstance             bytes that cannot be read as a DICOM instance (pacs adds kinds)
@@ -35,6 +36,10 @@ class StorageUnavailable(ArchiveError):
 
 class StorageFull(StorageUnavailable):
     """There is no room to keep more. Nothing of the refused object was acknowledged."""
+
+
+class StorageContended(StorageUnavailable):
+    """The index ended this transaction because another one could not go on beside it. Begun anew it succeeds."""
 
 
 class ObjectMissing(ArchiveError):

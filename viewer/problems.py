@@ -35,6 +35,7 @@ PROBLEMS: dict[type[storage_errors.ArchiveError], Problem] = {
     storage_errors.NotPermitted: Problem(403, "Not permitted"),
     storage_errors.StorageUnavailable: Problem(503, "Storage does not answer", 5),
     storage_errors.StorageFull: Problem(507, "Storage is full", 60),
+    storage_errors.StorageContended: Problem(503, "Storage does not answer", 1),
     storage_errors.ObjectMissing: Problem(500, "Object is missing from the store"),
     storage_errors.ObjectCorrupt: Problem(500, "Object is damaged"),
     storage_errors.InvalidInstance: Problem(400, "Not a DICOM instance"),

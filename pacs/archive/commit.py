@@ -6,6 +6,7 @@ promise: bytes durable, then rows durable, then the answer. Whatever fails befor
 an error; the bytes that were written are then unreferenced, and the same content finds its place again.
 """
 
+import itertools
 import json
 import logging
 import os
@@ -21,7 +22,14 @@ from typing import TYPE_CHECKING
 from pacs.archive.rejections import heed
 from pacs.archive.spool import Incoming
 from pacs.dataset.preamble import TIFF, ZERO, kind_of
-from storage.errors import ArchiveError, ObjectCorrupt, ObjectMissing, StorageFull, StorageUnavailable
+from storage.errors import (
+    ArchiveError,
+    ObjectCorrupt,
+    ObjectMissing,
+    StorageContended,
+    StorageFull,
+    StorageUnavailable,
+)
 from storage.index import audit, damage, instances, noted, rejecting
 from storage.index.database import Database
 from storage.index.types import POSTGRESQL
@@ -46,7 +54,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 GROUP = 64
-TRIES = 3
+TRIES, PAUSE_SECONDS = 3, 0.1  # of a transaction that the index was not available to; each pause is longer
+CONTENDED_TRIES, CONTENDED_PAUSE_SECONDS = 5, 0.02  # of one that it ended for another's sake
 SameContent = Callable[[Description, StoredObject, Instance], bool]
 
 
@@ -202,17 +211,19 @@ class Committer:
             waiting.stored = kept[waiting.key]
 
     def _index(self, group: list[Waiting]) -> list[tuple[Waiting, Outcome | None]]:
-        """The rows of all of them; tried again when the index was only busy."""
-        for attempt in range(1, TRIES + 1):
+        """The rows of all of them; begun anew when the index was only busy. The objects have their names by then, and
+        of an attempt that failed nothing is kept."""
+        for attempt in itertools.count(1):
             try:
                 return self._transaction(group)
             except StorageFull:
                 raise
-            except StorageUnavailable:
-                if attempt == TRIES:
+            except StorageUnavailable as error:
+                contended = isinstance(error, StorageContended)
+                if attempt >= (CONTENDED_TRIES if contended else TRIES):
                     raise
-                log.warning("the index was not available to %d objects, trying again", len(group))
-                time.sleep(0.1 * attempt)
+                log.warning("the index was not available to %d objects, trying again: %s", len(group), error)
+                time.sleep(attempt * (CONTENDED_PAUSE_SECONDS if contended else PAUSE_SECONDS))
         raise AssertionError("unreachable")
 
     def _transaction(self, group: list[Waiting]) -> list[tuple[Waiting, Outcome | None]]:
@@ -221,6 +232,7 @@ class Committer:
         conflicting = [waiting for waiting in group if waiting.existing is not None]
         with self._database.writing() as db:
             self._hold(conflicting, db)
+            _take_turns(conflicting, plain, db)
             outcomes.extend((w, _quarantined(w, db)) for w in group if w.description is None)
             outcomes.extend((w, _conflicting(w, db)) for w in conflicting)
             added = instances.add(db, [(_described(w), _kept(w), w.origin) for w in plain]) if plain else []
@@ -320,6 +332,14 @@ class Committer:
         for waiting in conflicting:
             if self._objects.stat(_kept(waiting).key) is None:
                 raise ObjectMissing("the same bytes were just found to be another encoding; send them again")
+
+
+def _take_turns(conflicting: list[Waiting], plain: list[Waiting], db: "Connection") -> None:
+    """Conflicts are counted at their studies before others are added to: all of these are taken in one order."""
+    if conflicting:
+        held = [waiting.existing for waiting in conflicting if waiting.existing is not None]
+        items = [(_described(waiting), _kept(waiting), waiting.origin) for waiting in plain]
+        instances.take_turns(db, items, held)
 
 
 def _begin_anew(committer: Committer | None) -> None:

@@ -1,8 +1,7 @@
 """Adding instances to the index: a batch in one transaction, a handful of statements whatever its size.
 
-Rows are inserted and locked in one order everywhere (patient, study, series, instance, each by key), so two
-processes that add to the same study wait for each other and never block each other for good. SQLite writers are
-alone anyway (BEGIN IMMEDIATE).
+Two processes that add to the same study or patient take turns (turns.py), so they wait for each other and never block
+each other for good. SQLite writers are alone anyway (BEGIN IMMEDIATE).
 """
 
 import json
@@ -13,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from storage.index import changes, prepared, schema
+from storage.index import changes, prepared, schema, turns
 from storage.index.bulk import insert_new_instances
 from storage.index.noted import decision
 from storage.index.parents import (
@@ -56,6 +55,7 @@ def add(db: Connection, items: Sequence[Item]) -> list[Added]:
     if positions:
         now = now_ms()
         fresh = [items[position] for position in positions]
+        take_turns(db, fresh)
         studies = ensure_studies(db, fresh, now)
         series = ensure_series(db, fresh, studies)
         kept = _insert_instances(db, items, positions, studies, series)
@@ -66,6 +66,14 @@ def add(db: Connection, items: Sequence[Item]) -> list[Added]:
         _count(db, [items[position] for position in positions if position in kept], studies, series, now)
         answers |= {position: Added(STORED) for position in kept}
     return [answers[position] for position in range(len(items))]
+
+
+def take_turns(db: Connection, items: Sequence[Item], held: Iterable[Instance] = ()) -> None:
+    """Wait until nobody else adds to the studies and patients of these items; `held` are instances at whose studies the
+    transaction changes something as well. `add` does so itself: who changes such a study first calls this before."""
+    studies = {study_identity(item) for item in items}
+    studies |= {(instance.hospital_id, clean(instance.key.study_instance_uid)) for instance in held}
+    turns.take(db, studies, map(patient_identity, items))
 
 
 def known_instances(db: Connection, hospital_ids: Iterable[int], uids: Iterable[str]) -> dict[StudyIdentity, Instance]:

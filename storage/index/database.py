@@ -16,7 +16,7 @@ from sqlalchemy import event, exc
 from sqlalchemy.engine import Connection as Connection  # the word other rooms use for a transaction
 from sqlalchemy.engine import Engine
 
-from storage.errors import StorageFull, StorageUnavailable
+from storage.errors import StorageContended, StorageFull, StorageUnavailable
 from storage.index import audit, changes
 from storage.index.remembered import Clock, Stamp
 from storage.index.schema import HEAD
@@ -29,6 +29,7 @@ CONNECT_SECONDS = 3
 _SQLITE_FULL = 13
 _POSTGRESQL_FULL = frozenset({"53100"})
 _POSTGRESQL_AWAY = ("08", "53", "57", "58", "40", "55", "XX")
+_POSTGRESQL_CONTENDED = frozenset({"40P01", "40001"})  # deadlock, serialisation failure
 
 
 class Database:
@@ -222,6 +223,8 @@ def _meaning(error: exc.DBAPIError) -> StorageUnavailable | None:
     state = getattr(origin, "sqlstate", None) or ""
     if state in _POSTGRESQL_FULL:
         return StorageFull("the index has no room to write")
+    if state in _POSTGRESQL_CONTENDED:
+        return StorageContended(f"the index ended one of two transactions that waited for each other ({state})")
     if isinstance(error, exc.OperationalError | exc.InterfaceError | exc.InternalError) and (
         not state or state.startswith(_POSTGRESQL_AWAY)
     ):

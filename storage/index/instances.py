@@ -7,7 +7,7 @@ from sqlalchemy.engine import Connection
 
 from storage.errors import InvalidQuery, NotFound
 from storage.index import changes, prepared, schema
-from storage.index.adding import DIFFERS, Added, add, bytes_of, newcomer, receipt
+from storage.index.adding import DIFFERS, Added, add, bytes_of, newcomer, receipt, take_turns
 from storage.index.documents import documents_of
 from storage.index.noted import decision
 from storage.index.reconciling import CONFLICT_COLUMNS
@@ -34,7 +34,7 @@ STATUSES = ("unread", "reading", "read")
 __all__ = [
     "DIFFERS", "STATUSES", "Added", "Listed", "add", "add_conflict", "add_quarantine", "conflicts", "find_by_uid",
     "get", "holding", "listed", "of_series", "of_study", "quarantined", "series", "series_of", "set_series_summary",
-    "set_status", "study", "waiting",
+    "set_status", "study", "take_turns", "waiting",
 ]  # fmt: skip
 
 

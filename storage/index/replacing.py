@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from storage.errors import NotFound
-from storage.index import changes, schema
+from storage.index import changes, schema, turns
 from storage.index.adding import add, known_instances
 from storage.index.bulk import insert_many
 from storage.index.parents import Item, add_tokens, ensure_patients, patient_identity, teller, told_values
@@ -80,6 +80,7 @@ def assign_study(db: Connection, hospital_id: int, study_instance_uid: str, item
     ).first()
     if study is None:
         raise NotFound(f"there is no study {study_instance_uid}")
+    turns.take(db, patients=[patient_identity(item)])
     (patient_id,) = ensure_patients(db, [item]).values()
     changed = {"patient_id": patient_id, "revision": _STUDY.c.revision + 1, "changed_at": now_ms()}
     db.execute(_STUDY.update().where(_STUDY.c.id == study.id).values(changed))
@@ -145,7 +146,8 @@ def _take_out(db: Connection, gone: Collection[Instance], series_id: int, study_
 
 
 def lock_studies(db: Connection, hospital_id: int, uids: set[str]) -> None:
-    """Hold these studies, in the order in which adding holds them."""
+    """Hold these studies, as adding holds them."""
+    turns.take(db, ((hospital_id, uid) for uid in uids))
     statement = sa.select(_STUDY.c.id).where(_STUDY.c.hospital_id == hospital_id, _STUDY.c.uid.in_(sorted(uids)))
     db.execute(statement.order_by(_STUDY.c.uid).with_for_update()).all()
 
@@ -234,6 +236,7 @@ def _retell_study(db: Connection, study_id: int, gone: Collection[bytes], origin
         decision.identity == item[0].study.study_instance_uid,
     )
     if db.execute(assigned).first() is None:
+        turns.take(db, patients=[patient_identity(item)])
         (values["patient_id"],) = ensure_patients(db, [item]).values()
     db.execute(_STUDY.update().where(_STUDY.c.id == study_id).values(values))
     db.execute(schema.study_token.delete().where(schema.study_token.c.study_id == study_id))

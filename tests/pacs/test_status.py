@@ -40,6 +40,7 @@ def test_every_code_exists(table: dict[type[ArchiveError], int], statuses: dict[
     ("error", "service", "status"),
     [
         (kept.StorageFull("x"), "C-STORE", 0xA700),
+        (kept.StorageContended("x"), "C-STORE", 0xA700),
         (kept.StorageUnavailable("x"), "STOW", 0xA700),
         (done.LimitExceeded("x"), "C-STORE", 0xC000),
         (done.SopClassMismatch("x"), "C-STORE", 0xA900),

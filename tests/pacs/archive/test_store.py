@@ -151,7 +151,7 @@ def test_nothing_is_acknowledged_when_the_store_fails(tmp_path: Path, error: Exc
     made.archive.close()
 
 
-def _index_fails(monkeypatch: pytest.MonkeyPatch, error: Exception, times: int) -> None:
+def index_fails(monkeypatch: pytest.MonkeyPatch, error: Exception, times: int) -> None:
     real = Database.writing
     left = [times]
 
@@ -166,15 +166,15 @@ def _index_fails(monkeypatch: pytest.MonkeyPatch, error: Exception, times: int) 
     monkeypatch.setattr(Database, "writing", writing)
 
 
-def test_nothing_is_acknowledged_when_the_index_fails(here: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    _index_fails(monkeypatch, StorageUnavailable("away"), 3)
+def test_nothing_is_acknowledged_when_theindex_fails(here: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    index_fails(monkeypatch, StorageUnavailable("away"), 3)
     with pytest.raises(StorageUnavailable):
         here.put(Made().part10())
     assert here.put(Made().part10()).kind == STORED
 
 
 def test_a_busy_index_is_tried_again(here: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    _index_fails(monkeypatch, StorageUnavailable("busy"), 2)
+    index_fails(monkeypatch, StorageUnavailable("busy"), 2)
     assert here.put(Made().part10()).kind == STORED
 
 
