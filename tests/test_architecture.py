@@ -30,6 +30,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("pacs.dimse", "pacs.jobs"),
     ("pacs.assembly",),
     (
+        "viewer.addresses",
         "viewer.arriving",
         "viewer.balance",
         "viewer.errors",

@@ -12,6 +12,7 @@ from viewer.access import devices, factors, invitation, setup
 from viewer.access import routes as session
 from viewer.access.guard import Guard
 from viewer.access.narrowing import AtHospital
+from viewer.addresses import LateRule
 from viewer.admin import access as admin_access
 from viewer.admin import audit, health, hospitals, peers, reconcile, recordings, rejected
 from viewer.consult import attachments, copies, minutes, statistics, translating
@@ -40,6 +41,7 @@ def create_app(
     """The application of one web process. `doors` says which other parts are up; by default the files say it that the
     supervisor keeps. `app.extensions["hoichan.stop"]()` ends its event streams."""
     app = Flask("hoichan", static_folder=None, template_folder=None)
+    app.url_rule_class = LateRule
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False  # an address with a double slash is not an address of ours
     app.config["MAX_CONTENT_LENGTH"] = config.web.max_upload_mb << 20  # JSON bodies are held to 1 MiB in bodies.py

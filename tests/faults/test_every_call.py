@@ -21,6 +21,7 @@ from storage.objects.memory import MemoryStore
 from storage.objects.staged import StagedStore
 from tests.faults.calls import ERRORS, SHORT, Calls, Disk
 from tests.pacs.parts import Made
+from tests.support.index import lay_index
 
 SIZES = {"4 kB": 2_000, "512 kB": 256_000, "3 MB": 1_500_000}
 
@@ -35,9 +36,7 @@ def tmp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def database(tmp: Path) -> Database:
-    database = Database(f"sqlite:///{tmp / 'index.sqlite'}")
-    database.migrate()
-    return database
+    return Database(lay_index(tmp / "index.sqlite"))
 
 
 class Case:

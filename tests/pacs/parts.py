@@ -14,6 +14,7 @@ from storage.index.database import Database
 from storage.model.archive import Instance, InstanceKey, Origin, Outcome, Scope
 from storage.objects.base import ObjectStore
 from storage.objects.filesystem import FilesystemStore
+from tests.support.index import lay_index
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 IMPLICIT, EXPLICIT, BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
@@ -167,7 +168,7 @@ class House:
 
 def house(folder: Path, codecs: Codecs | None = None, objects: ObjectStore | None = None, index_url: str = "") -> House:
     """An archive on SQLite and files below `folder` unless told otherwise; opened again when it is there."""
-    database = Database(index_url or f"sqlite:///{folder / 'index.sqlite'}")
+    database = Database(index_url or lay_index(folder / "index.sqlite"))
     database.migrate()
     with database.writing() as db:
         hospital = hospitals.ensure(db, "main", "Bệnh viện")

@@ -21,9 +21,7 @@ from storage.model.archive import Scope
 from storage.model.audit import Actor, AuditFilter, AuditRecord, Chain, as_object
 from storage.model.query import Level, Match, Matching, Query
 from tests.pacs.parts import House, house
-from tests.storage.index.conftest import ENGINES, fresh_url, migrated_file, postgres_server
-
-__all__ = ["migrated_file", "postgres_server"]
+from tests.storage.index.conftest import ENGINES, fresh_url
 
 ROOT = Path(__file__).parents[2]
 LOOKING = """

@@ -25,6 +25,7 @@ from storage.objects import filesystem
 from storage.objects.base import object_key
 from storage.objects.filesystem import FilesystemStore
 from tests.pacs.parts import House, Made, house
+from tests.support.index import lay_index
 from tests.support.server import free_port
 
 
@@ -71,9 +72,7 @@ def again(
 
 
 def new_index(here: House, name: str = "new") -> Database:
-    database = Database(f"sqlite:///{here.folder / name}.sqlite")
-    database.migrate()
-    return database
+    return Database(lay_index(here.folder / f"{name}.sqlite"))
 
 
 @pytest.mark.parametrize("processes", [0, 2])

@@ -19,9 +19,7 @@ from storage.model.archive import CONFLICT, QUARANTINED, STORED, InstanceKey, Ou
 from storage.model.audit import Actor, AuditFilter
 from storage.objects.base import quarantine_key
 from tests.pacs.parts import House, Made, house
-from tests.storage.index.conftest import ENGINES, fresh_url, migrated_file, postgres_server
-
-__all__ = ["migrated_file", "postgres_server"]
+from tests.storage.index.conftest import ENGINES, fresh_url
 
 MINH = Actor("minh", "technologist", "10.0.0.7")
 FIRST = Made()

@@ -16,9 +16,7 @@ from storage.model.audit import Actor, AuditFilter
 from storage.model.rejection import PATIENT_SAFETY, QUALITY
 from tests.pacs.archive.test_rejections import ONE, THREE, TWO, dump, rebuilt_equals, seen
 from tests.pacs.parts import House, Made, house
-from tests.storage.index.conftest import ENGINES, fresh_url, migrated_file, postgres_server
-
-__all__ = ["migrated_file", "postgres_server"]
+from tests.storage.index.conftest import ENGINES, fresh_url
 
 MINH = Actor("minh", "technologist", "10.0.0.7")
 

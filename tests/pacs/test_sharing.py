@@ -17,9 +17,7 @@ from storage.model.grants import Grantee
 from storage.model.links import Guest, LinkTerms, ShareLink
 from storage.model.work import ChangeKind
 from tests.pacs.parts import House, Made, house
-from tests.storage.index.conftest import ENGINES, fresh_url, migrated_file, postgres_server
-
-__all__ = ["migrated_file", "postgres_server"]
+from tests.storage.index.conftest import ENGINES, fresh_url
 
 CT = Made(study="1.2.9", series="1.2.9.1", sop="1.2.9.1.1", description="CT ngực Nguyễn Thị Ánh")
 CT_2 = replace(CT, sop="1.2.9.1.2", number=2)

@@ -13,6 +13,7 @@ from pacs.samples import phantom_ct, uid
 from storage.index import accounts, hospitals
 from storage.model.archive import Origin
 from tests.support.browser import Watched
+from tests.support.index import lay_index
 from tests.support.server import PASSWORD, Running, configured
 from viewer.access.passwords import hash_password
 
@@ -31,6 +32,7 @@ def reading_room(
     process more."""
     server = configured(folder, **settings)
     config = Config(data=folder / "data")
+    lay_index(folder / "data" / "index.sqlite")
     prepare(config).database.close()
     archive = open_archive(config)
     hashed = hash_password(PASSWORD)

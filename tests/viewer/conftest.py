@@ -9,6 +9,7 @@ from typing import Any
 
 import pyotp
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -19,14 +20,16 @@ from storage.index import accounts as store
 from storage.index import hospitals
 from storage.model.archive import Hospital, Origin, Outcome
 from storage.model.people import User
+from tests.support.index import lay_index
 from tests.viewer.objects import instance
-from viewer.access import factors
-from viewer.access.passwords import hash_password
+from viewer.access import factors, passwords
 from viewer.access.secrets import kept, new_secret
 from viewer.app import create_app
 
 SMTP = SmtpConfig(host="127.0.0.1", sender="pacs@bv.vn")  # nothing is sent without a worker
 PASSWORD = "một mật khẩu đủ dài"
+COSTLY = passwords.HASHER
+QUICK = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)  # a sign-in is not about what guessing costs
 
 
 class Still:
@@ -52,9 +55,13 @@ def code_of(secret: str, steps: int = 0) -> str:
     return pyotp.TOTP(secret).at(int(vars(factors)["time"].time()) + factors.STEP_SECONDS * steps)
 
 
-@cache
 def password_hash() -> str:
-    return hash_password(PASSWORD)
+    return _hashed(passwords.HASHER)
+
+
+@cache
+def _hashed(hasher: PasswordHasher) -> str:
+    return hasher.hash(PASSWORD)
 
 
 class Person:
@@ -143,7 +150,9 @@ def dist(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def web(config: Config, dist: Path) -> Iterator[Web]:
+def web(config: Config, dist: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
+    monkeypatch.setattr(passwords, "HASHER", QUICK)
+    lay_index(config.data / "index.sqlite")
     prepared = prepare(config)
     prepared.database.close()
     archive = open_archive(config)

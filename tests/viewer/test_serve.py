@@ -22,6 +22,7 @@ from pacs.assembly import prepare
 from pacs.command import supervisor
 from pacs.config import Config
 from tests.support import processes
+from tests.support.index import lay_index
 from tests.support.waiting import until
 from tests.viewer.conftest import PASSWORD
 from tests.viewer.objects import instance
@@ -86,6 +87,7 @@ def stopped(tmp_path: Path) -> Iterator[Served]:
 
 def serving(tmp_path: Path, **settings: float) -> Iterator[Served]:
     data, log = tmp_path / "data", tmp_path / "log"
+    lay_index(data / "index.sqlite")
     database = prepare(Config(data=data)).database
     accounts.add_user(database, "admin.an", "", ["platform", "admin", "technologist"], PASSWORD)
     database.close()

@@ -11,9 +11,7 @@ import pytest
 from storage.index import instances
 from storage.model.archive import ALREADY_STORED, CONFLICT, STORED
 from tests.pacs.parts import House, Made, house
-from tests.storage.index.conftest import ENGINES, fresh_url, migrated_file, postgres_server
-
-__all__ = ["migrated_file", "postgres_server"]
+from tests.storage.index.conftest import ENGINES, fresh_url
 
 PAIRS = {"sqlite": 100, "postgresql": 10}
 

@@ -17,10 +17,8 @@ from storage.model.audit import AuditFilter
 from storage.model.commitment import FailureReason, Reference
 from storage.model.rejection import KEY_OBJECT_SELECTION, PATIENT_SAFETY, QUALITY, RETENTION, RejectionNote
 from tests.pacs.parts import CT, House, Made, house
-from tests.storage.index.conftest import ENGINES, fresh_url, migrated_file, postgres_server
+from tests.storage.index.conftest import ENGINES, fresh_url
 from tests.support.rejection import rejection_note
-
-__all__ = ["migrated_file", "postgres_server"]
 
 # The first tells the study's facts; two series, three instances.
 ONE = Made(description="sai", number=1)

@@ -19,6 +19,7 @@ from storage.model.archive import Hospital, Instance, Scope, StoredObject
 from storage.model.people import Peer
 from storage.model.query import Level, Query
 from storage.objects.filesystem import FilesystemStore
+from tests.support.index import lay_index
 from tests.support.server import free_port
 from tests.support.waiting import PATIENCE
 
@@ -101,8 +102,7 @@ class Door:
 
 def new_door(folder: Path, codecs: Codecs | None = None, **settings: Any) -> Door:
     """A door that is not open yet."""
-    database = Database(f"sqlite:///{folder / 'index.sqlite'}")
-    database.migrate()
+    database = Database(lay_index(folder / "index.sqlite"))
     with database.writing() as db:
         hospital = hospitals.ensure(db, "main", "Bệnh viện")
     archive = Archive(database, FilesystemStore(folder / "objects"), folder / "spool", codecs)

@@ -1,6 +1,5 @@
 """Every test of the index runs on both engines."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,21 +9,10 @@ import pytest
 from storage.index import hospitals
 from storage.index.database import Database
 from storage.model.archive import Hospital, Scope
-from tests.support.postgres import PostgresServer, postgres_server
-
-__all__ = ["postgres_server"]
+from tests.support.index import lay_index
+from tests.support.postgres import PostgresServer
 
 ENGINES = ("sqlite", "postgresql")
-
-
-@pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite index with all tables and nothing in it, to be copied."""
-    path = tmp_path_factory.mktemp("migrated") / "index.sqlite"
-    database = Database(f"sqlite:///{path}")
-    database.migrate()
-    database.close()
-    return path
 
 
 @contextmanager
@@ -36,9 +24,7 @@ def fresh_url(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
         yield server.url(name)
         server.drop(name)
     else:
-        path = folder / "index.sqlite"
-        shutil.copyfile(request.getfixturevalue("migrated_file"), path)
-        yield f"sqlite:///{path}"
+        yield lay_index(folder / "index.sqlite")
 
 
 @pytest.fixture(params=ENGINES)

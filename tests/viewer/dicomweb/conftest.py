@@ -26,6 +26,7 @@ from storage.objects.base import ObjectStore
 from storage.objects.filesystem import FilesystemStore
 from storage.objects.memory import MemoryStore
 from tests.support.corpus import images
+from tests.support.index import lay_index
 from viewer import problems
 from viewer.access.guard import Guard
 from viewer.dicomweb import blueprint
@@ -113,8 +114,7 @@ def codecs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Codecs]:
 
 
 def make_shelf(folder: Path, codecs: Codecs, objects: ObjectStore, public_url: str = PUBLIC) -> Shelf:
-    database = Database(f"sqlite:///{folder / 'index.sqlite'}")
-    database.migrate()
+    database = Database(lay_index(folder / "index.sqlite"))
     archive = Archive(database, objects, folder / "spool", codecs)
     with database.writing() as db:
         hospital = hospitals.ensure(db, "main", "Bệnh viện")

@@ -16,12 +16,10 @@ from pacs.config import Config, IndexConfig, WebConfig
 from pacs.live import across, server
 from storage.index import rooms
 from tests.support.live_node import Node, node
-from tests.support.postgres import PostgresServer, postgres_server
+from tests.support.postgres import PostgresServer
 from tests.support.rooms import Participant
 from tests.viewer.conftest import SMTP, Person, Web
 from viewer.app import create_app
-
-__all__ = ["postgres_server"]
 
 STUDY = {"StudyInstanceUID": "1.2.7", "SeriesInstanceUID": "1.2.7.1", "SOPInstanceUID": "1.2.7.1.1"}
 HURRY = 5.0
