@@ -49,7 +49,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("viewer.dicomweb", "viewer.worklist", "viewer.reading", "viewer.admin", "viewer.live"),
     ("viewer.links",),
     ("viewer.consult",),
-    ("viewer.app", "viewer.warming"),
+    ("viewer.app", "viewer.at_once", "viewer.warming"),
     ("viewer.serve",),
     ("pacs.command",),
     ("pacs.__main__",),

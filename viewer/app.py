@@ -39,7 +39,8 @@ def create_app(
     dist: Path = pages.DIST,
 ) -> Flask:
     """The application of one web process. `doors` says which other parts are up; by default the files say it that the
-    supervisor keeps. `app.extensions["hoichan.stop"]()` ends its event streams."""
+    supervisor keeps. `app.extensions["hoichan.stop"]()` ends its event streams; `app.extensions["hoichan.at_once"]` is
+    what a server may ask in its main loop (viewer/at_once.py)."""
     app = Flask("hoichan", static_folder=None, template_folder=None)
     app.url_rule_class = LateRule
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
@@ -103,4 +104,6 @@ def create_app(
     frames = DirectFrames(whole, archive, guard, config.web.public_url)
     sockets = SocketDoor(frames, guard, config.live_socket, config.web.public_url)
     app.wsgi_app = AtHospital(sockets)  # type: ignore[method-assign]
+    if archive.database.stamps_at_once:
+        app.extensions["hoichan.at_once"] = AtHospital(frames.at_once)
     return app

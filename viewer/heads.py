@@ -28,8 +28,9 @@ _MORE = (
 class Again:
     """A request like one before but for its address; everything else is asked of that one."""
 
-    def __init__(self, first: Any, environ: dict[str, Any], path: str, query: str) -> None:
+    def __init__(self, first: Any, environ: dict[str, Any], lines: bytes, path: str, query: str) -> None:
         self.first = first
+        self.lines = lines
         self._environ = environ
         self._path = path
         self._query = query
@@ -54,20 +55,35 @@ class Heads:
         self._is_again = False
 
     def __next__(self) -> Any:
-        self._lines, self._is_again = b"", False
-        if not self.unreader.buf.getvalue():
-            data = self.unreader.sock.recv(_READ)
-            first = _FIRST_LINE.match(data)
-            if first is not None:
-                lines = data[first.end() :]
-                known = self._known.get(lines)
-                if known is not None:
-                    self._is_again = True
-                    return Again(*known, first[1].decode("ascii"), (first[2] or b"").decode("ascii"))
-                if lines.find(_END) == len(lines) - len(_END):
-                    self._lines = lines
-            self.unreader.unread(data)
+        self._is_again = False
+        again = self._read(self.unreader.take_buffered() or self.unreader.sock.recv(_READ))
+        if again is not None:
+            self._is_again = True
+            return again
         return next(self._parser)
+
+    def again(self) -> Again | None:
+        """What has come on a connection that nobody reads at the moment, when it is a request like one before. Else it
+        is left to be read by `__next__`. Never waits: raises BlockingIOError when nothing has come."""
+        return self._read(self.unreader.sock.recv(_READ)) if not self.unreader.buf.getvalue() else None
+
+    def leave(self, again: Again) -> None:
+        """Such a request is to be read by `__next__` after all."""
+        self.unreader.unread(again.lines)
+
+    def _read(self, data: bytes) -> Again | None:
+        """The request, whole and alone in the data, when its head is known; else all of it is given back."""
+        self._lines = b""
+        first = _FIRST_LINE.match(data)
+        if first is not None:
+            lines = data[first.end() :]
+            known = self._known.get(lines)
+            if known is not None:
+                return Again(*known, data, first[1].decode("ascii"), (first[2] or b"").decode("ascii"))
+            if lines.find(_END) == len(lines) - len(_END):
+                self._lines = lines
+        self.unreader.unread(data)
+        return None
 
     def keep(self, request: Any, environ: dict[str, Any]) -> None:
         """The head that was read last means this; called before the environ is given to anybody."""

@@ -32,6 +32,12 @@ def note(method: str, path: str, status: int, started: float, caller: str, addre
     log.info("%s %s %d %.0f ms %s %s", shown, path, status, milliseconds, caller or "-", address or "-")
 
 
+def note_of(name: str, method: str, path: str, status: int, started: float, caller: str, address: str) -> None:
+    """The same of a request of this name, which this thread need not be answering any more."""
+    activity.set(name)
+    note(method, path, status, started, caller, address)
+
+
 def install(app: Flask) -> None:
     """Name every request, say its name in the answer, and write it down."""
 

@@ -11,7 +11,13 @@ SENDS_FILES = "hoichan.sends_files"
 """Set in the environ by a server that takes the headers of such a body from itself: start_response is not called then,
 and the values, which the application made, are not looked at again."""
 
+AT_ONCE = "hoichan.at_once"
+"""Set in the environ where nothing may be waited for: what is not in memory is not answered then."""
+
 _BLOCK = 1 << 18
+_LOOKED_AT = 1 << 18  # how far apart a file is looked at
+_NOWAIT = getattr(os, "RWF_NOWAIT", None)  # Linux 4.14
+_BYTE = [bytearray(1)]
 
 
 class DataBody:
@@ -68,6 +74,18 @@ class FileBody:
             yield data
         if self.tail:
             yield self.tail
+
+    def is_in_memory(self) -> bool:
+        """Whether the kernel can send it without reading from a disk; False too where it does not say."""
+        if _NOWAIT is None:
+            return False
+        last = self.offset + self.length - 1
+        try:
+            for at in (*range(self.offset, last, _LOOKED_AT), last):
+                os.preadv(self.descriptor, _BYTE, at, _NOWAIT)
+        except OSError:  # EAGAIN: not there; EOPNOTSUPP: this file system does not say
+            return False
+        return True
 
     def close(self) -> None:
         """Let go of the file; a WSGI server calls this once the body is sent or given up."""

@@ -18,6 +18,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Flask
+from gunicorn import SERVER
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 from gunicorn.http import wsgi
@@ -31,6 +32,7 @@ from pacs.config import Config
 from pacs.logs import activity
 from viewer.app import create_app
 from viewer.arriving import ArrivingBody
+from viewer.at_once import AtOnce
 from viewer.balance import Shares, Turn
 from viewer.headers import BARE
 from viewer.heads import Again, Heads
@@ -110,6 +112,7 @@ class Connection(TConn):  # type: ignore[misc]
     """A connection whose repeated heads are not read again."""
 
     parser: Any
+    is_quick = False  # whether its next request may be one for the main loop
 
     def init(self) -> None:
         super().init()
@@ -129,6 +132,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._crowded_from = self.cfg.threads * 3 // 4  # gunicorn looks a setting up each time it is asked for
         self._shares: Shares = self.app.shares
         self._turn = Turn(self._shares, self.age)
+        self._at_once: AtOnce | None = None
+
+    def run(self) -> None:
+        """The main loop."""
+        ask = self.wsgi.extensions.get("hoichan.at_once")
+        if ask is not None:
+            self._at_once = AtOnce(self, ask, _quick_head, SILENCE_SECONDS)
+        super().run()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """SIGTERM: no new requests, streams end, what is being answered is finished."""
@@ -151,6 +162,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         conn.timeout = time.monotonic() + SILENCE_SECONDS
         self.pending_conns.append(conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
+
+    def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
+        """A waiting connection says something: answered here when that needs no waiting, else by a thread."""
+        if self._at_once is None or not self._at_once.takes(conn):
+            super().on_client_socket_readable(conn, client)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """The main loop's wait; the other workers see what we hold meanwhile."""
@@ -196,6 +212,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return self._hand_over(body, conn)
         try:
             if isinstance(body, FileBody):
+                conn.is_quick = self._at_once is not None and body.is_in_memory()
                 send_file(response, body)
             elif isinstance(body, DataBody):
                 send_all(response.sock, [_head(response, body, len(body.data)), body.data])
@@ -257,6 +274,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def murder_pending(self) -> None:
         """Called every second by the main loop: also ends connections that trickle their head."""
         super().murder_pending()
+        if self._at_once is not None:
+            self._at_once.end_silent()
         oldest = time.monotonic() - (CROWDED_SECONDS if self._is_crowded() else HEADER_SECONDS)
         with self._lock:
             late = [conn for conn, since in self._heads.items() if since < oldest]
@@ -268,6 +287,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Whether the next request comes at once: a client that loads a series asks again within a millisecond, and
         waiting here costs less than handing the connection to the main loop and back."""
         if not self.alive or self._is_crowded() or conn.is_http2 or conn.parser.unreader.buf.getvalue():
+            return False
+        if conn.is_quick:
+            conn.is_quick = False
             return False
         waiting = select.poll()
         waiting.register(conn.sock, select.POLLIN)
@@ -312,14 +334,22 @@ def _send_with_more(connection: socket.socket, data: bytes) -> None:
 def _head(response: wsgi.Response, body: DataBody | FileBody, size: int) -> bytes:
     """The head of a 200, which counts as sent."""
     response.status, response.status_code, response.response_length = "200 OK", 200, size
+    response.headers_sent, response.sent = True, size
     major, minor = response.req.version
+    return _head_of(f"{major}.{minor}", response.version, "close" if response.should_close() else "keep-alive", body)
+
+
+def _quick_head(body: FileBody) -> bytes:
+    """The head of a 200 to a request like one before, which keeps its connection."""
+    return _head_of("1.1", SERVER, "keep-alive", body)
+
+
+def _head_of(version: str, server: str, connection: str, body: DataBody | FileBody) -> bytes:
     lines = [
-        f"HTTP/{major}.{minor} 200 OK\r\nServer: {response.version}\r\nDate: {_date(int(time.time()))}\r\n"
-        f"Connection: {'close' if response.should_close() else 'keep-alive'}\r\n",
-        *(f"{name}: {value}\r\n" for name, value in body.headers),
+        f"HTTP/{version} 200 OK\r\nServer: {server}\r\nDate: {_date(int(time.time()))}\r\nConnection: {connection}\r\n",
+        *[f"{name}: {value}\r\n" for name, value in body.headers],
         "\r\n",
     ]
-    response.headers_sent, response.sent = True, size
     return "".join(lines).encode("latin-1")
 
 

@@ -38,16 +38,21 @@ class KnownInstances:
     def get(self, scope: Scope, key: InstanceKey, stamp: Stamp | None = None) -> Instance:
         """The instance of exactly this study, series and UID. Raises NotFound. `stamp` is one that was just taken."""
         stamp = stamp or self._database.stamp()
-        place = (scope.at(key.study_instance_uid), key.study_instance_uid, key.series_instance_uid)
+        found = self.remembered(scope, key, stamp)
+        if found is None:
+            place = _place(scope, key)
+            found = self._read(scope, key, place, self._groups.known(place, stamp), stamp)
+        return found
+
+    def remembered(self, scope: Scope, key: InstanceKey, stamp: Stamp) -> Instance | None:
+        """The same without asking the index; None when it would have to be."""
+        place = _place(scope, key)
         group = self._groups.known(place, stamp)
         uid = key.sop_instance_uid
         if group is not None and uid in group.members:
             return group.members[uid]
         single = (place, uid)
-        found = self._singles.known(single, stamp) or self._large.known(single, stamp)
-        if found is None:
-            found = self._read(scope, key, place, group, stamp)
-        return found
+        return self._singles.known(single, stamp) or self._large.known(single, stamp)
 
     def _read(self, scope: Scope, key: InstanceKey, place: Place, group: _Group | None, stamp: Stamp) -> Instance:
         with self._database.reading() as db:
@@ -65,6 +70,10 @@ class KnownInstances:
                     members = _small(instances.of_series(db, scope, key.study_instance_uid, key.series_instance_uid))
                 self._groups.keep(place, _Group(members, whole=True), stamp)
         return found
+
+
+def _place(scope: Scope, key: InstanceKey) -> Place:
+    return scope.at(key.study_instance_uid), key.study_instance_uid, key.series_instance_uid
 
 
 def _small(found: list[Instance]) -> dict[str, Instance]:

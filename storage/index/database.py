@@ -20,7 +20,7 @@ from storage.errors import StorageContended, StorageFull, StorageUnavailable
 from storage.index import audit, changes
 from storage.index.remembered import Clock, Stamp
 from storage.index.schema import HEAD
-from storage.index.types import POSTGRESQL
+from storage.index.types import POSTGRESQL, SQLITE
 from storage.index.writer import WRITING, Writer
 
 BUSY_SECONDS = 20
@@ -79,6 +79,11 @@ class Database:
     def stamp(self) -> Stamp:
         """Which state the index is in: nothing was committed between two equal stamps (see remembered.py)."""
         return self._clock.stamp()
+
+    @property
+    def stamps_at_once(self) -> bool:
+        """Whether `stamp` asks no other process and so never waits."""
+        return self.engine_name == SQLITE
 
     def migrate(self) -> None:
         """Bring the tables to the newest revision; one query when they are already there."""

@@ -5,13 +5,12 @@ A route without `@guard.needs(…)`, `@guard.signed_in` or `@guard.open` stops t
 
 import functools
 import hashlib
-import hmac
 import json
 import os
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, request
@@ -25,15 +24,15 @@ from pacs.sealing import Sealing
 from storage.errors import ArchiveError, NotFound, NotPermitted
 from storage.index import audit, grants, hospitals, links
 from storage.index.database import Connection, Database
-from storage.index.remembered import Remembered
+from storage.index.remembered import Remembered, Stamp
 from storage.index.types import now_ms
 from storage.model.archive import Instance, Origin, Scope
 from storage.model.audit import DONE, Actor
 from storage.model.grants import Granted
-from storage.model.links import Guest, ShareLink
-from storage.model.people import Token, User
+from storage.model.people import User
 from viewer.access import cookies, guests
 from viewer.access import rights as table
+from viewer.access.caller import Caller
 from viewer.access.narrowing import Narrowing, narrowed
 from viewer.access.programs import Programs
 from viewer.access.secrets import kept
@@ -45,6 +44,7 @@ R = TypeVar("R")
 
 REMEMBERED = 512  # callers whose account was read just now
 REMEMBERED_SECONDS = 60.0  # … and how long they may go without being read again, though nothing was committed
+IDENTIFIED = "hoichan.identified"  # in the environ: the caller, when it was told without asking the index
 STAMP = "hoichan.stamp"  # in the environ: which state of the index the caller was found in
 PROGRAMS_PATH = "/dicom-web"  # where Authorization headers count; everywhere else only a session does
 REFUSALS = {403: "not permitted", 429: "too many tries"}
@@ -66,37 +66,6 @@ OPEN = (
     "guests.look",  # POST /api/guest/look: whether a link is in force, for who has its secret
     "guests.enter",  # POST /api/guest: becoming a guest with secret and PIN
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks. `scope` are the hospitals where the caller has the right that the route needs."""
-
-    user: User | None
-    token: Token | None
-    roles: tuple[tuple[int, str], ...]
-    rights: frozenset[str]
-    scope: Scope
-    csrf: str = ""
-    session_id: str = ""
-    granted: frozenset[tuple[int, str]] = frozenset()  # studies of other hospitals, see storage/index/grants.py
-    guest: Guest | None = None  # who came by a link …
-    link: ShareLink | None = None  # … and by which
-    at: int | None = None  # the hospital that the address names (its id), see narrowing.py
-
-    @property
-    def label(self) -> str:
-        """Who it was, for logs: an id, no name."""
-        if self.guest is not None:
-            return f"guest-{self.guest.link_id}"
-        return f"user-{self.user.id}" if self.user else f"token-{self.token.id}" if self.token else "-"
-
-    @property
-    def name(self) -> str:
-        """The account or token that acts; of a guest the link, and what they say they are."""
-        if self.guest is not None:
-            return f"link-{self.guest.link_id} ({self.guest.name}, {self.guest.institution})"
-        return self.user.name if self.user else self.token.name if self.token else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,26 +288,42 @@ class Guard:
     def _identified(self, asked: Request) -> Caller:
         """The caller by bearer token or password (programs, under /dicom-web only) or by session cookie. The account
         is not read again while nothing was committed: a sign-out or a changed role is a commit."""
+        if (identified := asked.environ.get(IDENTIFIED)) is not None:
+            return cast(Caller, identified)
         refused = asked.environ.get("hoichan.refused")
         if refused is not None:
             raise refused
-        authorization = asked.headers.get("Authorization", "") if _for_programs(asked) else ""
-        secrets = [authorization] if authorization else cookies.of(asked)
+        authorization, secrets = _secrets_of(asked)
         if not secrets:
             raise NotSignedIn("sign in first")
-        stamp = asked.environ[STAMP] = self.database.stamp()
-        said = f"{bool(authorization)} {' '.join(secrets)}".encode(errors="surrogatepass")
-        key = hmac.digest(self._key, said, hashlib.sha256)
-        known = self._known.known(key, stamp)
-        if known is not None and time.monotonic() < known.until:
-            return known.caller
+        key, stamp, known = self._remembered(asked, authorization, secrets)
+        if known is not None:
+            return known
         try:
-            known = self._program(asked, authorization) if authorization else self._first_of(asked, secrets)
+            read = self._program(asked, authorization) if authorization else self._first_of(asked, secrets)
         except ArchiveError as error:
             asked.environ["hoichan.refused"] = error  # asked again for the same request, an attempt counts once
             raise
-        self._known.keep(key, known, stamp)
-        return known.caller
+        self._known.keep(key, read, stamp)
+        return read.caller
+
+    def _remembered(
+        self, asked: Request, authorization: str, secrets: Sequence[str]
+    ) -> tuple[bytes, Stamp, Caller | None]:
+        """By what a caller is remembered, the state of the index, and the caller when nothing was committed since."""
+        stamp = asked.environ[STAMP] = self.database.stamp()
+        said = f"{bool(authorization)} {' '.join(secrets)}".encode(errors="surrogatepass")
+        key = hashlib.blake2b(said, key=self._key, digest_size=32).digest()
+        known = self._known.known(key, stamp)
+        return key, stamp, known.caller if known is not None and time.monotonic() < known.until else None
+
+    def knows(self, asked: Request) -> bool:
+        """Whether `admitted` can tell who asks without waiting for the index or anybody else."""
+        authorization, secrets = _secrets_of(asked)
+        if not secrets:
+            return False
+        caller = asked.environ[IDENTIFIED] = self._remembered(asked, authorization, secrets)[2]
+        return caller is not None
 
     def _first_of(self, asked: Request, secrets: Sequence[str]) -> _Known:
         """Whose session stands: the first of these that does."""
@@ -442,6 +427,12 @@ def _of_link(caller: Caller, hospital_id: Callable[[], int]) -> Callable[[], int
 
 def _for_programs(asked: Request) -> bool:
     return asked.path == PROGRAMS_PATH or asked.path.startswith(PROGRAMS_PATH + "/")
+
+
+def _secrets_of(asked: Request) -> tuple[str, Sequence[str]]:
+    """The Authorization header where it counts, and what may say who asks: that, or the cookies."""
+    authorization = asked.headers.get("Authorization", "") if _for_programs(asked) else ""
+    return authorization, [authorization] if authorization else cookies.of(asked)
 
 
 def _declared(view: Callable[P, R], right: str) -> Callable[P, R]:

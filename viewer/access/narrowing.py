@@ -7,8 +7,8 @@ never widens it: of a hospital where the caller sees nothing there is nothing, w
 """
 
 import re
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
 from flask import Request, request
 
@@ -17,19 +17,19 @@ from storage.index import hospitals
 from storage.index.database import Database
 from storage.model.archive import Scope
 
-Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+Answer = TypeVar("Answer")
 
 AT = "hoichan.at"  # in the environ: the code of the hospital that is meant
 _PATH = re.compile(r"/at/([a-z0-9-]{1,32})(/.*)", re.ASCII | re.DOTALL)
 
 
-class AtHospital:
+class AtHospital(Generic[Answer]):
     """The application behind addresses that name a hospital, and as it was behind the others."""
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: Callable[[dict[str, Any], Callable[..., Any]], Answer]) -> None:
         self._application = application
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Answer:
         named = _PATH.fullmatch(environ.get("PATH_INFO", ""))
         if named is not None:
             environ[AT], environ["PATH_INFO"] = named.groups()

@@ -8,7 +8,7 @@ from storage.index import consults, hospitals, links
 from storage.index.database import Connection
 from storage.index.types import now_ms
 from storage.model.consult import Consult, Party
-from viewer.access.guard import Caller
+from viewer.access.caller import Caller
 from viewer.access.rights import CONSULT_ASK, answers_for, hospitals_with
 from viewer.consult.cards import Told
 

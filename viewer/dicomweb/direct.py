@@ -9,13 +9,15 @@ application, which finds out again and says so.
 
 import re
 from functools import lru_cache
+from typing import Any
 
 from flask import Request
 
 from pacs.archive.frames import is_stored_as, sound
 from pacs.errors import NotAcceptable
 from storage.errors import ArchiveError
-from storage.model.archive import Instance, InstanceKey
+from storage.index.remembered import Stamp
+from storage.model.archive import Instance, InstanceKey, Scope
 from viewer import journal
 from viewer.access import guests
 from viewer.access.guard import STAMP
@@ -27,7 +29,7 @@ from viewer.dicomweb.multipart import framing
 from viewer.dicomweb.short_way import UID, ShortWay
 from viewer.dicomweb.versions import DIGITS, keeping
 from viewer.headers import always
-from viewer.sending import FileBody
+from viewer.sending import AT_ONCE, FileBody
 
 _FRAME = re.compile(rf"{PATH}/studies/{UID}/series/{UID}/instances/{UID}/frames/([0-9]{{1,9}})", re.ASCII)
 _VERSION = re.compile(rf"(?:v=([0-9a-f]{{{DIGITS}}}))?", re.ASCII)
@@ -40,29 +42,57 @@ class DirectFrames(ShortWay):
 
     PATTERN = _FRAME
 
+    def at_once(self, environ: dict[str, Any], _start_response: object = None) -> FileBody | None:
+        """The answer when nothing has to be waited for: the caller and the instance are remembered, the frame is in the
+        kernel's memory. For a server that answers in its main loop; None for whatever else it is."""
+        found = self.PATTERN.fullmatch(environ["PATH_INFO"])
+        if found is None or environ["REQUEST_METHOD"] != "GET":
+            return None
+        environ[AT_ONCE] = True
+        body = self._short(environ, found)
+        return body if isinstance(body, FileBody) else None
+
     def _answer(self, asked: Request, found: re.Match[str]) -> FileBody | None:
         version = _VERSION.fullmatch(asked.environ.get("QUERY_STRING", ""))
         if version is None or any(name in asked.environ for name in LEFT_TO_FLASK):
             return None
         key, number = InstanceKey(*found.groups()[:3]), int(found[4])
+        at_once = AT_ONCE in asked.environ
+        if at_once and not self._guard.knows(asked):
+            return None
         try:
             caller = self._guard.admitted(asked, STUDY_READ, guests.FRAMES)
-            instance = self._archive.instance(caller.scope, key, asked.environ.get(STAMP))
-            place = self._archive.frame_place(instance, number)
+            instance = self._instance(caller.scope, key, asked.environ[STAMP], at_once=at_once)
+            place = self._archive.frame_place(instance, number) if instance is not None else None
+            if instance is None or place is None:
+                return None
             syntax = instance.facts.transfer_syntax_uid
             choice = _choice(asked.environ.get("HTTP_ACCEPT", ""), syntax)
-            if place is None or choice is None or not is_stored_as(syntax, choice.offer.transfer_syntax):
+            if choice is None or not is_stored_as(syntax, choice.offer.transfer_syntax):
                 return None
-            self._guard.viewed_directly(caller, asked, instance)
             descriptor = self._archive.objects.descriptor(sound(instance), place.offset + place.length)
+            if descriptor is None:
+                return None
+            body = FileBody(descriptor, place.offset, place.length)
+            if at_once and not body.is_in_memory():
+                body.close()
+                return None
+            try:
+                self._guard.viewed_directly(caller, asked, instance)
+            except ArchiveError:
+                body.close()
+                raise
         except ArchiveError:
             return None
-        if descriptor is None:
-            return None
         asked.environ["hoichan.caller"] = caller
-        body = FileBody(descriptor, place.offset, place.length)
         body.headers = self._headers(asked, instance, number, choice, body, guest=caller.guest is not None)
         return body
+
+    def _instance(self, scope: Scope, key: InstanceKey, stamp: Stamp, *, at_once: bool) -> Instance | None:
+        """The instance; where nothing may be waited for, None when the index would have to be asked."""
+        if at_once:
+            return self._archive.remembered(scope, key, stamp)
+        return self._archive.instance(scope, key, stamp)
 
     def _headers(
         self, asked: Request, instance: Instance, number: int, choice: Choice, body: FileBody, *, guest: bool

@@ -39,21 +39,27 @@ class ShortWay:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         found = self.PATTERN.fullmatch(environ.get("PATH_INFO", "")) if environ["REQUEST_METHOD"] == "GET" else None
         if found is not None:
-            started = time.perf_counter()
-            journal.begin(environ.get("HTTP_X_REQUEST_ID", ""))
-            asked = Request(environ)
-            body = self._answer(asked, found)
+            body = self._short(environ, found)
             if body is not None:
-                label = environ["hoichan.caller"].label
-                note = partial(journal.note, "GET", found[0], 200, started, label, asked.remote_addr or "")
-                if isinstance(body, FileBody):
-                    body.sent = note
-                else:
-                    note()
                 if SENDS_FILES not in environ:
                     start_response("200 OK", list(body.headers))
                 return body
         return self._application(environ, start_response)
+
+    def _short(self, environ: dict[str, Any], found: re.Match[str]) -> DataBody | FileBody | None:
+        """What the short way answers, with its line in the journal."""
+        started = time.perf_counter()
+        journal.begin(environ.get("HTTP_X_REQUEST_ID", ""))
+        asked = Request(environ)
+        body = self._answer(asked, found)
+        if body is not None:
+            label, address = environ["hoichan.caller"].label, asked.remote_addr or ""
+            note = partial(journal.note_of, journal.request_id(), "GET", found[0], 200, started, label, address)
+            if isinstance(body, FileBody):
+                body.sent = note
+            else:
+                note()
+        return body
 
     def _answer(self, asked: Request, found: re.Match[str]) -> DataBody | FileBody | None:
         """The body with the headers of its answer, and the caller as ``hoichan.caller``; None when this is not for the

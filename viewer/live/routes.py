@@ -21,7 +21,8 @@ from storage.model.audit import AuditEvent
 from storage.model.consult import Consult, Kind, NewEvent, Party
 from storage.model.live import CASE, Holder, Room
 from viewer import bodies
-from viewer.access.guard import Caller, Guard, acts
+from viewer.access.caller import Caller
+from viewer.access.guard import Guard, acts
 from viewer.access.rights import CONSULT_ASK, STUDY_READ, answers_for, hospitals_with
 from viewer.errors import InvalidRequest
 from viewer.live.door import FOREIGN

@@ -11,7 +11,7 @@ from storage.index import rooms
 from storage.index.database import Connection
 from storage.model.archive import Scope
 from storage.model.live import Room, RoomCase
-from viewer.access.guard import Caller
+from viewer.access.caller import Caller
 from viewer.errors import InvalidRequest
 from viewer.live.standing import Member, member_of
 

@@ -11,7 +11,8 @@ from storage.index import rooms, sounds
 from storage.index.database import Connection
 from storage.model.live import SOUND_DELETED, Room, SoundPiece
 from viewer import bodies
-from viewer.access.guard import Caller, Guard, acts
+from viewer.access.caller import Caller
+from viewer.access.guard import Guard, acts
 from viewer.access.rights import ADMIN_DELETE, STUDY_READ, hospitals_with
 from viewer.errors import InvalidRequest
 from viewer.live.seeing import Seen, number

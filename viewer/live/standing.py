@@ -14,7 +14,8 @@ from storage.model.archive import Scope
 from storage.model.audit import Actor
 from storage.model.links import Exchange
 from storage.model.live import Holder, Room, RoomCase
-from viewer.access.guard import Caller, Guard
+from viewer.access.caller import Caller
+from viewer.access.guard import Guard
 from viewer.access.rights import STUDY_READ
 
 

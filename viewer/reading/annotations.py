@@ -12,7 +12,8 @@ from pacs.archive import Archive
 from storage.model.annotation import ActKind, Annotation, Author
 from storage.model.consult import Party
 from viewer import bodies
-from viewer.access.guard import Caller, Guard, acts
+from viewer.access.caller import Caller
+from viewer.access.guard import Guard, acts
 from viewer.access.rights import CONSULT_ASK, STUDY_READ, answers_for, hospitals_with
 from viewer.errors import InvalidRequest
 

@@ -12,7 +12,8 @@ from flask import Blueprint, Response, jsonify, request
 from pacs.archive import Archive
 from storage.errors import NotFound
 from storage.index import tasks
-from viewer.access.guard import Caller, Guard, acts
+from viewer.access.caller import Caller
+from viewer.access.guard import Guard, acts
 from viewer.access.rights import ADMIN_PEERS, CONSULT_ASK, STUDY_READ, STUDY_STORE, answers_for, hospitals_with
 from viewer.errors import InvalidRequest
 from viewer.worklist.events import Listener, Tail, changes_after

@@ -1,0 +1,125 @@
+"""What the main loop of a server may ask: a frame, when nothing has to be waited for; nothing else, and nobody else."""
+
+from typing import Any
+
+import pytest
+from werkzeug.datastructures import Headers
+from werkzeug.test import EnvironBuilder
+
+from storage.index import accounts as store
+from tests.viewer.conftest import Web
+from tests.viewer.dicomweb.test_direct import MULTIPART, frame_of
+from viewer.access import accounts
+from viewer.sending import FileBody
+
+
+class Program:
+    """A program with a token, and what it is told at once."""
+
+    def __init__(self, web: Web) -> None:
+        self.web = web
+        self.headers = {
+            "Authorization": f"Bearer {accounts.add_token(web.archive.database, 't', 'dicomweb')}",
+            "Accept": MULTIPART,
+            "X-Request-Id": "0123456789abcdef",
+        }
+        web.archive.acts.flush()
+
+    def usual(self, path: str) -> Any:
+        answer = self.web.anonymous().get(path, headers=self.headers)
+        self.web.archive.acts.flush()
+        return answer
+
+    def at_once(self, path: str, method: str = "GET", **headers: str) -> FileBody | None:
+        path, _, query = path.partition("?")
+        builder = EnvironBuilder(path, method=method, headers=Headers(self.headers | headers), query_string=query)
+        body: FileBody | None = self.web.app.extensions["hoichan.at_once"](builder.get_environ(), None)
+        return body
+
+
+@pytest.fixture
+def program(web: Web, monkeypatch: pytest.MonkeyPatch) -> Program:
+    monkeypatch.setattr(FileBody, "is_in_memory", lambda _: True)
+    return Program(web)
+
+
+@pytest.fixture
+def known(program: Program) -> str:
+    """A frame that was asked for, by somebody who is remembered."""
+    path = frame_of(program.web)
+    assert program.usual(path).status_code == 200  # notes that the study was seen, which is a commit
+    assert program.usual(path).status_code == 200
+    return path
+
+
+def test_it_says_what_the_usual_way_says(program: Program, known: str) -> None:
+    usual, body = program.usual(known), program.at_once(known)
+    assert body is not None
+    assert b"".join(body) == usual.data
+    assert sorted(body.headers) == sorted(usual.headers)
+    body.close()
+
+
+def test_it_says_it_of_a_hospital_that_the_address_names(program: Program, known: str) -> None:
+    usual, body = program.usual(f"/at/main{known}"), program.at_once(f"/at/main{known}")
+    assert body is not None
+    assert b"".join(body) == usual.data
+    body.close()
+    assert program.at_once(f"/at/nowhere{known}") is None
+
+
+def test_who_was_not_seen_yet_is_left_to_who_can_wait(program: Program) -> None:
+    assert program.at_once(frame_of(program.web)) is None
+
+
+def test_after_any_commit_everything_is_asked_anew(program: Program, known: str) -> None:
+    program.web.store(PatientID="BN-2")
+    assert program.at_once(known) is None
+
+
+def test_a_revoked_token_gets_nothing(program: Program, known: str) -> None:
+    with program.web.archive.database.writing() as db:
+        store.revoke_token(db, store.tokens(db)[0].id)
+    assert program.at_once(known) is None
+    assert program.usual(known).status_code == 401
+    assert program.at_once(known) is None
+
+
+def test_a_frame_on_the_disk_is_left_to_who_can_wait(
+    program: Program, known: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[FileBody] = []
+
+    def is_in_memory(body: FileBody) -> bool:
+        opened.append(body)
+        return False
+
+    monkeypatch.setattr(FileBody, "is_in_memory", is_in_memory)
+    assert program.at_once(known) is None
+    assert [body.descriptor for body in opened] == [-1]
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "headers"),
+    [
+        ("?x=1", "GET", {}),
+        ("", "HEAD", {}),
+        ("", "POST", {}),
+        ("", "GET", {"Range": "bytes=0-3"}),
+        ("", "GET", {"If-None-Match": '"x"'}),
+        ("", "GET", {"Accept": "image/png"}),
+        ("/../../rendered", "GET", {}),
+        ("9", "GET", {}),
+    ],
+)
+def test_whatever_else_it_is_goes_the_usual_way(
+    program: Program, known: str, path: str, method: str, headers: dict[str, str]
+) -> None:
+    assert program.at_once(known + path, method, **headers) is None
+
+
+def test_while_the_audit_log_cannot_be_written_nothing_is_shown(
+    program: Program, known: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program.web.archive.acts, "_failing", True)
+    assert program.at_once(known) is None
