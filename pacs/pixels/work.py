@@ -8,6 +8,7 @@ from typing import Any
 import imagecodecs
 
 from pacs.errors import UndecodablePixels, UnsupportedTransferSyntax
+from pacs.pixels.brief import brief
 from pacs.pixels.decode import as_rgb, decode_samples, native_again, native_bytes
 from pacs.pixels.encode import encode_frame
 from pacs.pixels.header import MOST_FRAME_BYTES, read_header
@@ -76,10 +77,12 @@ def _do(head: dict[str, Any], header: bytes, frame_data: bytes, presentation: by
     if head["do"] == "check":
         return f"codecs: imagecodecs {imagecodecs.__version__}".encode()
     syntax, number = str(head["syntax"]), int(head["frame"])
-    parsed = read_header(header, syntax)
+    options = _options(head["options"]) if head["do"] == "render" else None
+    needs_all = bool(presentation) or (options is not None and bool(options.annotation))
+    parsed = read_header(header if needs_all else brief(header), syntax)
     limit_cpu(2 + parsed.facts.frame_bytes / _SLOWEST)
-    if head["do"] == "render":
-        return render_frame(parsed, syntax, frame_data, number, _options(head["options"]), presentation)
+    if options is not None:
+        return render_frame(parsed, syntax, frame_data, number, options, presentation)
     if head["do"] == "preview":
         return preview_frame(parsed, syntax, frame_data, number).packed()
     if head["do"] == "decode" and syntax in NATIVE:
