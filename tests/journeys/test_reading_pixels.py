@@ -13,14 +13,12 @@ import pydicom
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.support.browser import chromium
 from tests.support.corpus import corpus
 from tests.support.server import ADMIN, PASSWORD, Running, configured
 from viewer.reading.pages import DIST
-
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
 # One file for each way from stored values to what is shown.
 FILES = {
@@ -55,8 +53,6 @@ def found(name: str) -> Path | None:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    if not Path(CHROMIUM).exists():
-        pytest.fail("chromium is missing. Install it with: apt-get install chromium")
     if not (DIST / "reading.html").is_file():
         pytest.fail("the pages have not been built. Build them with: make web")
     paths = [str(path) for name in FILES.values() if (path := found(name))]
@@ -71,10 +67,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
+    with chromium() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
