@@ -42,5 +42,5 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
     with serving(tmp_path_factory.mktemp("clients")) as running:
         files = (*SLICES, *FRAMES)
         running.cli("import", *map(str, files))
-        token = running.cli("token", "add", "program", "--scope", "dicomweb").stdout.strip()
+        token = running.register("token", "add", "program", "--scope", "dicomweb").strip()
         yield Hospital(running, files, token)

@@ -74,7 +74,7 @@ def test_an_unknown_peer_is_refused_and_shown_to_the_administrator(running: Runn
         return {row["ae_title"] for row in client.get("/api/admin/refusals").json()["refusals"]}
 
     until(lambda: refused() >= {"STRANGER", "STORESCU"})  # written once a second
-    running.peer("STRANGER", allow="")
+    running.cli("peers", "add", "STRANGER", "--host", HOST, "--allow", "")
     dcmtk("echoscu", "-aet", "STRANGER", "-aec", "HOICHAN", HOST, running.dicom_port)
 
 

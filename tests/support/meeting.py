@@ -37,7 +37,7 @@ class Scene:
         self.server = server
         server.add_admin()
         for name in ("minh", "lan", "hung"):
-            server.cli("user", "add", name, "--role", "radiologist", "--password-stdin", stdin=PASSWORD + "\n")
+            server.register("user", "add", name, "--role", "radiologist", "--password-stdin", stdin=PASSWORD + "\n")
         ct_series(folder / "ct", SLICES, "rooms")
         ct_series(folder / "ct" / "other", 4, "afterwards")
         server.cli("import", str(folder / "ct"))

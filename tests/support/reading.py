@@ -65,7 +65,7 @@ def import_phantom(running: Running, hospital: str = "") -> None:
 
 def add_person(running: Running, name: str, role: str, display_name: str, *more: str) -> None:
     """An account with the password of all tests."""
-    running.cli(
+    running.register(
         "user", "add", name, "--role", role, "--display-name", display_name, *more, "--password-stdin",
         stdin=PASSWORD + "\n",
     )  # fmt: skip

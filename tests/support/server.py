@@ -2,6 +2,7 @@
 
 import contextlib
 import http.cookiejar
+import io
 import json
 import os
 import random
@@ -20,7 +21,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+from pacs.command import main as command
 from pacs.command.supervisor import die_with_parent
 from tests.support.waiting import until
 
@@ -169,6 +172,19 @@ class Running:
         assert not check or done.returncode == 0, f"hoichan {' '.join(arguments)}: {done.stdout}{done.stderr}"
         return done
 
+    def register(self, *arguments: str, stdin: str = "") -> str:
+        """Run a command of the registers (accounts, tokens, peers, hospitals) with this server's settings, within this
+        process, and give what it printed: a process for each takes longer than most tests. The journeys of the command
+        run them as processes."""
+        printed = io.StringIO()
+        with (
+            patch.dict(os.environ, self.environment, clear=True), patch.object(sys, "stdin", io.StringIO(stdin)),
+            contextlib.chdir(ROOT), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed),
+        ):  # fmt: skip
+            done = command(arguments)
+        assert done == 0, f"hoichan {' '.join(arguments)}: {printed.getvalue()}"
+        return printed.getvalue()
+
     def setup_link(self) -> str:
         """The one-time link it printed."""
         found = until(lambda: re.search(r"http\S+/#/setup/\S+\s", "".join(self.printed)))
@@ -176,7 +192,7 @@ class Running:
 
     def add_admin(self) -> Browserless:
         """An administrator, signed in."""
-        self.cli(
+        self.register(
             "user", "add", ADMIN, "--role", "platform,admin,technologist", "--password-stdin", stdin=PASSWORD + "\n"
         )
         return self.client()
@@ -187,7 +203,7 @@ class Running:
     def peer(self, ae_title: str, allow: str = "store,query,retrieve", port: int | None = None) -> None:
         """Make a caller on this machine known."""
         more = ("--port", str(port)) if port else ()
-        self.cli("peers", "add", ae_title, "--host", "127.0.0.1", "--allow", allow, *more)
+        self.register("peers", "add", ae_title, "--host", "127.0.0.1", "--allow", allow, *more)
 
 
 def _collect(stream: Any, kept: list[str]) -> None:

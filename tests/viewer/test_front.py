@@ -99,7 +99,7 @@ def port() -> int:
 def server(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Running]:
     settings = {"HOICHAN_WEB__PUBLIC_URL": f"https://{HOST}:{port}"}
     running = configured(tmp_path_factory.mktemp("front"), **settings).start()
-    running.cli(
+    running.register(
         "user", "add", ADMIN, "--role", "platform,admin,technologist", "--password-stdin", stdin=PASSWORD + "\n"
     )
     yield running
