@@ -42,9 +42,10 @@ lint: $(STAMPS)/python-dev
 check-web: $(STAMPS)/web
 	tools/node-run npm --prefix static run check
 
-# Three files of tests run at the same time, because on two cores they wait as much as they compute (JOBS=1: one); PYTEST_ARGS runs what it names.
+# Three files of tests run at the same time, because on two cores they wait as much as they compute (JOBS=1: one), in the
+# order of tests/support/order.py; PYTEST_ARGS runs what it names.
 unit: $(STAMPS)/python-dev $(STAMPS)/web
-	$(BIN)/pytest $(if $(PYTEST_ARGS),$(PYTEST_ARGS),--numprocesses $(JOBS) --dist loadfile)
+	$(BIN)/pytest $(if $(PYTEST_ARGS),$(PYTEST_ARGS),--numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder)
 
 faults: $(STAMPS)/python-dev $(STAMPS)/web
 	@tools/debian-packages

@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 from pacs.archive import Archive
 from pacs.assembly import open_archive, prepare
 from pacs.config import Config, SmtpConfig, WebConfig
+from pacs.pixels import pool
 from storage.index import accounts as store
 from storage.index import hospitals
 from storage.model.archive import Hospital, Origin, Outcome
@@ -152,6 +153,7 @@ def dist(tmp_path: Path) -> Path:
 @pytest.fixture
 def web(config: Config, dist: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
     monkeypatch.setattr(passwords, "HASHER", QUICK)
+    monkeypatch.setattr(pool, "_RESTART_SECONDS", 0.0)  # there are no codecs, and nobody is about to restart them
     lay_index(config.data / "index.sqlite")
     prepared = prepare(config)
     prepared.database.close()
