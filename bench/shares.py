@@ -17,7 +17,7 @@ from bench.peers import own
 from bench.usage import cpu_times, tree
 from bench.works import ingest, shared_out
 
-PARTS = ("codecs", "worker", "live", "web", "dicom")  # in the order in which `hoichan serve` starts them
+PARTS = ("codecs", "worker", "live", "web", "dicom")  # in the order in which `hoichan serve` starts them; the last: all
 SETTLE_SECONDS, AFTER_SECONDS = 15.0, 6.0  # series are summarised when they have been quiet for a second
 
 Times = dict[str, tuple[float, float]]
@@ -53,18 +53,23 @@ def main() -> None:
         print(f"  {name:8} while they are stored: user {user:.2f}, system {system:.2f}; after: {after_ms:.2f}")
 
 
-def _parts(pid: int) -> dict[str, int]:
-    """The parts of the supervisor `pid`, by name."""
+def _parts(pid: int) -> dict[str, list[int]]:
+    """The processes of the supervisor `pid` by the name of their part."""
     children = sorted(one for one in tree(pid) if _parent(one) == pid)
-    return dict(zip(PARTS, children, strict=False))
+    last = len(PARTS) - 1
+    return {name: children[number:] if number == last else [children[number]] for number, name in enumerate(PARTS)}
 
 
 def _parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
-def _times(parts: dict[str, int]) -> Times:
-    return {name: cpu_times(pid) for name, pid in parts.items()}
+def _times(parts: dict[str, list[int]]) -> Times:
+    found: Times = {}
+    for name, pids in parts.items():
+        user, system = zip(*map(cpu_times, pids), strict=True)
+        found[name] = sum(user), sum(system)
+    return found
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ class DicomConfig:
     ae_title: str = setting(
         "HOICHAN", "Our AE title; associations to another one are refused.", pattern=r"[ -\[\]-~]{1,16}"
     )
-    processes: int = setting(1, "Listener processes that share the port.", low=1, high=64)
+    processes: int = setting(0, "Listener processes; 0: two where there are two processors, else one.", low=0, high=64)
     max_associations: int = setting(100, "Associations at once, in all processes together.", low=1, high=10000)
     reserved_associations: int = setting(
         4, "Of these, so many are kept for peers that have none at the moment.", low=0, high=1000
@@ -66,9 +66,7 @@ class DicomConfig:
         low=1,
         high=1_000_000,
     )
-    max_object_mb: int = setting(
-        8192, "Largest object we take, in MB; a peer can have its own limit.", low=1, high=1048576
-    )
+    max_object_mb: int = setting(8192, "Largest object we take, in MB; a peer can have its own.", low=1, high=1048576)
     tls_port: int = setting(0, "TCP port for DICOM over TLS, usually 2762; 0: none.", low=0, high=65535)
     tls_host: str = setting("", "Address the TLS port listens on. Empty: as host.")
     tls_certificate: str = setting("", "PEM file of our certificate, with its chain. Read again when it changes.")
@@ -78,6 +76,11 @@ class DicomConfig:
         "required", "Whether callers on the TLS port must show a certificate we trust.",
         choices=("required", "optional", "none"),
     )  # fmt: skip
+
+    @property
+    def listeners(self) -> int:
+        """How many listener processes there are. One alone has one processor for all its associations."""
+        return self.processes or min(2, len(os.sched_getaffinity(0)))
 
 
 @dataclass(frozen=True, slots=True)

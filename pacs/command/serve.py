@@ -219,8 +219,9 @@ def _listeners(config: Config) -> list[Part]:
     """The listener processes; they count their associations together."""
     from pacs.dimse.server import slots
 
-    shared = slots(config.dicom, config.dicom.processes)
-    return [Part(f"dicom-{n + 1}", _dicom(config, shared, n)) for n in range(config.dicom.processes)]
+    listeners = config.dicom.listeners
+    shared = slots(config.dicom, listeners)
+    return [Part(f"dicom-{n + 1}", _dicom(config, shared, n)) for n in range(listeners)]
 
 
 def _dicom(config: Config, shared: "Slots", number: int) -> Run:

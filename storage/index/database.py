@@ -18,6 +18,7 @@ from sqlalchemy.engine import Engine
 
 from storage.errors import StorageContended, StorageFull, StorageUnavailable
 from storage.index import audit, changes
+from storage.index.line import Line
 from storage.index.remembered import Clock, Stamp
 from storage.index.schema import HEAD
 from storage.index.types import POSTGRESQL, SQLITE
@@ -40,6 +41,7 @@ class Database:
         self._engine = _engine(self._url)
         self._clock = Clock(self._engine)
         self._writer = Writer(self._engine)
+        self._line = Line(self._url)
 
     @property
     def engine_name(self) -> str:
@@ -67,6 +69,7 @@ class Database:
         """
         with (
             _translated(),
+            self._line.stood(),
             self._writer.lent() as connection,
             connection.begin(),
         ):
@@ -115,6 +118,7 @@ class Database:
         """Close every connection; the next use opens new ones."""
         self._clock.close()
         self._writer.close()
+        self._line.close()
         self._engine.dispose()
 
     def after_fork(self) -> None:

@@ -1,5 +1,6 @@
 """config.yaml and the environment."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,6 +62,17 @@ def test_the_environment_wins(tmp_path: Path) -> None:
     assert config.web.allow_insecure is True
     assert config.index_url.startswith("postgresql")
     assert config.objects_url == "s3://h:1/bucket"
+
+
+@pytest.mark.parametrize(
+    ("processes", "processors", "listeners"),
+    [(0, {0}, 1), (0, {0, 3}, 2), (0, set(range(16)), 2), (1, {0, 3}, 1), (5, {0}, 5)],
+)
+def test_there_are_two_listeners_where_there_are_two_processors(
+    processes: int, processors: set[int], listeners: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: processors)
+    assert load(Path("/dev/null"), {"HOICHAN_DICOM__PROCESSES": str(processes)}).dicom.listeners == listeners
 
 
 def test_an_unknown_variable_is_named_with_a_suggestion() -> None:

@@ -64,7 +64,7 @@ def blueprint(archive: Archive, guard: Guard, config: Config, doors: Callable[[]
 def doors_of(config: Config) -> Callable[[], dict[str, bool]]:
     """Which parts are up, by the files the supervisor keeps; none when there is no supervisor."""
     folder = config.data / "run" / "ready"
-    parts = ("codecs", "worker", LIVE, *(f"dicom-{number + 1}" for number in range(config.dicom.processes)))
+    parts = ("codecs", "worker", LIVE, *(f"dicom-{number + 1}" for number in range(config.dicom.listeners)))
 
     def doors() -> dict[str, bool]:
         if not folder.is_dir():

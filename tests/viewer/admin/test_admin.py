@@ -273,10 +273,12 @@ def test_the_doors_are_what_the_supervisor_says(web: Web) -> None:
     folder.mkdir(parents=True)
     for name in ("codecs", "worker"):
         (folder / name).touch()
+    listeners = [f"dicom-{number + 1}" for number in range(web.config.dicom.listeners)]
     health = web.person("admin").get("/api/admin/health").json
-    assert health["doors"] == {"codecs": True, "worker": True, "live": False, "dicom-1": False}
-    assert web.anonymous().get("/healthz").status_code == 503
-    (folder / "dicom-1").touch()
+    assert health["doors"] == {"codecs": True, "worker": True, "live": False} | dict.fromkeys(listeners, False)
+    for name in listeners:
+        assert web.anonymous().get("/healthz").status_code == 503
+        (folder / name).touch()
     assert web.anonymous().get("/healthz").status_code == 200
 
 
