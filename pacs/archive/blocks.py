@@ -5,7 +5,7 @@ from collections import deque
 
 BLOCK = 1 << 20
 ALIGNMENT = 4096  # what the strictest disks want of address, offset and length
-_SPARE = 4
+_SPARE = 16  # as many as one request of STOW-RS, or sixteen associations, have at once
 
 _spare: "deque[mmap.mmap]" = deque()
 

@@ -4,8 +4,10 @@ import contextlib
 import errno
 import fcntl
 import hashlib
+import itertools
 import mmap
 import os
+import secrets
 import socket
 import time
 from collections.abc import Callable
@@ -28,6 +30,8 @@ _DIRECT = getattr(os, "O_DIRECT", 0)
 HEAD = 64 * 1024  # most headers end before this
 SMALL = 64 * 1024  # up to here neither a second thread nor a way past the page cache pays
 
+_RANDOM = secrets.token_hex(12)
+_numbers = itertools.count()  # random numbers for each would let another thread have the interpreter
 _active: "list[Incoming]" = []  # those of this process that are arriving
 
 
@@ -41,7 +45,7 @@ class Incoming:
 
     def __init__(self, folder: Path, origin: Origin, synchronise: Callable[[int], None] | None = None) -> None:
         self.origin = origin
-        self.path = folder / f"{_owner()}-{os.urandom(16).hex()}{SUFFIX}"  # the file, there once it is sealed
+        self.path = folder / f"{_owner()}-{_RANDOM}{next(_numbers):x}{SUFFIX}"  # the file, there once it is sealed
         self.size = 0
         self.handed_over = False
         self.durable = synchronise is not None

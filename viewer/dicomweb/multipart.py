@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from flask import Response
 
@@ -105,6 +105,13 @@ def _tail(boundary: str) -> bytes:
     return f"--{boundary}--\r\n".encode()
 
 
+class Source(Protocol):
+    """Where a body comes from."""
+
+    def readinto(self, target: memoryview, /) -> int:
+        """Put what has come into `target`; how many bytes that are, 0 at the end."""
+
+
 class IncomingPart:
     """A part that is arriving. Its body must be read before the next part is asked for; what is left is skipped."""
 
@@ -112,24 +119,27 @@ class IncomingPart:
         self._reader = reader
         self.headers = headers
 
-    def body(self) -> Iterator[bytes | memoryview]:
-        """The body in blocks of no particular size."""
+    def body(self) -> Iterator[memoryview]:
+        """The body in blocks of no particular size, each to be used up before the next one is asked for."""
         return self._reader.body()
 
 
 class Reader:
     """The parts of a multipart body. Raises InvalidRequest when the body is malformed, cut off or over a limit.
 
-    What was read last stands in one block and is looked at where it is: most of it is handed on without being copied.
+    All of it goes through one block of memory and is handed on from where it stands: a block is released when the next
+    one is asked for.
     """
 
-    def __init__(self, stream: BinaryIO, boundary: str) -> None:
+    def __init__(self, source: Source, boundary: str) -> None:
         if not _BOUNDARY.fullmatch(boundary):
             raise InvalidRequest("the boundary of the multipart body is missing or malformed")
-        self._stream = stream
+        self._source = source
         self._delimiter = b"\r\n--" + boundary.encode()
-        self._block = b"\r\n"  # so that the first delimiter is like the others
-        self._at = 0  # where what is not consumed begins
+        self._block = bytearray(BLOCK + MOST_HEADER_BYTES)  # what is not consumed when more is read is at most a header
+        self._view = memoryview(self._block)
+        self._block[:2] = b"\r\n"  # so that the first delimiter is like the others
+        self._at, self._end = 0, 2  # what is not consumed
         self._in_body = False
 
     def __iter__(self) -> Iterator[IncomingPart]:
@@ -145,55 +155,42 @@ class Reader:
         if not self._is_the_last_delimiter():
             raise InvalidRequest(f"more than {MOST_PARTS} parts")
 
-    def body(self) -> Iterator[bytes | memoryview]:
+    def body(self) -> Iterator[memoryview]:
         """The rest of the part at hand, up to its delimiter, which is taken away as well."""
         keep = len(self._delimiter) - 1
         while self._in_body:
-            block, at = self._block, self._at
-            found = block.find(self._delimiter, at)
+            at, found = self._at, self._find(self._delimiter)
             if found >= 0:
+                end = found
                 self._at = found + len(self._delimiter)
                 self._in_body = False
-                if found > at:
-                    yield memoryview(block)[at:found]
-                return
-            self._at = max(at, len(block) - keep)  # what is left may be the beginning of the delimiter
-            if self._at > at:
-                yield memoryview(block)[at : self._at]
-            rest, data = block[self._at :], self._read()
-            if len(data) < keep or self._delimiter in rest + data[:keep]:
-                self._block, self._at = rest + data, 0
-                continue
-            self._block, self._at = data, 0
-            if rest:
-                yield rest
-
-    def _next_block(self) -> None:
-        """Read on; what is left of the block before is small, and joined to what comes."""
-        rest, data = self._block[self._at :], self._read()
-        self._block, self._at = rest + data, 0
+            else:
+                self._at = end = max(at, self._end - keep)  # what is left may be the beginning of the delimiter
+            if end > at:
+                with self._view[at:end] as ready:
+                    yield ready
+            if found < 0:
+                self._read_on()
 
     def _skip_preamble(self) -> None:
         skipped = 0
-        while (found := self._block.find(self._delimiter, self._at)) < 0 and skipped <= MOST_PREAMBLE_BYTES:
-            ready = max(0, len(self._block) - self._at - len(self._delimiter))
+        while (found := self._find(self._delimiter)) < 0 and skipped <= MOST_PREAMBLE_BYTES:
+            ready = max(0, self._end - self._at - len(self._delimiter))
             skipped += ready
             self._at += ready
-            self._next_block()
+            self._read_on()
         if found < 0 or skipped + found - self._at > MOST_PREAMBLE_BYTES:
             raise InvalidRequest("the boundary does not occur where the body begins")
         self._at = found + len(self._delimiter)
 
     def _is_the_last_delimiter(self) -> bool:
-        while len(self._block) - self._at < 2:
-            self._next_block()
+        while self._end - self._at < 2:
+            self._read_on()
         return self._block.startswith(b"--", self._at)
 
     def _headers(self) -> dict[str, str]:
-        while (end := self._block.find(b"\r\n\r\n", self._at)) < 0:
-            if len(self._block) - self._at > MOST_HEADER_BYTES:
-                break
-            self._next_block()
+        while (end := self._find(b"\r\n\r\n")) < 0 and self._end - self._at <= MOST_HEADER_BYTES:
+            self._read_on()
         if end < 0 or end - self._at > MOST_HEADER_BYTES:
             raise InvalidRequest(f"the header of a part is longer than {MOST_HEADER_BYTES} bytes")
         first, *lines = self._block[self._at : end].decode("latin-1").split("\r\n")
@@ -208,8 +205,15 @@ class Reader:
             headers[name.strip().lower()] = value.strip()
         return headers
 
-    def _read(self) -> bytes:
-        data = self._stream.read(BLOCK)
-        if not data:
+    def _find(self, what: bytes) -> int:
+        return self._block.find(what, self._at, self._end)
+
+    def _read_on(self) -> None:
+        """What is not consumed, which is little, goes to the beginning; what comes follows it."""
+        rest = self._block[self._at : self._end]
+        self._block[: len(rest)] = rest
+        self._at, self._end = 0, len(rest)
+        count = self._source.readinto(self._view[len(rest) : len(rest) + BLOCK])
+        if not count:
             raise InvalidRequest("the multipart body is cut off before its last boundary")
-        return data
+        self._end += count

@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import BinaryIO, cast
+from typing import Any
 
 import orjson
 from flask import Request, Response, request
@@ -176,7 +176,7 @@ def store_instances(
 def _bodies(archive: Archive, most_bytes: int) -> Iterator[Body]:
     """Each instance of the request: in parts, made of metadata and bulk data, or the one body of the request."""
     type, parameters = content_type(request.headers.get("Content-Type", ""))
-    stream = cast(BinaryIO, _Connection(request))
+    stream = _Connection(request)
     related = parameters.get("type", DICOM).lower() if type == "multipart/related" else ""
     if type == DICOM:
         yield Body(_blocks(stream))
@@ -279,9 +279,11 @@ def _value(vr: str, value: object) -> dict[str, object]:
     return {"vr": vr, "Value": [value]}
 
 
-def _blocks(stream: BinaryIO) -> Iterator[bytes | memoryview]:
-    while data := stream.read(BLOCK):
-        yield data
+def _blocks(stream: "_Connection") -> Iterator[bytes | memoryview]:
+    block = memoryview(bytearray(BLOCK))
+    while count := stream.readinto(block):
+        with block[:count] as ready:
+            yield ready
 
 
 class _Connection:
@@ -290,20 +292,27 @@ class _Connection:
     brings less than it said is an InvalidRequest, not a bug."""
 
     def __init__(self, asked: Request) -> None:
-        self._stream: BinaryIO = asked.environ["wsgi.input"]
+        self._stream: Any = asked.environ["wsgi.input"]
+        self._into: Callable[[memoryview], int | None] = getattr(self._stream, "readinto", self._read_into)
         ends = asked.environ.get("wsgi.input_terminated")
         self._left = asked.content_length if asked.content_length is not None or ends else 0
 
-    def read(self, size: int) -> bytes:
-        wanted = size if self._left is None else min(size, self._left)
+    def readinto(self, target: memoryview) -> int:
+        """Put what has come into `target`; how many bytes that are, 0 at the end."""
+        wanted = target if self._left is None else target[: self._left]
         if not wanted:
-            return b""
+            return 0
         try:
-            data = self._stream.read(wanted)
+            count = self._into(wanted) or 0
         except OSError as error:
             raise InvalidRequest("the body broke off") from error
         if self._left is not None:
-            if not data:
+            if not count:
                 raise InvalidRequest("the body broke off")
-            self._left -= len(data)
-        return data
+            self._left -= count
+        return count
+
+    def _read_into(self, target: memoryview) -> int:
+        data = self._stream.read(len(target))
+        target[: len(data)] = data
+        return len(data)

@@ -16,7 +16,9 @@ def parts_of(response: TestResponse, status: int = 200) -> list[tuple[dict[str, 
     assert type == "multipart/related"
     if "Content-Length" in response.headers:
         assert int(response.headers["Content-Length"]) == len(data)
-    found = [(part.headers, b"".join(part.body())) for part in Reader(io.BytesIO(data), parameters["boundary"])]
+    found = [
+        (part.headers, b"".join(map(bytes, part.body()))) for part in Reader(io.BytesIO(data), parameters["boundary"])
+    ]
     for headers, body in found:
         assert headers["content-type"].split(";")[0] == parameters["type"]
         assert int(headers.get("content-length", len(body))) == len(body)

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from viewer.dicomweb import multipart
-from viewer.dicomweb.multipart import Part, Reader, multipart_response
+from viewer.dicomweb.multipart import IncomingPart, Part, Reader, multipart_response
 from viewer.errors import InvalidRequest
 
 
@@ -17,9 +17,9 @@ class Trickle:
         self._stream = io.BytesIO(data)
         self._pieces = pieces
 
-    def read(self, size: int) -> bytes:
+    def readinto(self, target: memoryview) -> int:
         step = self._pieces if isinstance(self._pieces, int) else self._pieces.randint(1, 70)
-        return self._stream.read(min(size, step))
+        return self._stream.readinto(target[:step])
 
 
 def message(parts: list[bytes], boundary: str = "B", preamble: bytes = b"", end: bytes = b"\r\n") -> bytes:
@@ -30,7 +30,11 @@ def message(parts: list[bytes], boundary: str = "B", preamble: bytes = b"", end:
 
 
 def read(data: bytes, boundary: str = "B", pieces: random.Random | int = 1 << 20) -> list[bytes]:
-    return [b"".join(part.body()) for part in Reader(Trickle(data, pieces), boundary)]  # type: ignore[arg-type]
+    return [whole(part) for part in Reader(Trickle(data, pieces), boundary)]
+
+
+def whole(part: IncomingPart) -> bytes:
+    return b"".join(map(bytes, part.body()))
 
 
 PARTS = [b"first", b"", b"\r\n", b"--B", b"\r\n--", b"\r\n-B\r\n--", b"x" * 5000 + b"\r\n", b"\r\n\r\n--b\r\n"]
@@ -58,7 +62,7 @@ def test_a_preamble_and_an_epilogue_are_passed_over() -> None:
 def test_headers_are_read_without_case() -> None:
     data = b"--B\r\nCONTENT-type:  application/dicom \r\nX-Y: z\r\n\r\nbody\r\n--B\r\n\r\nbare\r\n--B--"
     reader = Reader(io.BytesIO(data), "B")
-    parts = [(part.headers, b"".join(part.body())) for part in reader]
+    parts = [(part.headers, whole(part)) for part in reader]
     assert parts == [({"content-type": "application/dicom", "x-y": "z"}, b"body"), ({}, b"bare")]
 
 
@@ -102,16 +106,26 @@ def test_holds_no_more_than_a_few_blocks() -> None:
     class Endless:
         left = 400
 
-        def read(self, size: int) -> bytes:
+        def readinto(self, target: memoryview) -> int:
             self.left -= 1
-            return b"\r\n--" * (size // 4) if self.left else b"\r\n--B--"
+            data = b"--B\r\n\r\n" if self.left == 399 else b"\r\n--" * (len(target) // 4) if self.left else b"\r\n--B--"
+            target[: len(data)] = data
+            return len(data)
 
-    stream = Endless()
-    reader = Reader(stream, "B")  # type: ignore[arg-type]
-    reader._block += b"--B\r\n\r\n"
+    reader = Reader(Endless(), "B")
+    block, size = reader._block, 0
     for part in reader:
-        for _ in part.body():
-            assert len(reader._block) < 3 * multipart.BLOCK
+        size = sum(map(len, part.body()))
+    assert reader._block is block
+    assert len(block) < 2 * multipart.BLOCK < size
+
+
+def test_a_block_that_somebody_keeps_is_none_any_more() -> None:
+    for part in Reader(io.BytesIO(message([b"x" * 3 * multipart.BLOCK])), "B"):
+        kept = list(part.body())
+        assert len(kept) >= 3
+        with pytest.raises(ValueError, match="released"):
+            bytes(kept[0])
 
 
 @pytest.mark.parametrize("size", [*range(1, 40), 97, 1000])
@@ -124,17 +138,16 @@ def test_reads_alike_however_it_arrives(size: int) -> None:
         b"x" * 300 + b"\r\n--bound",
         b"--boundary",
     ]
-    whole = (
-        b"before\r\n" + b"".join(b"--boundary\r\nA: b\r\n\r\n" + body + b"\r\n" for body in bodies) + b"--boundary--"
-    )
+    written = b"".join(b"--boundary\r\nA: b\r\n\r\n" + body + b"\r\n" for body in bodies)
+    data = b"before\r\n" + written + b"--boundary--"
 
     class Trickling(io.BytesIO):
-        def read(self, _: int | None = -1) -> bytes:
-            return super().read(size)
+        def readinto(self, target: memoryview) -> int:  # type: ignore[override]
+            return super().readinto(target[:size])
 
-    found = [(one.headers, b"".join(one.body())) for one in Reader(Trickling(whole), "boundary")]
+    found = [(one.headers, whole(one)) for one in Reader(Trickling(data), "boundary")]
     assert found == [({"a": "b"}, body) for body in bodies]
-    assert [one.headers for one in Reader(Trickling(whole), "boundary")] == [{"a": "b"}] * len(bodies)  # skipped
+    assert [one.headers for one in Reader(Trickling(data), "boundary")] == [{"a": "b"}] * len(bodies)  # skipped
 
 
 def part(body: bytes, size: int | None, made: list[bytes]) -> Part:
@@ -152,7 +165,7 @@ def test_what_is_written_can_be_read() -> None:
     assert response.content_length == len(data)
     type, _, rest = response.headers["Content-Type"].partition("; boundary=")
     assert type == 'multipart/related; type="image/jls"'
-    found = [(one.headers, b"".join(one.body())) for one in Reader(io.BytesIO(data), rest)]
+    found = [(one.headers, whole(one)) for one in Reader(io.BytesIO(data), rest)]
     assert [body for _, body in found] == bodies
     assert found[0][0] == {
         "content-type": "image/jls; transfer-syntax=1.2.3",

@@ -30,7 +30,7 @@ def parts_of_mixed(answer: Any) -> list[tuple[dict[str, str], bytes]]:
     """Parts of several types, which `parts_of` would not have."""
     _, parameters = content_type(answer.headers["Content-Type"])
     reader = Reader(io.BytesIO(answer.data), parameters["boundary"])
-    return [(part.headers, b"".join(part.body())) for part in reader]
+    return [(part.headers, b"".join(map(bytes, part.body()))) for part in reader]
 
 
 def test_one_request_for_the_first_image(shelf: Shelf) -> None:
