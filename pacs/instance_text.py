@@ -25,6 +25,7 @@ _REPEATED = 256  # bytes; longer values hardly repeat
 _MOST_REPEATED = 20_000
 _LAST_COMMAND_GROUP = 7
 _LONGEST = 128 * 1024  # bytes of a header that is worth a pattern
+_PAYS_FROM = 6  # instances
 _TRIES = 6  # instances that had nothing useful in common with the one before: from then on all are read whole
 _TIMES = 40  # that the pattern is made wider
 _GOVERNING = frozenset({SPECIFIC_CHARACTER_SET, PIXEL_REPRESENTATION, NUMBER_OF_FRAMES})  # how others are read
@@ -58,9 +59,11 @@ class _Seen:
 
 
 class InstanceTexts:
-    """Writes instances that resemble each other. Not for several threads at once."""
+    """Writes instances that resemble each other. Not for several threads at once. Where it is told how many they are,
+    and they are few, it learns no pattern: making one takes as long as reading three."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int = _PAYS_FROM) -> None:
+        self._learns = count >= _PAYS_FROM
         self._known: dict[Hashable, dict[Hashable, bytes]] = {}
         self._count = 0
         self._mould: _Mould | None = None
@@ -109,7 +112,7 @@ class InstanceTexts:
         reader.see(elements)
         text = _joined(self._members(reader, elements, scanner, uid, shared))
         buffer = header.buffer
-        if isinstance(buffer, bytes) and not header.start and len(buffer) <= _LONGEST:
+        if self._learns and isinstance(buffer, bytes) and not header.start and len(buffer) <= _LONGEST:
             self._learn(buffer, scanner, elements, shared, uid)
         return text
 

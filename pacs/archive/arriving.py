@@ -94,7 +94,7 @@ class Arriving:
         with self._database.reading() as db:
             found = adding.known_instances(db, [hospital_id], [one.uid for one in wanted])
         announce_headers(self._objects, found.values())
-        texts, made = InstanceTexts(), []
+        texts, made = InstanceTexts(len(wanted)), []
         for one in wanted:
             instance = found.get((hospital_id, one.uid))
             if instance is None or instance.stored.sha256 != one.sha256.hex():

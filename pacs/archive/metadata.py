@@ -48,8 +48,9 @@ def manifest_of(
     known: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Metadata:
     """Read the headers and make the metadata. `known` has texts by the SHA-256 of their objects."""
-    texts = InstanceTexts()
-    announce_headers(objects, (instance for instance in found if instance.stored.sha256 not in known))
+    unknown = [instance for instance in found if instance.stored.sha256 not in known]
+    texts = InstanceTexts(len(unknown))
+    announce_headers(objects, unknown)
     made = (None if instance.damage else known.get(instance.stored.sha256) for instance in found)
     return _packed(
         [text or instance_text(objects, instance, texts) for instance, text in zip(found, made, strict=True)], level

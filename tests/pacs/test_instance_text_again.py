@@ -102,6 +102,16 @@ def test_reads_few_of_a_series_whole(syntax: str, whole: list[bytes]) -> None:
     assert len(whole) < 12
 
 
+def test_of_few_no_pattern_is_learnt(whole: list[bytes]) -> None:
+    for count, read in ((5, 30), (6, 12)):
+        texts = InstanceTexts(count)
+        whole.clear()
+        for instance, header in series(EXPLICIT, 31):
+            texts.text(instance, header, ROOT)
+        assert len(whole) <= read
+        assert (len(whole) == 30) == (count == 5)
+
+
 def test_encapsulated_pixels_are_named_as_well(whole: list[bytes]) -> None:
     texts = InstanceTexts()
     for number in range(1, 9):
