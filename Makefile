@@ -11,6 +11,10 @@ PYTEST_ARGS ?=
 JOBS ?= 3
 WEB_SOURCES := $(shell find static -path static/node_modules -prune -o -path static/dist -prune -o -type f -print 2>/dev/null)
 
+# Compiled modules are kept, also where the environment says otherwise: every process would compile all of them anew, and
+# tests start some hundreds.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: run test setup web lint check-web unit faults bench lock clean help
 
 help:

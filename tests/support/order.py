@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 
 # The longest first. A file that is not here comes after them, with those of many tests before those of few.
 LONG = (
-    "tests/journeys/test_browser_journeys.py",
     "tests/journeys/test_command_journeys.py",
+    "tests/journeys/test_browser_journeys.py",
     "tests/journeys/test_rooms.py",
     "tests/journeys/test_annotation_journey.py",
     "tests/journeys/test_room_voice.py",
