@@ -29,6 +29,7 @@ from tests.support.corpus import images
 from tests.support.index import lay_index
 from viewer import problems
 from viewer.access.guard import Guard
+from viewer.addresses import LateRule
 from viewer.dicomweb import blueprint
 
 PUBLIC = "https://pacs.example"
@@ -120,7 +121,8 @@ def make_shelf(folder: Path, codecs: Codecs, objects: ObjectStore, public_url: s
         hospital = hospitals.ensure(db, "main", "Bệnh viện")
     origin = Origin(hospital.id, hospital.code, "stow", "test")
     app = Flask("test")
-    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # as viewer/app.py does
+    app.url_rule_class = LateRule  # this and the next as viewer/app.py does
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     problems.install(app)
     guard = cast(Guard, TestGuard(origin))
     app.register_blueprint(blueprint(archive, guard, WebConfig(public_url=public_url, max_upload_mb=64)))
