@@ -4,15 +4,15 @@ gunicorn's own reader copies every block five times on its way through two buffe
 STOW-RS paid a tenth of its processor time for that.
 """
 
-import socket
 from typing import Any
 
 _LEAST = 8192  # what gunicorn reads at least; what is beyond the body is the next request's
 
 
 class ArrivingBody:
-    """A body of known length, in the place of gunicorn's. A read gives what is there, at most `size` bytes of it, and
-    waits only when nothing is; b"" at the end, and when the sender has gone."""
+    """A body of known length, in the place of gunicorn's, from an unreader that is held to a pace (serve.py). A read
+    gives what is there, at most `size` bytes of it, and waits only when nothing is; b"" at the end, and when the sender
+    has gone."""
 
     def __init__(self, unreader: Any, length: int) -> None:
         self._unreader = unreader
@@ -62,13 +62,8 @@ class ArrivingBody:
 
     def _received(self, target: memoryview) -> int:
         """Through the unreader, where the server counts how quickly the body comes."""
-        unreader, connection = self._unreader, self._unreader.sock
-        unreader.sock = _Into(connection, target)
         self.failed = True
-        try:
-            count = len(unreader.chunk(len(target)))
-        finally:
-            unreader.sock = connection
+        count: int = self._unreader.chunk_into(target)
         self.failed = not count
         return count
 
@@ -85,15 +80,3 @@ class ArrivingBody:
 
     def __iter__(self) -> Any:
         return iter(self.readline, b"")
-
-
-class _Into:
-    """In the place of a connection: what is received stands in `target`."""
-
-    def __init__(self, connection: socket.socket, target: memoryview) -> None:
-        self._connection = connection
-        self._target = target
-
-    def recv(self, size: int) -> memoryview:
-        target = self._target[:size]
-        return target[: self._connection.recv_into(target)]

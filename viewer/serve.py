@@ -368,21 +368,31 @@ def send_all(connection: socket.socket, parts: list[bytes | memoryview]) -> None
 
 
 def pace(unreader: Any, patience: Callable[[], float]) -> None:
-    """Hold the sender of a body to SLOWEST bytes a second, counted over the time we wait for it."""
+    """Hold the sender of a body to SLOWEST bytes a second, counted over the time we wait for it. The unreader gets a
+    second way, `chunk_into(target)`, which makes nothing for what it receives."""
     receive = type(unreader).chunk
     waited, brought = 0.0, 0
 
-    def chunk(size_hint: int | None = None) -> bytes:
+    def came(count: int, began: float) -> None:
         nonlocal waited, brought
+        waited += time.monotonic() - began
+        brought += count
+        if count and waited > patience() and brought < SLOWEST * waited:
+            raise TimeoutError("the body comes too slowly")
+
+    def chunk(size_hint: int | None = None) -> bytes:
         began = time.monotonic()
         data: bytes = receive(unreader, size_hint)
-        waited += time.monotonic() - began
-        brought += len(data)
-        if data and waited > patience() and brought < SLOWEST * waited:
-            raise TimeoutError("the body comes too slowly")
+        came(len(data), began)
         return data
 
-    unreader.chunk = chunk
+    def chunk_into(target: memoryview) -> int:
+        began = time.monotonic()
+        count: int = unreader.sock.recv_into(target)
+        came(count, began)
+        return count
+
+    unreader.chunk, unreader.chunk_into = chunk, chunk_into
 
 
 def _closed(graceful: bool = False) -> None:

@@ -15,7 +15,9 @@ from viewer.arriving import ArrivingBody
 def wire() -> Iterator[tuple[socket.socket, Any]]:
     client, server = socket.socketpair()
     server.settimeout(30)
-    yield client, SocketUnreader(server)
+    unreader = SocketUnreader(server)
+    serve.pace(unreader, lambda: float("inf"))
+    yield client, unreader
     client.close()
     server.close()
 
