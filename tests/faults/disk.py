@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -109,8 +110,20 @@ def _umount(path: Path) -> None:
         if done.returncode == 0:
             return
         if time.monotonic() > deadline:
-            raise CannotCut(f"umount: {done.stderr.strip()}")
+            raise CannotCut(f"umount: {done.stderr.strip()} {_who_holds(path)}")
         time.sleep(0.02)
+
+
+def _who_holds(path: Path) -> str:
+    """The processes that have something of a folder open, or stand in it."""
+    found: dict[str, str] = {}
+    for link in (*Path("/proc").glob("[0-9]*/cwd"), *Path("/proc").glob("[0-9]*/fd/*")):
+        with suppress(OSError):
+            if str(link.readlink()).startswith(str(path)):
+                process = link.parts[2]
+                line = Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                found[process] = f"{link.readlink()} of {process}: {line[:200]}"
+    return "; ".join(found.values()) or "(nobody in sight)"
 
 
 def _run(*command: str) -> None:

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -132,7 +132,7 @@ def _kept(data: Path) -> set[str]:
         if sha256(content).hexdigest() == path.name:
             whole[path.name] = sha256(dataset_of(content)).hexdigest()
     try:
-        with sqlite3.connect(data / "index.sqlite") as db:
+        with closing(sqlite3.connect(data / "index.sqlite")) as db:
             rows = {bytes(row[0]).hex() if isinstance(row[0], bytes) else row[0] for row in _hashes(db)}
     except sqlite3.Error:
         return set()
@@ -145,9 +145,8 @@ def _hashes(db: sqlite3.Connection) -> list[tuple[str | bytes]]:
 
 def _index_is_intact(server: Server) -> None:
     data = Path(server.running.environment["HOICHAN_DATA"])
-    with sqlite3.connect(f"file:{data / 'index.sqlite'}?mode=ro", uri=True) as db:
+    with closing(sqlite3.connect(f"file:{data / 'index.sqlite'}?mode=ro", uri=True)) as db:
         said = db.execute("PRAGMA integrity_check").fetchone()
-    db.close()
     if said != ("ok",):
         raise AssertionError(f"the index is damaged: {said}")
 
