@@ -74,9 +74,11 @@ class DirectFrames(ShortWay):
             if descriptor is None:
                 return None
             body = FileBody(descriptor, place.offset, place.length)
-            if at_once and not body.is_in_memory():
-                body.close()
-                return None
+            if not body.is_in_memory():
+                if at_once:
+                    body.close()
+                    return None
+                self._archive.announce_after(caller.scope, instance, number, asked.environ[STAMP])
             try:
                 self._guard.viewed_directly(caller, asked, instance)
             except ArchiveError:
