@@ -47,6 +47,10 @@ class Clock:
         with self._lock:
             try:
                 return self._look()
+            except self._errors:
+                self._forget()  # the connection may be one from before the server was restarted
+            try:
+                return self._look()
             except self._errors as error:
                 self._forget()
                 raise StorageUnavailable(f"the index does not answer ({type(error).__name__})") from error

@@ -221,11 +221,16 @@ def _rows(running: Running, elsewhere: Elsewhere | None) -> Rows:
 
 
 def find(running: Running, batch: Batch) -> Counter[str]:
-    """How often C-FIND answers with each SOP Instance UID of the series."""
+    """How often C-FIND answers with each SOP Instance UID of the series. A refusal says nothing about what is there, so
+    it is asked again: a server that goes on refusing has lost what it was asked for."""
     keys = ("QueryRetrieveLevel=IMAGE", f"StudyInstanceUID={batch.study_instance_uid}",
             f"SeriesInstanceUID={batch.series_instance_uid}", "SOPInstanceUID")  # fmt: skip
     arguments = [word for key in keys for word in ("-k", key)]
-    text = _dcmtk("findscu", "-v", "-S", "-aec", "HOICHAN", "127.0.0.1", str(running.dicom_port), *arguments)
+    command = ("findscu", "-v", "-S", "-aec", "HOICHAN", "127.0.0.1", str(running.dicom_port), *arguments)
+    text, deadline = _dcmtk(*command), time.monotonic() + ARRIVAL_SECONDS
+    while "Final Find Response (Success)" not in text and time.monotonic() < deadline:
+        time.sleep(0.2)
+        text = _dcmtk(*command)
     _, _, answers = text.partition("Find Response")
     return Counter(_FOUND.findall(answers))
 

@@ -3,6 +3,7 @@
 from storage.index import accounts, changes
 from storage.index.database import Database
 from storage.index.remembered import Remembered
+from storage.index.types import POSTGRESQL
 from storage.model.archive import Hospital
 from storage.model.work import ChangeKind
 
@@ -65,3 +66,16 @@ def test_only_so_many_are_remembered(database: Database) -> None:
     for number in (1, 2, 3):
         remembered.keep(number, number, stamp)
     assert [remembered.known(number, stamp) for number in (1, 2, 3)] == [None, 2, 3]
+
+
+def test_a_connection_that_the_server_has_ended_is_replaced(database: Database) -> None:
+    first = database.stamp()
+    if database.engine_name == POSTGRESQL:
+        with database.writing() as db:
+            db.exec_driver_sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+    else:
+        database._clock._connection.close()
+    assert database.stamp() != first
