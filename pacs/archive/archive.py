@@ -252,13 +252,6 @@ class Archive:
         """Where frame `number`, from 1, lies in the stored object, when it lies there in one piece."""
         return frames.place_of(instance, number)
 
-    def announce_after(self, scope: Scope, instance: Instance, number: int, stamp: Stamp) -> None:
-        """Frame `number` is being read from the disk: those that follow it will be wanted soon."""
-        own = ((instance, following) for following in range(number + 1, instance.facts.frames + 1))
-        frames.announce_frames(
-            self.objects, chain(own, ((one, 1) for one in self._known.after(scope, instance.key, stamp)))
-        )
-
     def metadata(
         self, scope: Scope, study_instance_uid: str, series_instance_uid: str | None = None, sop_instance_uid: str = ""
     ) -> Metadata:

@@ -5,7 +5,6 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from itertools import islice
 
 from pacs.dataset.envelope import BIG_ENDIAN, DEFLATED, inflate, mapped
 from pacs.dataset.frames import cut_bits
@@ -20,7 +19,6 @@ from storage.objects.base import ObjectStore
 _BLOCK = 256 * 1024
 LARGEST_HEADER = 128 * 1024 * 1024
 READ_WHOLE = 4 * 1024 * 1024
-_AHEAD_FRAMES, _AHEAD_BYTES = 8, 16 * 1024 * 1024
 _CHANGED = DEFLATED | {BIG_ENDIAN}
 _LITTLE = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99"})  # the same pixels
 
@@ -103,25 +101,6 @@ def announce_headers(objects: ObjectStore, found: Iterable[Instance]) -> None:
                 return
             try:
                 os.posix_fadvise(descriptor, 0, facts.pixel_offset, os.POSIX_FADV_WILLNEED)
-            finally:
-                os.close(descriptor)
-
-
-def announce_frames(objects: ObjectStore, wanted: Iterable[tuple[Instance, int]]) -> None:
-    """Have the kernel read the first of these frames beside each other: who looks through a series will want them next,
-    and each would be waited for alone."""
-    left = _AHEAD_BYTES
-    for instance, number in islice(wanted, _AHEAD_FRAMES):
-        place = place_of(instance, number)
-        if place is None or place.length > left:
-            return
-        left -= place.length
-        with suppress(ArchiveError, OSError):  # who asks for it will hear why it cannot be read
-            descriptor = objects.descriptor(sound(instance), place.offset + place.length)
-            if descriptor is None:
-                return
-            try:
-                os.posix_fadvise(descriptor, place.offset, place.length, os.POSIX_FADV_WILLNEED)
             finally:
                 os.close(descriptor)
 

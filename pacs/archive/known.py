@@ -4,7 +4,6 @@ An instance is remembered only while nothing is committed to the index (storage/
 rejected, replaced or moved since is never found here. The second instance asked for of a series brings all of it.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from storage.index import instances
@@ -54,15 +53,6 @@ class KnownInstances:
             return group.members[uid]
         single = (place, uid)
         return self._singles.known(single, stamp) or self._large.known(single, stamp)
-
-    def after(self, scope: Scope, key: InstanceKey, stamp: Stamp) -> Iterator[Instance]:
-        """Those of its series that follow this one, as far as they are remembered."""
-        group = self._groups.known(_place(scope, key), stamp)
-        members = iter(group.members.values() if group is not None else ())
-        for one in members:
-            if one.key.sop_instance_uid == key.sop_instance_uid:
-                break
-        return members
 
     def _read(self, scope: Scope, key: InstanceKey, place: Place, group: _Group | None, stamp: Stamp) -> Instance:
         with self._database.reading() as db:

@@ -74,11 +74,9 @@ class DirectFrames(ShortWay):
             if descriptor is None:
                 return None
             body = FileBody(descriptor, place.offset, place.length)
-            if not body.is_in_memory():
-                if at_once:
-                    body.close()
-                    return None
-                self._archive.announce_after(caller.scope, instance, number, asked.environ[STAMP])
+            if at_once and not body.is_in_memory():
+                body.close()
+                return None
             try:
                 self._guard.viewed_directly(caller, asked, instance)
             except ArchiveError:

@@ -1,7 +1,6 @@
 """The short way to a frame says, byte for byte, what the application says, and lets nobody in whom it would not."""
 
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +8,11 @@ import pytest
 from werkzeug.test import Client
 
 from storage.index import accounts as store
-from storage.index import instances
-from storage.model.archive import InstanceKey, Scope
+from storage.model.archive import InstanceKey
 from tests.viewer.conftest import Person, Web
 from tests.viewer.dicomweb.short_ways import watching
 from viewer.access import accounts
 from viewer.dicomweb.direct import DirectFrames
-from viewer.sending import FileBody
 
 MULTIPART = 'multipart/related; type="application/octet-stream"; transfer-syntax=*'
 ACCEPTED = [
@@ -172,38 +169,6 @@ def test_a_file_that_is_damaged_or_missing_is_a_problem_and_not_a_short_answer(w
     assert seen_by(person, path) == 500
     file.unlink()
     assert seen_by(person, path) == 500
-
-
-def test_the_frames_after_one_that_is_on_the_disk_are_read_beside_it(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    series = {"StudyInstanceUID": "1.2.8", "SeriesInstanceUID": "1.2.8.1"}
-    paths = [frame_of(web, SOPInstanceUID=f"1.2.8.1.{n}", InstanceNumber=n, **series) for n in range(1, 13)]
-    several = frame_of(web, NumberOfFrames=12, PixelData=bytes(12 * 8))
-    person, announced = web.person("clinician"), list[tuple[str, int, int]]()
-
-    def announce(descriptor: int, offset: int, length: int, advice: int) -> None:
-        assert advice == os.POSIX_FADV_WILLNEED
-        announced.append((Path(os.readlink(f"/proc/self/fd/{descriptor}")).name, offset, length))
-
-    monkeypatch.setattr(FileBody, "is_in_memory", lambda _: True)
-    assert [seen_by(person, path) for path in paths[:2] * 2] == [200] * 4  # the series is remembered
-    monkeypatch.setattr(os, "posix_fadvise", announce)
-    assert not announced
-    monkeypatch.setattr(FileBody, "is_in_memory", lambda _: False)
-    assert seen_by(person, paths[2]) == 200
-    with web.archive.database.reading() as db:
-        of_series = instances.of_series(db, Scope(frozenset({web.hospital.id})), "1.2.8", "1.2.8.1")
-    expected = [
-        (one.stored.sha256, one.facts.pixel_offset, 8) for one in of_series if 4 <= (one.facts.number or 0) <= 11
-    ]
-    assert announced == expected
-    announced.clear()
-    assert seen_by(person, several) == 200
-    (name,) = {name for name, _, _ in announced}
-    first = announced[0][1]
-    assert announced == [(name, first + 8 * number, 8) for number in range(8)]
-    announced.clear()
-    assert seen_by(person, paths[-1]) == 200
-    assert not announced
 
 
 def test_every_frame_is_in_the_journal_with_its_caller(web: Web, caplog: pytest.LogCaptureFixture) -> None:
