@@ -34,8 +34,9 @@ def logging_stays() -> Iterator[None]:
     """A command that a test runs within this process sets logging up for a process of its own: most of them say errors
     only, and no later test would hear of a warning."""
     root = logging.getLogger()
-    level, handlers, source, threads = root.level, root.handlers[:], vars(logging)["_srcfile"], logging.logThreads
+    level, handlers = root.level, root.handlers[:]
+    told = {name: vars(logging)[name] for name in ("_srcfile", "logThreads", "logProcesses", "logMultiprocessing")}
     yield
     root.setLevel(level)
     root.handlers[:] = handlers
-    vars(logging)["_srcfile"], logging.logThreads = source, threads
+    vars(logging).update(told)

@@ -82,7 +82,10 @@ class AtOnce:
             return False
         environ = again.environ()
         environ[SENDS_FILES] = True
-        body = self._ask(environ, _never)
+        try:
+            body = self._ask(environ, _never)
+        except Exception:  # a thread meets it again and says so; here it would be the end of the whole worker
+            body = None
         if body is None:
             activity.set("-")
             conn.parser.leave(again)

@@ -6,17 +6,12 @@ made) the slices of a series have one and the same header, so it is read once fo
 
 from struct import Struct
 
+from pydicom.valuerep import EXPLICIT_VR_LENGTH_16, EXPLICIT_VR_LENGTH_32
+
 _KEPT = frozenset({0x00080005, 0x00080060, 0x00181164})  # Specific Character Set, Modality, Imager Pixel Spacing
 _LAST_GROUP = 0x0028
-_SHORT = frozenset(
-    {
-        b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS",
-        b"ST", b"TM", b"UI", b"UL", b"US",
-    }
-)  # fmt: skip
-_LONG = frozenset(
-    {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
-)  # PS3.5 7.1.2
+_SHORT = frozenset(vr.value.encode() for vr in EXPLICIT_VR_LENGTH_16)
+_LONG = frozenset(vr.value.encode() for vr in EXPLICIT_VR_LENGTH_32)
 _UNDEFINED = 0xFFFFFFFF
 _EXPLICIT = Struct("<HH2sH").unpack_from
 _IMPLICIT = Struct("<HHL").unpack_from

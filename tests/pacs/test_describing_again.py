@@ -9,6 +9,7 @@ import pytest
 from pacs import describe, describing_again
 from storage.model.archive import Description
 from tests.pacs.parts import CT, IMPLICIT, Made, element
+from tests.support.altering import altered
 from tests.support.corpus import images
 
 Describe = Callable[[bytes, int], Description | None]
@@ -119,17 +120,7 @@ def test_any_alteration_is_read_as_it_would_be_alone() -> None:
         data = slice_of(number)
         describing_again.describe_head(data[:HEAD], len(data))
     for _ in range(2000):
-        altered = bytearray(slice_of(dice.randrange(1, 200)))
-        for _ in range(dice.randrange(1, 4)):
-            at = dice.randrange(128, len(altered))
-            match dice.randrange(3):
-                case 0:
-                    altered[at] = dice.randrange(256)
-                case 1:
-                    del altered[at : at + dice.randrange(1, 9)]
-                case _:
-                    altered[at:at] = dice.randbytes(dice.randrange(1, 9))
-        again, alone = both(bytes(altered))
+        again, alone = both(altered(slice_of(dice.randrange(1, 200)), dice, 128))
         assert again == alone
 
 

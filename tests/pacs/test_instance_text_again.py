@@ -14,6 +14,7 @@ from pacs.present import instance_json
 from storage.errors import ArchiveError
 from storage.model.archive import Instance, StoredObject
 from tests.pacs.parts import BIG, EXPLICIT, IMPLICIT, J2K, Made, element, fragments, item
+from tests.support.altering import altered
 from tests.support.corpus import images
 
 Given = tuple[Instance, Header]
@@ -182,17 +183,7 @@ def test_any_alteration_is_written_as_it_would_be_alone(syntax: str) -> None:
     known = list(series(syntax, 60))
     for _ in range(2500):
         instance, header = known[dice.randrange(len(known))]
-        altered = bytearray(header.buffer)
-        for _ in range(dice.randrange(1, 4)):
-            at = dice.randrange(len(altered))
-            match dice.randrange(3):
-                case 0:
-                    altered[at] = dice.randrange(256)
-                case 1:
-                    del altered[at : at + dice.randrange(1, 9)]
-                case _:
-                    altered[at:at] = dice.randbytes(dice.randrange(1, 9))
-        same(texts, instance, Header(bytes(altered), header.transfer_syntax_uid))
+        same(texts, instance, Header(altered(bytes(header.buffer), dice), header.transfer_syntax_uid))
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES)

@@ -22,7 +22,7 @@ from tests.viewer import test_serve
 from tests.viewer.objects import instance
 from tests.viewer.test_serve import Served, serving
 from viewer.at_once import AtOnce
-from viewer.heads import Heads
+from viewer.heads import Again, Heads
 from viewer.sending import FileBody
 
 COUNTED = """
@@ -273,3 +273,18 @@ def test_an_answer_that_cannot_be_sent_ends_the_connection(loop: Loop, tmp_path:
     (tmp_path / "short").write_bytes(b"short")
     asked_for(loop, tmp_path / "short", silence_seconds=3600)
     assert (loop.nr_conns, len(loop.keepalived_conns), loop.server.fileno()) == (0, 0, -1)
+
+
+def test_what_goes_wrong_in_the_main_loop_is_left_to_a_thread(loop: Loop) -> None:
+    def fails(*_: object) -> FileBody:
+        raise RuntimeError("nobody expected this")
+
+    at_once = AtOnce(loop, fails, lambda _: b"head", 3600)
+    request = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+    loop.client.sendall(request)
+    assert not at_once.takes(loop.conn)
+    loop.conn.parser.keep(next(loop.conn.parser), {"SCRIPT_NAME": "", "PATH_INFO": "/a"})
+    loop.client.sendall(request)
+    assert not at_once.takes(loop.conn)
+    assert isinstance(next(loop.conn.parser), Again)
+    assert (loop.nr_conns, list(loop.keepalived_conns)) == (1, [loop.conn])

@@ -58,9 +58,9 @@ class DirectFrames(ShortWay):
             return None
         key, number = InstanceKey(*found.groups()[:3]), int(found[4])
         at_once = AT_ONCE in asked.environ
-        if at_once and not self._guard.knows(asked):
-            return None
         try:
+            if at_once and not self._guard.knows(asked):
+                return None
             caller = self._guard.admitted(asked, STUDY_READ, guests.FRAMES)
             instance = self._instance(caller.scope, key, asked.environ[STAMP], at_once=at_once)
             place = self._archive.frame_place(instance, number) if instance is not None else None

@@ -1,7 +1,6 @@
 """A transaction that PostgreSQL ended for another's sake is begun anew; the sender hears of success only."""
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from storage.model.archive import STORED
 from storage.objects.filesystem import FilesystemStore
 from tests.pacs.archive.test_store import index_fails
 from tests.pacs.parts import House, Made, house
+from tests.support.waiting import until
 
 PATIENCE_S = 60
 _HERE = " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
@@ -88,8 +88,5 @@ def test_conflicts_beside_new_instances_of_the_same_studies(tmp_path: Path, post
 
 
 def _wait_for_a_waiting_one(url: str) -> None:
-    until = time.monotonic() + PATIENCE_S
     with psycopg.connect(url, autocommit=True) as observer:
-        while observer.execute(WAITING).fetchone() == (0,):
-            assert time.monotonic() < until, "nobody waits"
-            time.sleep(0.01)
+        until(lambda: observer.execute(WAITING).fetchone() != (0,))

@@ -1,7 +1,6 @@
 """On PostgreSQL transactions that add the same studies and patients wait for each other, and never in a circle."""
 
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -15,6 +14,7 @@ from storage.index.database import Database
 from storage.model.archive import Hospital
 from tests.storage.index.made import Made
 from tests.support.postgres import PostgresServer
+from tests.support.waiting import until
 
 PATIENCE_S = 60
 
@@ -41,15 +41,16 @@ def _add(database: Database, hospital: Hospital, *made: Made) -> list[str]:
 
 def _wait_for_a_waiting_one(url: str, futures: list["Future[Any]"]) -> None:
     """Until a transaction of this database waits for a lock."""
-    until = time.monotonic() + PATIENCE_S
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+    def somebody_waits() -> bool:
+        for future in futures:
+            if future.done():
+                future.result()
+        return observer.execute(waiting).fetchone() != (0,)
+
     with psycopg.connect(url, autocommit=True) as observer:
-        while observer.execute(waiting).fetchone() == (0,):
-            assert time.monotonic() < until, "nobody waits"
-            for future in futures:
-                if future.done():
-                    future.result()
-            time.sleep(0.01)
+        until(somebody_waits)
 
 
 def test_who_made_a_patient_never_waits_for_who_wants_it(

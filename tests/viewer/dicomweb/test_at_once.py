@@ -6,6 +6,7 @@ import pytest
 from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder
 
+from storage.errors import StorageUnavailable
 from storage.index import accounts as store
 from tests.viewer.conftest import Web
 from tests.viewer.dicomweb.test_direct import MULTIPART, frame_of
@@ -122,4 +123,14 @@ def test_while_the_audit_log_cannot_be_written_nothing_is_shown(
     program: Program, known: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(program.web.archive.acts, "_failing", True)
+    assert program.at_once(known) is None
+
+
+def test_an_index_that_does_not_answer_is_for_who_can_wait(
+    program: Program, known: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> None:
+        raise StorageUnavailable("the index does not answer")
+
+    monkeypatch.setattr(program.web.archive.database, "stamp", away)
     assert program.at_once(known) is None
