@@ -13,7 +13,8 @@ MAX_CONTEXTS = 128
 MAX_TRANSFER_SYNTAXES = 64  # of one context, and different ones of the whole request
 MAX_USER_ITEMS = 512
 _VARIABLE_ITEMS = 74
-_LONGEST_UID = 65  # with the padding some peers add
+_LONGEST_UID = 64  # PS3.5 §9.1
+_LONGEST_PADDED_UID = 65  # with the padding some peers add
 _ITEM = struct.Struct(">BxH")
 _SHORT = struct.Struct(">H")
 _APPLICATION_CONTEXT, _CONTEXT, _ABSTRACT_SYNTAX, _TRANSFER_SYNTAX, _USER_INFORMATION = 0x10, 0x20, 0x30, 0x40, 0x50
@@ -160,9 +161,11 @@ def _items(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, int
 
 def _uid(data: bytes, start: int, end: int) -> str:
     raw = data[start:end]
-    if end - start > _LONGEST_UID or not raw.isascii():
-        raise ProtocolError("a syntax that is no UID", INVALID_PARAMETER)
-    return raw.decode("ascii").strip(" \0")
+    if end - start <= _LONGEST_PADDED_UID and raw.isascii():
+        uid = raw.decode("ascii").strip(" \0")
+        if len(uid) <= _LONGEST_UID:
+            return uid
+    raise ProtocolError("a syntax that is no UID", INVALID_PARAMETER)
 
 
 def _title(data: bytes) -> str:

@@ -150,6 +150,24 @@ def test_many_different_transfer_syntaxes_are_refused() -> None:
         decode_request(association_request(many))
 
 
+@pytest.mark.parametrize("longest", [b"1." * 32 + b"1", b"1." * 31 + b"12\0"])
+@pytest.mark.parametrize("place", ["abstract syntax", "transfer syntax", "role", "extended"])
+def test_a_uid_longer_than_a_uid_may_be_is_refused(place: str, longest: bytes) -> None:
+    """65 bytes are one of padding and 64 of the UID (PS3.5 §9.1); pynetdicom writes no longer one into our answer."""
+    abstract = longest if place != "transfer syntax" else CT.encode()
+    syntax = longest if place == "transfer syntax" else IMPLICIT.encode()
+    related = struct.pack(">H", len(longest)) + longest
+    user = {"role": _item(0x54, related + b"\1\1"), "extended": _item(0x56, related + b"\1")}.get(place, b"")
+    context = _item(0x20, bytes((1, 0, 0, 0)) + _item(0x30, abstract) + _item(0x40, syntax))
+    data = association_request([(CT, [IMPLICIT])])[:74] + context + _item(0x50, user)
+    if len(longest.strip(b"\0")) > 64:
+        with pytest.raises(ProtocolError, match="no UID"):
+            decode_request(data)
+        return
+    request = decode_request(data)
+    assert encode_accept(request, agree(request, ALL), 16384)
+
+
 def test_what_is_read_equals_what_pynetdicom_reads() -> None:
     chance = random.Random(8)
     for _ in range(200):
@@ -196,7 +214,11 @@ def test_a_request_full_of_items_costs_nothing() -> None:
 
 
 def _syntax(number: int) -> bytes:
-    return struct.pack(">BxH", 0x40, 6) + b"1.%04d" % number
+    return _item(0x40, b"1.%04d" % number)
+
+
+def _item(kind: int, content: bytes) -> bytes:
+    return struct.pack(">BxH", kind, len(content)) + content
 
 
 def test_ten_thousand_broken_requests_are_only_refused() -> None:
