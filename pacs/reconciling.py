@@ -7,6 +7,7 @@ sweeper forgets the bytes when GRACE_MS have passed.
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from pacs.archive import Archive
 from pacs.dataset.preamble import harmless
@@ -16,7 +17,7 @@ from pacs.pixels.options import RenderOptions
 from storage.errors import InvalidInstance, InvalidQuery, NotFound
 from storage.index import audit, hospitals, instances, quarantined, reconciling
 from storage.index.database import Connection
-from storage.model.archive import QUARANTINED, Description, Instance, Origin, Outcome, Scope, StoredObject
+from storage.model.archive import QUARANTINED, Description, Hospital, Instance, Origin, Outcome, Scope, StoredObject
 from storage.model.audit import DONE, FAILED, Actor, AuditEvent
 from storage.model.reconcile import ASSIGN, DELETE, KEEP, LINK, REPLACE, ConflictEntry, QuarantineEntry
 
@@ -64,7 +65,8 @@ def picture(archive: Archive, side: Side) -> bytes:
 def decide(archive: Archive, scope: Scope, conflict_id: int, action: str, reason: str, actor: Actor) -> ConflictEntry:
     """Decide about a conflict: KEEP, REPLACE, ASSIGN or "reopen"; the entry as it is then."""
     read = reader(archive.objects)
-    with archive.database.writing() as db:
+
+    def decided(db: Connection) -> ConflictEntry:
         entry = reconciling.conflict(db, scope, conflict_id)
         hospital = hospitals.by_id(db, entry.hospital_id)
         if action == KEEP:
@@ -82,12 +84,15 @@ def decide(archive: Archive, scope: Scope, conflict_id: int, action: str, reason
         _record(db, entry.hospital_id, actor, f"conflict.{action}", name, entry.study_instance_uid, reason, detail)
         return reconciling.conflict(db, scope, conflict_id)
 
+    return archive.database.transact(decided)
+
 
 def decide_quarantined(
     archive: Archive, scope: Scope, entry_id: int, action: str, reason: str, actor: Actor, study_instance_uid: str = ""
 ) -> QuarantineEntry:
     """Decide about a quarantined object: LINK, DELETE or "restore"; the entry as it is then."""
-    with archive.database.writing() as db:
+
+    def decided(db: Connection) -> QuarantineEntry:
         entry = quarantined.one(db, scope, entry_id)
         if action == LINK:
             quarantined.link(db, entry, study_instance_uid, actor.name, reason)
@@ -100,6 +105,8 @@ def decide_quarantined(
         _record_quarantined(db, entry, actor, action, reason, study_instance_uid or entry.target)
         return quarantined.one(db, scope, entry_id)
 
+    return archive.database.transact(decided)
+
 
 def retry(archive: Archive, scope: Scope, entry_id: int, actor: Actor) -> Outcome | str:
     """Read a quarantined object again, as a newer version may be able to: what became of it when it is stored now,
@@ -107,6 +114,26 @@ def retry(archive: Archive, scope: Scope, entry_id: int, actor: Actor) -> Outcom
     with archive.database.reading() as db:
         entry = quarantined.one(db, scope, entry_id)
         hospital = hospitals.by_id(db, entry.hospital_id)
+    became = _stored_again(archive, entry, hospital)
+
+    def noted(db: Connection) -> None:
+        entry = quarantined.one(db, scope, entry_id)
+        if isinstance(became, str):
+            quarantined.note_reason(db, entry, became)
+            _record_quarantined(db, entry, actor, "retry", became, result=FAILED)
+            return
+        quarantined.remove(db, entry)
+        study = became.key.study_instance_uid if became.key else ""
+        _record_quarantined(db, entry, actor, "retry", became.kind, study)
+
+    archive.database.transact(noted)
+    if not isinstance(became, str):
+        archive.objects.delete(entry.object_key)  # the same bytes are kept as an instance now
+    return became
+
+
+def _stored_again(archive: Archive, entry: QuarantineEntry, hospital: Hospital) -> Outcome | str:
+    """What becomes of these bytes when they are stored now, or why they still cannot be read."""
     try:
         with archive.objects.open(entry.object_key) as stream:
             describe(stream)
@@ -115,29 +142,21 @@ def retry(archive: Archive, scope: Scope, entry_id: int, actor: Actor) -> Outcom
             for piece in _pieces(archive, entry):
                 incoming.write(piece)
             outcome = archive.store(incoming)
-        reason = outcome.reason if outcome.kind == QUARANTINED else ""
     except InvalidInstance as error:
-        reason = str(error)
-    with archive.database.writing() as db:
-        entry = quarantined.one(db, scope, entry_id)
-        if reason:
-            quarantined.note_reason(db, entry, reason)
-            _record_quarantined(db, entry, actor, "retry", reason, result=FAILED)
-            return reason
-        quarantined.remove(db, entry)
-        _record_quarantined(
-            db, entry, actor, "retry", outcome.kind, outcome.key.study_instance_uid if outcome.key else ""
-        )
-    archive.objects.delete(entry.object_key)  # the same bytes are kept as an instance now
-    return outcome
+        return str(error)
+    return outcome.reason if outcome.kind == QUARANTINED else outcome
 
 
 def evidence(archive: Archive, scope: Scope, entry_id: int, actor: Actor) -> tuple[QuarantineEntry, Iterator[bytes]]:
     """The bytes of a quarantined object as they were received, save for a preamble that other programs could run;
     that they were taken is recorded first."""
-    with archive.database.writing() as db:
+
+    def taken(db: Connection) -> QuarantineEntry:
         entry = quarantined.one(db, scope, entry_id)
         _record_quarantined(db, entry, actor, "download", "")
+        return entry
+
+    entry = archive.database.transact(taken)
     return entry, _leaving(_pieces(archive, entry))
 
 
@@ -149,15 +168,19 @@ def purge(archive: Archive, stop: Callable[[], bool] = lambda: False) -> int:
     for entry in due:
         if stop():
             break
-        with archive.database.writing() as db:
-            scope = Scope(frozenset({entry.hospital_id}))
-            if quarantined.one(db, scope, entry.id).action != DELETE:
-                continue  # it was restored in this very moment
-            archive.objects.delete(entry.object_key)
-            quarantined.remove(db, entry)
-            _record_quarantined(db, entry, SWEEPER, "purge", "the time to take it back is over")
-        gone += 1
+        gone += archive.database.transact(partial(_purged, archive, entry))
     return gone
+
+
+def _purged(archive: Archive, entry: QuarantineEntry, db: Connection) -> bool:
+    """Forget the bytes of one object; False when it was restored in this very moment. They go before the commit: what a
+    crash leaves is a row, which is purged again."""
+    if quarantined.one(db, Scope(frozenset({entry.hospital_id})), entry.id).action != DELETE:
+        return False
+    archive.objects.delete(entry.object_key)
+    quarantined.remove(db, entry)
+    _record_quarantined(db, entry, SWEEPER, "purge", "the time to take it back is over")
+    return True
 
 
 def _shown(db: Connection, entry: ConflictEntry) -> Instance:

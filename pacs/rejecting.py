@@ -72,7 +72,8 @@ def restore(
     with archive.database.reading() as db:
         wanted = rejecting.objects_of(db, scope, study, series, sop)
     described = {one.id: _described(archive, one) for one in wanted}
-    with archive.database.writing() as db:
+
+    def restored(db: Connection) -> int:
         found = [one for one in rejecting.objects_of(db, scope, study, series, sop) if one.id in described]
         if not found:
             raise NotFound(f"nothing of the study {study} is rejected")
@@ -93,8 +94,11 @@ def restore(
         for hospital_id, code in codes.items():
             detail: dict[str, object] = {"instances": len(uids), "series": series}
             _record(db, hospital_id, code, actor, "instance.restore", sop or study, study, reason, detail)
-    log.info("%d rejected instances are shown again", len(uids))
-    return len(uids)
+        return len(uids)
+
+    count = archive.database.transact(restored)
+    log.info("%d rejected instances are shown again", count)
+    return count
 
 
 def purge(
@@ -114,19 +118,30 @@ def purge(
     for one in due:
         if stop():
             break
-        with archive.database.writing() as db:
-            if not rejecting.forget(db, one, before):
-                left += 1
-                continue
-            archive.objects.delete(one.object_key)
-            detail: dict[str, object] = {"sha256": one.sha256, "size": one.size}
-            name, code = one.sop_instance_uid, codes[one.hospital_id]
-            _record(db, one.hospital_id, code, actor, "instance.purge", name, one.study_instance_uid, reason, detail)
+        if not _purged(archive, one, before, codes[one.hospital_id], reason, actor):
+            left += 1
+            continue
         archive.forget(one.sha256)
         objects, size = objects + 1, size + one.size
     if objects:
         log.info("%d rejected objects were purged, %d bytes", objects, size)
     return Purged(objects, size, left)
+
+
+def _purged(archive: Archive, one: RejectedObject, before: int, code: str, reason: str, actor: Actor) -> bool:
+    """Forget the bytes of one object, unless something else points to them now. They go before the commit: what a crash
+    leaves is a row, which is purged again. A transaction begun anew asks again whether they may go."""
+
+    def gone(db: Connection) -> bool:
+        if not rejecting.forget(db, one, before):
+            return False
+        archive.objects.delete(one.object_key)
+        detail: dict[str, object] = {"sha256": one.sha256, "size": one.size}
+        name, study = one.sop_instance_uid, one.study_instance_uid
+        _record(db, one.hospital_id, code, actor, "instance.purge", name, study, reason, detail)
+        return True
+
+    return archive.database.transact(gone)
 
 
 def picture(archive: Archive, scope: Scope, rejected_id: int) -> bytes:

@@ -6,7 +6,6 @@ promise: bytes durable, then rows durable, then the answer. Whatever fails befor
 an error; the bytes that were written are then unreferenced, and the same content finds its place again.
 """
 
-import itertools
 import json
 import logging
 import os
@@ -26,11 +25,10 @@ from storage.errors import (
     ArchiveError,
     ObjectCorrupt,
     ObjectMissing,
-    StorageContended,
-    StorageFull,
     StorageUnavailable,
 )
 from storage.index import audit, damage, instances, noted, rejecting
+from storage.index.anew import begun_anew
 from storage.index.database import Database
 from storage.index.types import POSTGRESQL
 from storage.model.archive import (
@@ -54,8 +52,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 GROUP = 64
-TRIES, PAUSE_SECONDS = 3, 0.1  # of a transaction that the index was not available to; each pause is longer
-CONTENDED_TRIES, CONTENDED_PAUSE_SECONDS = 5, 0.02  # of one that it ended for another's sake
+TRIES = 3  # of a transaction that the index was not available to
 SameContent = Callable[[Description, StoredObject, Instance], bool]
 
 
@@ -213,18 +210,8 @@ class Committer:
     def _index(self, group: list[Waiting]) -> list[tuple[Waiting, Outcome | None]]:
         """The rows of all of them; begun anew when the index was only busy. The objects have their names by then, and
         of an attempt that failed nothing is kept."""
-        for attempt in itertools.count(1):
-            try:
-                return self._transaction(group)
-            except StorageFull:
-                raise
-            except StorageUnavailable as error:
-                contended = isinstance(error, StorageContended)
-                if attempt >= (CONTENDED_TRIES if contended else TRIES):
-                    raise
-                log.warning("the index was not available to %d objects, trying again: %s", len(group), error)
-                time.sleep(attempt * (CONTENDED_PAUSE_SECONDS if contended else PAUSE_SECONDS))
-        raise AssertionError("unreachable")
+        about = f"{len(group)} objects"
+        return begun_anew(lambda: self._transaction(group), about, unavailable_tries=TRIES)
 
     def _transaction(self, group: list[Waiting]) -> list[tuple[Waiting, Outcome | None]]:
         outcomes: list[tuple[Waiting, Outcome | None]] = []

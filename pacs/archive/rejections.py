@@ -74,9 +74,10 @@ def _heed(
     notes: Sequence[tuple[RejectionNote, Arrived]],
     came: dict[str, StoredObject],
 ) -> None:
-    hidden, lost = _Hidden(), [uid for uid, stored in came.items() if objects.stat(stored.key) is None]
-    with database.writing() as db:
-        own = {note.sop_instance_uid for note, _ in notes}
+    lost = [uid for uid, stored in came.items() if objects.stat(stored.key) is None]
+
+    def obeyed(db: Connection) -> _Hidden:
+        hidden, own = _Hidden(), {note.sop_instance_uid for note, _ in notes}
         anew = rejecting.expired_only(db, hospital_id, came.keys() - own) if came else set[str]()
         if anew:
             _take_back(db, objects, hospital_id, anew)
@@ -89,6 +90,9 @@ def _heed(
             _record(db, note, origin, len(uids), len(hidden.keys) - before - 1)
         for uid in lost:  # purged in this very moment
             rejecting.forget_row(db, hospital_id, came[uid].sha256)
+        return hidden
+
+    hidden = database.transact(obeyed)
     for key in hidden.derived:
         objects.delete(key)
     if hidden.keys:

@@ -100,7 +100,8 @@ def act(
     """Do something in a consultation; it as it is then, the event, and whether this is news (the same `client_id`
     again is not). Raises NotFound for who takes no part, NotPermitted, Conflict and InvalidConsult."""
     body = bodies.body_of(kind, given)
-    with database.writing() as db:
+
+    def acted(db: Connection) -> tuple[Consult, ConsultEvent, bool]:
         consult = consults.get(db, code, party, locked=True)
         done = [one for one in consults.events(db, consult.id) if one.client_id == client_id]
         if done and (done[0].actor_id, done[0].kind) == (party.user_id, kind):
@@ -116,6 +117,8 @@ def act(
         notices.follow(db, consult, kind, written.sequence, party.user_id)
         consults.set_seen(db, consult.id, party.user_id, written.sequence)
         return consult, written, new
+
+    return database.transact(acted)
 
 
 def spoken_for(consult: Consult, side: Side) -> int | None:

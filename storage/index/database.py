@@ -7,9 +7,9 @@ sequence.
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
@@ -18,11 +18,14 @@ from sqlalchemy.engine import Engine
 
 from storage.errors import StorageContended, StorageFull, StorageUnavailable
 from storage.index import audit, changes
+from storage.index.anew import begun_anew
 from storage.index.line import Line
 from storage.index.remembered import Clock, Stamp
 from storage.index.schema import HEAD
 from storage.index.types import POSTGRESQL, SQLITE
 from storage.index.writer import WRITING, Writer
+
+T = TypeVar("T")
 
 BUSY_SECONDS = 20
 AGAIN_SECONDS = 0.02
@@ -78,6 +81,17 @@ class Database:
             yield connection
             audit.flush(connection)
             changes.flush(connection)
+
+    def transact(self, work: Callable[[Connection], T]) -> T:
+        """What `work` returns, done in a transaction of its own and durable; begun anew when PostgreSQL ended it for
+        another's sake. Of what was ended nothing is kept, so `work` does nothing that a transaction would not undo,
+        unless doing it twice is no harm. What it raises itself is raised at once."""
+
+        def attempt() -> T:
+            with self.writing() as db:
+                return work(db)
+
+        return begun_anew(attempt, "an act")
 
     def stamp(self) -> Stamp:
         """Which state the index is in: nothing was committed between two equal stamps (see remembered.py)."""
