@@ -9,9 +9,10 @@ the index and the object store, but has no access to the folder of the key, can 
 import json
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from pacs import keyfile
@@ -22,6 +23,7 @@ from storage.index.database import Connection, Database
 from storage.model import anchors
 from storage.model.anchors import Anchor
 from storage.model.audit import Chain, as_object
+from storage.model.faults import Fault
 from storage.objects.base import ObjectStore
 
 log = logging.getLogger(__name__)
@@ -29,20 +31,23 @@ log = logging.getLogger(__name__)
 PREFIX = "anchors.audit/"  # no hospital's code has a dot
 NOTED = "audit.anchored"  # beside the secret key: the name of the newest anchor this machine has seen
 MOST_FAULTS = 100
+AT_ONCE = 1000  # records in one transaction while checking
 Link = dict[str, str | int]
 
 
 @dataclass(slots=True)
 class Checked:
     """What checking found. `head` is the sequence and hash of the last record: written down elsewhere, it is one more
-    anchor. `signed_to` is the last record that a signed anchor vouches for, 0 when there is none."""
+    anchor. `signed_to` is the last record that a signed anchor vouches for, 0 when there is none; `fits` the newest
+    signed anchor that no fault touches."""
 
     records: int
     head: tuple[int, str]
     anchors: int = 0
     unsigned: int = 0  # anchors of before signatures
     signed_to: int = 0
-    faults: list[str] = field(default_factory=list)
+    fits: Anchor | None = None
+    faults: list[Fault] = field(default_factory=list)
 
 
 class Anchoring:
@@ -75,24 +80,32 @@ class Anchoring:
         self._last = newest
         return head[0]
 
-    def anchor_quietly(self, database: Database, objects: ObjectStore) -> None:
-        """`anchor`, for the worker: what fails is tried again the next time."""
+    def anchor_quietly(self, database: Database, objects: ObjectStore) -> bool:
+        """`anchor`, for the worker: what fails is tried again the next time. Whether the whole log should be checked
+        now: this was the first anchor, or the log did not continue what was written down."""
+        before = self._last
         try:
             self.anchor(database, objects)
         except (ArchiveError, ConfigError) as error:
             log.warning("the audit log was not anchored: %s", error)
+        made = self._last
+        return made is not None and made != before and (made.serial == 1 or not made.continues)
 
-    def check(self, database: Database, objects: ObjectStore) -> Checked:
-        """Check the whole log of the index against itself and its anchors."""
-        found = anchors.judge(self._key, list(written(objects)), self._noted())
-        faults: list[str] = []
+    def check(self, database: Database, objects: ObjectStore, between: Callable[[], None] = lambda: None) -> Checked:
+        """Check the whole log of the index against itself and its anchors; `between` is called every now and then and
+        may raise."""
+        noted = self._noted()  # first: what is written down meanwhile is then found, and not missed
+        found = anchors.judge(self._key, list(written(objects)), noted)
+        faults: list[Fault] = []
         _collect(faults, found.faults)
         chain = Chain(found.known)
-        with database.reading() as db:
-            _collect(faults, chain.take(_links(db)))
+        for page in _pages(database):
+            between()
+            _collect(faults, chain.take(page))
         _collect(faults, chain.end())
         signed_to = found.last.sequence if found.last else 0
-        return Checked(chain.records, chain.head, found.signed, found.unsigned, signed_to, faults)
+        fits = found.fitting(faults)
+        return Checked(chain.records, chain.head, len(found.signed), found.unsigned, signed_to, fits, faults)
 
     def _newest(self, objects: ObjectStore, sequence: int) -> Anchor | None:
         """The newest anchor anybody has written: as remembered, as noted, and as found; where one is remembered, only
@@ -154,7 +167,7 @@ def export(database: Database, hospital: str = "") -> Iterator[str]:
 def check_export(lines: Iterable[str]) -> Checked:
     """Check an export without the index."""
     chain = Chain()
-    faults: list[str] = []
+    faults: list[Fault] = []
     head: Link | None = None
     for number, line in enumerate(lines, 1):
         try:
@@ -162,15 +175,15 @@ def check_export(lines: Iterable[str]) -> Checked:
         except ValueError:
             link = None
         if not isinstance(link, dict) or head is not None:
-            _collect(faults, [f"line {number} does not belong here"])
+            _collect(faults, [Fault("line", count=number)])
         elif "head" in link:
             head = link
         else:
             _collect(faults, chain.take([link]))
     if head is None:
-        _collect(faults, ["the export does not say where it ends: something is missing"])
+        _collect(faults, [Fault("unfinished")])
     elif (head["head"], head.get("hash")) != (chain.sequence, chain.head[1] if chain.sequence else ""):
-        _collect(faults, ["the export ends elsewhere than it says"])
+        _collect(faults, [Fault("elsewhere")])
     return Checked(chain.records, chain.head, faults=faults)
 
 
@@ -183,7 +196,19 @@ def _links(db: Connection, after: int = 0) -> Iterator[Link]:
     return ({**as_object(record), "hash": record.hash} for record in audit.records(db, after))
 
 
-def _collect(faults: list[str], more: Iterable[str]) -> None:
+def _pages(database: Database) -> Iterator[list[Link]]:
+    """All links, in transactions of their own: a long one would keep SQLite from tidying up its log."""
+    after = 0
+    while True:
+        with database.reading() as db:
+            page = list(islice(_links(db, after), AT_ONCE))
+        yield page
+        if len(page) < AT_ONCE:
+            return
+        after = int(page[-1]["seq"])
+
+
+def _collect(faults: list[Fault], more: Iterable[Fault]) -> None:
     for fault in more:
         if len(faults) < MOST_FAULTS:
             faults.append(fault)

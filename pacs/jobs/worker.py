@@ -19,6 +19,7 @@ from pacs.association.tls import TlsCredentials
 from pacs.auditing import Anchoring
 from pacs.config import ScrubConfig, SmtpConfig
 from pacs.consult import acting, copying, translating
+from pacs.jobs import audit_check
 from pacs.jobs import scrub as scrubbing
 from pacs.jobs.commitment import Commitments
 from pacs.jobs.endings import Stopping
@@ -59,7 +60,7 @@ SLOW = frozenset(
         sounds.FORGET, translating.TASK,
     }
 )  # fmt: skip
-SLOWEST = frozenset({scrubbing.TASK})
+SLOWEST = frozenset({audit_check.TASK, scrubbing.TASK})
 QUICK = frozenset({SUMMARISE, SAMPLES, SWEEP})
 
 
@@ -102,6 +103,7 @@ class Worker:
             SWEEP: self._sweep,
             commitments.TASK: self._commitment,
             scrubbing.TASK: self._scrub_on,
+            audit_check.TASK: self._check_audit,
             letters.MAIL: lambda _, given: self._mailing.send(given["key"]),
             letters.REMIND: lambda _, given: self._mailing.remind(int(given["consult"])),
             sharing.PREPARE: self._prepare,
@@ -155,15 +157,14 @@ class Worker:
 
     def _look(self) -> bool:
         planned = self._plans and self._follow()
+        if self._plans and time.monotonic() >= self._next_anchor:
+            self._next_anchor = time.monotonic() + ANCHOR_SECONDS
+            self._anchor()
         if self._plans and time.monotonic() >= self._next_sweep:
             self._next_sweep = time.monotonic() + (SWEEP_SECONDS if self._swept else SWEEP_AGAIN_SECONDS)
             self._swept = True
             with self._archive.database.writing() as db:
                 tasks.enqueue(db, SWEEP, {}, key=SWEEP)
-        if self._plans and time.monotonic() >= self._next_anchor:
-            self._next_anchor = time.monotonic() + ANCHOR_SECONDS
-            if self._anchoring is not None:
-                self._anchoring.anchor_quietly(self._archive.database, self._archive.objects)
         if self._plans and time.monotonic() >= self._next_receipts:
             self._next_receipts = time.monotonic() + RECEIPTS_SECONDS
             receipts.write_quietly(self._archive.database, self._archive.objects)
@@ -175,6 +176,14 @@ class Worker:
         for task in claimed:
             self._do(task)
         return planned or bool(claimed)
+
+    def _anchor(self) -> None:
+        """Anchor the audit log, and have it checked when the anchor gives cause to."""
+        if self._anchoring is None:
+            return
+        if self._anchoring.anchor_quietly(self._archive.database, self._archive.objects):
+            with self._archive.database.writing() as db:
+                audit_check.ask(db)
 
     def _end_grants(self) -> None:
         """Tell of the grants that time has ended."""
@@ -259,6 +268,10 @@ class Worker:
         with self._archive.database.writing() as db:
             tasks.enqueue(db, scrubbing.TASK, {}, scrubbing.TASK, delay, scrubbing.PRIORITY)
 
+    def _check_audit(self, task: Task, arguments: dict[str, Any]) -> None:
+        if self._anchoring is not None:
+            audit_check.run(self._archive, self._anchoring, self._stop.is_set)
+
     def _prepare(self, task: Task, arguments: dict[str, Any]) -> None:
         if not sharing.prepare(self._archive, int(arguments["link"]), self._stop.is_set):
             raise Stopping("the worker is stopping")
@@ -302,6 +315,8 @@ class Worker:
             for number in commitments.unfinished(db):
                 commitments.ask(db, number)
             tasks.enqueue(db, scrubbing.TASK, {}, scrubbing.TASK, 0.0, scrubbing.PRIORITY)
+            if self._anchoring is not None:
+                audit_check.ask_when_due(db, self._archive.clock())
         self._mailing.again(self._archive.clock())
         mended = self._scrub.recheck()
         copying.sweep(self._archive.database, self._archive.clock())

@@ -110,6 +110,12 @@ def head(db: Connection) -> tuple[int, str]:
     return (0, GENESIS) if row is None else (int(row.sequence), str(row.hash))
 
 
+def began(db: Connection, otherwise: int) -> int:
+    """When the oldest record was written (UTC ms); `otherwise` when there is none."""
+    found = db.execute(sa.select(_TABLE.c.at).order_by(_TABLE.c.sequence).limit(1)).scalar()
+    return otherwise if found is None else int(found)
+
+
 def records(db: Connection, after: int = 0) -> Iterator[AuditRecord]:
     """Every record after this one, oldest first, whoever's it is; for checking and exporting."""
     while True:

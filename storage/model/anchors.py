@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from storage.model.audit import GENESIS, Chain
+from storage.model.faults import Fault
 
 _NAME = re.compile(r"(\d{12,})-([0-9a-f]{64})(?:-(\d{8,})([cb])-([0-9a-f]{32}))?", re.ASCII)
 _PURPOSE = "hoichan anchor 1"
@@ -36,14 +37,30 @@ class Anchor:
 
 @dataclass(slots=True)
 class Judged:
-    """What the anchors say: hashes by sequence, how many are signed, how many are older than signatures, the newest
-    signed one, and what is wrong with them, each in one sentence."""
+    """What the anchors say: hashes by sequence, which are signed (by their numbers), how many are older than
+    signatures, and what is wrong with them."""
 
     known: dict[int, str]
-    signed: int = 0
+    signed: list[Anchor]
     unsigned: int = 0
-    last: Anchor | None = None
-    faults: list[str] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+    @property
+    def last(self) -> Anchor | None:
+        """The newest signed one."""
+        return self.signed[-1] if self.signed else None
+
+    def fitting(self, faults: Iterable[Fault]) -> Anchor | None:
+        """The newest signed one that none of these faults touches: up to its record the log is vouched for."""
+        touched = list(faults)
+        record = min((one.record for one in touched if one.record), default=None)
+        serial = min((one.anchor for one in touched if one.anchor), default=None)
+        fits = (
+            one
+            for one in reversed(self.signed)
+            if (record is None or one.sequence < record) and (serial is None or one.serial < serial)
+        )
+        return next(fits, None)
 
 
 def read(name: str) -> Anchor | None:
@@ -106,35 +123,31 @@ def judge(key: bytes, anchors: Collection[Anchor], noted: Anchor | None = None) 
     forged = sorted(one.sequence for one in anchors if one.signature and not holds(key, one))
     plain = [one for one in anchors if not one.signature]
     known: dict[int, str] = {}
-    found = Judged(known, len(good), 0, good[-1] if good else None)
+    found = Judged(known, good)
     if forged:
-        found.faults.append(
-            f"{len(forged)} anchors, the first of record {forged[0]}, were not signed with the key of this installation"
-        )
+        found.faults.append(Fault("forged", forged[0], count=len(forged)))
     late = sorted(one.sequence for one in plain if good and one.sequence > good[0].sequence)
     if late:
-        found.faults.append(f"{len(late)} anchors after the first signed one, as of record {late[0]}, are not signed")
+        found.faults.append(Fault("unsigned", late[0], count=len(late)))
     found.unsigned = len(plain) - len(late)
     trusted = [*(one for one in plain if not good or one.sequence <= good[0].sequence), *good]
     if noted is not None:
         if holds(key, noted):
             trusted += [noted] if noted not in good else []
         else:
-            found.faults.append("what is noted beside the key about the newest anchor was not signed with it")
+            found.faults.append(Fault("note"))
             noted = None
     found.faults += _holes({one.serial for one in good}, noted.serial if noted else 0)
     for one in trusted:
         if known.setdefault(one.sequence, one.hash) != one.hash:
-            found.faults.append(f"record {one.sequence} was written down twice, differently")
+            found.faults.append(Fault("twice", one.sequence))
     for one in good:
         if not one.continues:
-            found.faults.append(
-                f"when record {one.sequence} was written down, the log did not continue what was written down before"
-            )
+            found.faults.append(Fault("broken", one.sequence, one.serial))
     return found
 
 
-def _holes(serials: set[int], noted: int) -> Iterator[str]:
+def _holes(serials: set[int], noted: int) -> Iterator[Fault]:
     """Signed anchors that must have been there."""
     before = 0
     for serial in sorted(serials | {noted} - {0}):
@@ -142,7 +155,7 @@ def _holes(serials: set[int], noted: int) -> Iterator[str]:
             before = serial
             continue
         last = serial - 1 if serial in serials else serial
-        yield f"signed anchors are missing: number {before + 1} to {last}"
+        yield Fault("missing", anchor=before + 1, last=last)
         before = serial
 
 

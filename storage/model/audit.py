@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from storage.model.faults import Fault
+
 GENESIS = "0" * 64
 DONE, REFUSED, FAILED = "done", "refused", "failed"
 
@@ -130,33 +132,33 @@ class Chain:
         """Sequence and hash of the last link."""
         return self.sequence, self._hash
 
-    def take(self, links: Iterable[Mapping[str, str | int]]) -> Iterator[str]:
-        """What is wrong with these links, each in one sentence."""
+    def take(self, links: Iterable[Mapping[str, str | int]]) -> Iterator[Fault]:
+        """What is wrong with these links."""
         for link in links:
             yield from self._one(link)
 
-    def end(self) -> Iterator[str]:
+    def end(self) -> Iterator[Fault]:
         """What is missing at the end: an anchor that was written for a record beyond it."""
         for sequence in sorted(self._anchors):
             if sequence > self.sequence:
-                yield f"the log ends with record {self.sequence}, record {sequence} was written down elsewhere"
+                yield Fault("cut", sequence, last=self.sequence)
 
-    def _one(self, link: Mapping[str, str | int]) -> Iterator[str]:
+    def _one(self, link: Mapping[str, str | int]) -> Iterator[Fault]:
         try:
             facts = {key: value for key, value in link.items() if key != "hash"}
             sequence, claimed = int(link["seq"]), str(link["hash"])
             computed = hash_of(facts) if facts.keys() != {"seq"} else claimed
             previous = str(facts.get("prev_hash", self._hash))
         except (KeyError, ValueError, TypeError):
-            yield f"what follows record {self.sequence} is no record"
+            yield Fault("garbage", self.sequence + 1, last=self.sequence)
             return
         if sequence != self.sequence + 1:
-            yield f"record {self.sequence} is followed by record {sequence}"
+            yield Fault("gap", sequence, last=self.sequence)
         if previous != self._hash:
-            yield f"record {sequence} does not follow the one before it"
+            yield Fault("unlinked", sequence)
         if computed != claimed:
-            yield f"record {sequence} was altered"
+            yield Fault("altered", sequence)
         if self._anchors.get(sequence, claimed) != claimed:
-            yield f"record {sequence} is not the one that was written down elsewhere"
+            yield Fault("other", sequence)
         self.sequence, self._hash = sequence, claimed
         self.records += 1

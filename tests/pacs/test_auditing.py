@@ -78,7 +78,8 @@ class Anchored:
         self.again()
 
     def faults(self) -> list[str]:
-        return self.anchoring.check(self.here.archive.database, self.here.archive.objects).faults
+        found = self.anchoring.check(self.here.archive.database, self.here.archive.objects).faults
+        return [str(fault) for fault in found]
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ def faults(kept: Kept, key: bytes = KEY) -> list[str]:
     """What checking says, as `hoichan audit verify` does."""
     judged = room.judge(key, kept.anchors, kept.noted)
     chain = Chain(judged.known)
-    found = [*judged.faults, *chain.take(kept.links), *chain.end()]
+    found = [str(fault) for fault in (*judged.faults, *chain.take(kept.links), *chain.end())]
     return found if judged.signed else [*found, "nothing signed vouches for the log"]
 
 

@@ -51,6 +51,7 @@ def blueprint(archive: Archive, guard: Guard, config: Config, doors: Callable[[]
         checks = [*pulse.checks(), *_objects(archive, config), _codecs(archive), *_disks(archive, config)]
         with suppress(StorageUnavailable):  # what the index cannot say it says in its own check
             checks.append(integrity.check(archive, scope))
+            checks.append(integrity.audit_log(archive))
         return jsonify(checks=checks, counts=_counts(archive, scope), doors=doors(), versions=_versions())
 
     @routes.get("/api/admin/integrity")

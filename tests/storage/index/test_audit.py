@@ -33,7 +33,7 @@ def _faults(database: Database, anchors: dict[int, str] | None = None) -> list[s
     with database.reading() as db:
         chain = Chain(anchors)
         links = ({**as_object(record), "hash": record.hash} for record in audit.records(db))
-        return [*chain.take(links), *chain.end()]
+        return [str(fault) for fault in (*chain.take(links), *chain.end())]
 
 
 def test_events_are_chained_in_the_order_of_commits(

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from pacs.dimse import reasons
+from pacs.jobs import audit_check
 from storage.errors import StorageUnavailable
 from storage.index import accounts as store
-from storage.index import audit, peers
+from storage.index import audit, notes, peers
 from storage.objects.base import Condition
 from storage.objects.room import Room
 from tests.viewer.conftest import PASSWORD, Web
@@ -182,7 +183,7 @@ def test_health_says_what_was_looked_at(web: Web) -> None:
     web.store()
     health = web.person("admin").get("/api/admin/health").json
     checks = {check["name"]: check for check in health["checks"]}
-    assert set(checks) == {"index", "object store", "codecs", "disk", "stored objects"}
+    assert set(checks) == {"index", "object store", "codecs", "disk", "stored objects", "audit log"}
     assert checks["stored objects"]["ok"]
     assert checks["index"]["ok"]
     assert checks["object store"]["ok"]
@@ -266,6 +267,48 @@ def test_a_store_that_hangs_does_not_take_every_thread(web: Web, monkeypatch: py
     assert first.is_alive(), "the second one did not wait for it"
     release.set()
     first.join()
+
+
+FAULT = {"kind": "altered", "record": 12, "anchor": 0, "last": 0, "count": 0}
+FOUND = {
+    "at": 0,
+    "records": 15,
+    "anchors": 3,
+    "signed_to": 15,
+    "fits": [3, 15],
+    "faults": [],
+    "more": 0,
+    "young": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "hours", "state", "ok", "attention"),
+    [
+        ({}, 30, "whole", True, False),
+        ({}, 49, "late", False, True),
+        ({"faults": [FAULT], "fits": [2, 10]}, 49, "broken", False, False),
+        ({"anchors": 0, "young": True}, 1, "new", True, False),
+        ({"anchors": 0}, 1, "unvouched", False, True),
+        ({"anchors": 0, "records": 0}, 1, "new", True, False),
+    ],
+)
+def test_health_says_how_the_audit_log_was_last_found(
+    web: Web, changed: dict[str, Any], hours: int, state: str, ok: bool, attention: bool
+) -> None:
+    person = web.person("admin")
+
+    def check() -> dict[str, Any]:
+        checks: list[dict[str, Any]] = person.get("/api/admin/health").json["checks"]
+        return next(one for one in checks if one["name"] == "audit log")
+
+    assert (check()["ok"], check()["audit"]) == (True, {"state": "new"}), "nothing is checked because somebody looks"
+    found = FOUND | changed | {"at": web.archive.clock() - hours * 3600 * 1000}
+    with web.archive.database.writing() as db:
+        notes.put(db, audit_check.NOTE, found)
+    told = check()
+    assert (told["ok"], told["attention"], told["audit"]["state"]) == (ok, attention, state)
+    assert told["audit"] == found | {"state": state}
 
 
 def test_the_doors_are_what_the_supervisor_says(web: Web) -> None:

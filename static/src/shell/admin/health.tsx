@@ -4,6 +4,7 @@ import type { ComponentChildren } from 'preact';
 import { bytes, dateTime, number } from '../../common/i18n';
 import { Icon } from '../../common/icons';
 import { Button } from '../../common/ui';
+import { auditSentences, type AuditHealth } from './audit-health';
 import { troubles } from './health-strings';
 import { Integrity } from './integrity';
 import { Section, useLoaded } from './parts';
@@ -28,6 +29,8 @@ interface Check {
   kept_bytes?: number;
   /** The last pass of reading everything back. */
   scrub?: { running: boolean; began: number; ended: number; checked: number; corrupt: number; missing: number };
+  /** What the worker found when it last checked the audit log. */
+  audit?: AuditHealth;
 }
 
 interface Report {
@@ -84,6 +87,7 @@ const stateOf = (check: Check) => (check.ok ? 'ok' : check.attention ? 'attentio
 
 /** What was found, what mends it, and what else is known. */
 function sentencesOf(check: Check): string[] {
+  if (check.audit) return auditSentences(check.audit);
   const values = {
     free: bytes(check.free ?? 0), total: bytes(check.total ?? 0), mark: bytes(check.mark ?? 0), count: check.stuck ?? 0,
   };
