@@ -28,12 +28,12 @@ from gunicorn.util import close_graceful, http_date
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from pacs.archive import Archive
+from pacs.balance import Shares, Turn
 from pacs.config import Config
 from pacs.logs import activity
 from viewer.app import create_app
 from viewer.arriving import ArrivingBody
 from viewer.at_once import AtOnce
-from viewer.balance import Shares, Turn
 from viewer.headers import BARE
 from viewer.heads import Again, Heads
 from viewer.problems import MEDIA_TYPE, trace
@@ -149,6 +149,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def accept(self, listener: Any) -> None:
         """A new connection waits in the poller, not in a thread, until it says something."""
+        self._shares.tell(self.age, self.nr_conns)
         if not self._turn.has_come(self.nr_conns):
             return
         try:

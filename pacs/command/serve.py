@@ -24,7 +24,7 @@ from storage.errors import Conflict, StorageUnavailable
 
 if TYPE_CHECKING:
     from pacs.archive.arriving import Arriving
-    from pacs.dimse.slots import Slots
+    from pacs.dimse.server import Together
 
 log = logging.getLogger(__name__)
 
@@ -216,21 +216,21 @@ def _worker(config: Config) -> Run:
 
 
 def _listeners(config: Config) -> list[Part]:
-    """The listener processes; they count their associations together."""
-    from pacs.dimse.server import slots
+    """The listener processes; they count their associations together and accept at the same sockets."""
+    from pacs.dimse.server import together
 
     listeners = config.dicom.listeners
-    shared = slots(config.dicom, listeners)
-    return [Part(f"dicom-{n + 1}", _dicom(config, shared, n)) for n in range(listeners)]
+    common = together(config.dicom, listeners)
+    return [Part(f"dicom-{n + 1}", _dicom(config, common, n), sockets=common.sockets) for n in range(listeners)]
 
 
-def _dicom(config: Config, shared: "Slots", number: int) -> Run:
+def _dicom(config: Config, common: "Together", number: int) -> Run:
     def run(ready: Callable[[], None]) -> None:
         from pacs.dimse import serve as serve_dicom
 
         stop = stop_on_sigterm(END_SECONDS)
         archive = open_archive(config)
-        serve_dicom(config.dicom, archive, stop, ready, places=shared.places(number))
+        serve_dicom(config.dicom, archive, stop, ready, with_others=common, number=number)
         archive.close()
 
     return run

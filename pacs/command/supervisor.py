@@ -2,12 +2,14 @@
 
 Parts are forked from this process after the heavy imports, so they share its memory. A part says that its door is
 open by calling `ready`; the file ``run/ready/<part>`` then stands until the part ends. /healthz reads these files.
+A socket that parts accept at together is kept open here: who connects while one of them falls waits for its successor.
 """
 
 import gc
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -22,10 +24,12 @@ STABLE_SECONDS = 30.0
 
 @dataclass(slots=True)
 class Part:
-    """A process of ours: `run(ready)` is its whole life; it must return soon after SIGTERM."""
+    """A process of ours: `run(ready)` is its whole life; it must return soon after SIGTERM. `sockets` are those that it
+    has from us; the other parts do not have them."""
 
     name: str
     run: Callable[[Callable[[], None]], None]
+    sockets: tuple[socket.socket, ...] = ()
     pid: int = 0
     started: float = 0.0
     falls: int = 0
@@ -102,6 +106,8 @@ class Supervisor:
                 signal.signal(number, signal.SIG_DFL)
             for descriptor in self._wake:
                 os.close(descriptor)
+            for other in self._sockets().difference(part.sockets):
+                other.close()
             os.setpgid(0, 0)
             die_with_parent(supervisor)
             part.run(lambda: (self.folder / part.name).touch())
@@ -134,7 +140,12 @@ class Supervisor:
                 "%s ended with %s after %.1f s; starting it again in %.1f s", part.name, _how(status), lived, pause
             )
 
+    def _sockets(self) -> set[socket.socket]:
+        return {one for part in self.parts for one in part.sockets}
+
     def _end(self) -> int:
+        for one in self._sockets():
+            one.close()
         deadline = time.monotonic() + GRACE_SECONDS
         late = False
         for part in reversed(self.parts):

@@ -3,6 +3,7 @@
 Whoever connects and says nothing, or trickles, or speaks something else, costs one file descriptor until its deadline
 or until somebody else needs the place. Addresses of known peers come first: a stranger never takes the place of a peer.
 The TLS handshake is made here too, in pieces, so that a silent caller keeps nobody waiting.
+Who holds more associations than another listener process leaves the next connection to it, see `pacs.balance`.
 """
 
 import collections
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 
 from pacs.association import pdu
 from pacs.association.tls import TlsCredentials
+from pacs.balance import Share, Shares
 from pacs.dimse import handshake, reasons
 from pacs.dimse.admission import group_of
 
@@ -71,11 +73,15 @@ class Lobby:
         listeners: list[tuple[socket.socket, TlsCredentials | None]],
         doors: Doors,
         seconds: float = REQUEST_SECONDS,
+        share: Share | None = None,
     ) -> None:
-        """`listeners`: each with the credentials of its TLS, or None. `seconds`: for handshake and request together."""
+        """`listeners`: each with the credentials of its TLS, or None. `seconds`: for handshake and request together.
+        `share`: what this process holds beside the others that accept at the same sockets; callers from where peers
+        call are added when they connect, and taken off here only when they go without having asked."""
         self._listeners = [listener for listener, _ in listeners]
         self._doors = doors
         self._seconds = seconds
+        self._share = share or Share(Shares(1), 0)
         self._guests: dict[str, dict[_Guest, None]] = {}  # by group of addresses, oldest first
         self._leaving: collections.deque[tuple[socket.socket, str]] = collections.deque()
         self._count = 0
@@ -122,7 +128,11 @@ class Lobby:
         self._selector.close()
 
     def _accept(self, listener: socket.socket, credentials: TlsCredentials | None) -> None:
-        for _ in range(64):
+        if not self._share.may_take():
+            return
+        for accepted in range(64):
+            if accepted and not self._share.may_go_on():
+                return
             try:
                 connection, place = listener.accept()
             except BlockingIOError:
@@ -149,6 +159,8 @@ class Lobby:
                     _close(connection)
                     continue
                 guest.phase = _HANDSHAKE
+            if known:
+                self._share.come()
             self._enter(guest)
 
     def _enter(self, guest: _Guest) -> None:
@@ -263,6 +275,8 @@ class Lobby:
     def _dismiss(self, guest: _Guest, reason: str) -> None:
         if reason:
             self._doors.refused(guest.address, reason)
+        if guest.known and guest.phase != _FAREWELL:
+            self._share.go()
         self._leave(guest)
         _close(guest.connection)
 

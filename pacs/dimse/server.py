@@ -9,9 +9,11 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextvars import copy_context
+from dataclasses import dataclass
 
 from pacs.archive import Archive
 from pacs.association.tls import TlsCredentials, credentials_of
+from pacs.balance import Share, Shares
 from pacs.config import DicomConfig
 from pacs.dimse import reasons
 from pacs.dimse.admission import group_of
@@ -33,13 +35,30 @@ UNDECIDED_AT_ONCE = 256  # requests from where peers call
 UNDECIDED_OF_ADDRESS = 64
 
 
+@dataclass(frozen=True, slots=True)
+class Together:
+    """What the listener processes have in common; made before they are forked."""
+
+    slots: Slots
+    shares: Shares
+    sockets: tuple[socket.socket, ...] = ()
+    """For the port without TLS and the one with it, if there is one; none: the only process opens its own."""
+
+
+def together(config: DicomConfig, processes: int) -> Together:
+    """For so many processes. Of several, all accept at the same sockets: what waits there waits for all of them, and a
+    process that is killed leaves it to the others and to its successor."""
+    slots = Slots(processes, config.max_associations, config.reserved_associations)
+    sockets = tuple(listen(config, tls) for tls in _doors(config)) if processes > 1 else ()
+    return Together(slots, Shares(processes), sockets)
+
+
 def listen(config: DicomConfig, tls: bool = False) -> socket.socket:
-    """A listening socket, for the port with or without TLS, that other listener processes can share (SO_REUSEPORT)."""
+    """A listening socket, for the port with or without TLS."""
     host, port = (config.tls_host or config.host, config.tls_port) if tls else (config.host, config.port)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         listener.bind((host, port))
         listener.listen(BACKLOG)
@@ -55,36 +74,51 @@ def serve(
     stop: threading.Event,
     ready: Callable[[], None] = lambda: None,
     listener: socket.socket | None = None,
-    places: Places | None = None,
+    with_others: Together | None = None,
+    number: int = 0,
 ) -> None:
     """Serve associations until `stop` is set; then finish what is under way and return within eight seconds.
 
     `ready` is called when the ports are open; `listener` is used instead of a socket of our own for the port without
-    TLS; `places` are those this process shares with others.
+    TLS; `with_others` is what this process, which has the `number` (from 0), shares with others.
     """
     quieten()
+    common = with_others or together(config, 1)
     credentials = credentials_of(config)
-    listeners: list[tuple[socket.socket, TlsCredentials | None]] = [(listener or listen(config), None)]
-    log.info("listening as %s on %s:%d", config.ae_title, config.host, config.port)
-    if config.tls_port and credentials is not None:
-        listeners.append((listen(config, tls=True), credentials))
-        log.info("listening with TLS on %s:%d", config.tls_host or config.host, config.tls_port)
-    server = _Server(config, archive, stop, places or slots(config, 1).places(0), credentials)
-    lobby = Lobby(listeners, server.doors, config.request_seconds)
+    listeners = _opened(config, credentials, common.sockets or (() if listener is None else (listener,)))
+    share = Share(common.shares, number)
+    server = _Server(config, archive, stop, common.slots.places(number), share, credentials)
+    lobby = Lobby(listeners, server.doors, config.request_seconds, share)
     server.start(lobby.farewell)
     ready()
     try:
         while not stop.is_set():
             lobby.step(0.2)
     finally:
+        share.leave()
         lobby.close()
         server.finish()
     log.info("stopped")
 
 
-def slots(config: DicomConfig, processes: int) -> Slots:
-    """The places of all listener processes; make them before forking."""
-    return Slots(processes, config.max_associations, config.reserved_associations)
+def _doors(config: DicomConfig) -> tuple[bool, ...]:
+    """Our ports: whether each is the one with TLS."""
+    return (False, True) if config.tls_port and config.tls_certificate else (False,)
+
+
+def _opened(
+    config: DicomConfig, credentials: TlsCredentials | None, already: tuple[socket.socket, ...]
+) -> list[tuple[socket.socket, TlsCredentials | None]]:
+    """The sockets of our ports, those that are open already and the others, as the lobby wants them."""
+    opened: list[tuple[socket.socket, TlsCredentials | None]] = []
+    for number, tls in enumerate(_doors(config)):
+        door = already[number] if number < len(already) else listen(config, tls)
+        opened.append((door, credentials if tls else None))
+        if tls:
+            log.info("listening with TLS on %s:%d", config.tls_host or config.host, config.tls_port)
+        else:
+            log.info("listening as %s on %s:%d", config.ae_title, config.host, config.port)
+    return opened
 
 
 class Undecided:
@@ -122,6 +156,7 @@ class _Server:
         archive: Archive,
         stop: threading.Event,
         places: Places,
+        share: Share,
         credentials: TlsCredentials | None = None,
     ) -> None:
         self._directory = Directory(archive.database)
@@ -131,6 +166,7 @@ class _Server:
         self._lock = threading.Lock()
         self._open: dict[threading.Thread, socket.socket] = {}
         self._undecided = Undecided()
+        self._share = share
         self._farewell: Callable[[socket.socket, str], None] = lambda connection, address: connection.close()
 
     @property
@@ -146,7 +182,10 @@ class _Server:
     def welcome(self, visitor: Visitor) -> None:
         """Decide on a request in a thread of its own. Strangers are decided on a few at a time: they never take a
         thread that a peer needs."""
+        if not visitor.known:
+            self._share.come()  # a peer counts since it connected
         if not self._undecided.add(visitor):
+            self._share.go()
             self._refusals.note(visitor.address, reasons.CROWD)
             visitor.connection.close()  # a flood: not even a word for each
             return
@@ -161,6 +200,7 @@ class _Server:
             with self._lock:
                 self._open.pop(thread, None)
             self._undecided.remove(visitor)
+            self._share.go()
             visitor.connection.close()
 
     def finish(self) -> None:
@@ -187,6 +227,7 @@ class _Server:
         try:
             refused = self._acceptor.run(visitor, lambda: self._undecided.remove(visitor))
         finally:
+            self._share.go()
             with self._lock:
                 self._open.pop(threading.current_thread(), None)
         if refused:

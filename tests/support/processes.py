@@ -42,6 +42,11 @@ def is_gone(pid: int) -> bool:
     return not fields or fields[0] in "ZX"
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether SIGSTOP has stopped a process."""
+    return _stat(pid)[:1] == ["T"]
+
+
 def processor_seconds(pid: int) -> float:
     """User and system time of a process and of its children that have ended; 0 when it is gone."""
     fields = _stat(pid)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from pacs.association import pdu
+from pacs.balance import Share, Shares
 from pacs.dimse import reasons
 from pacs.dimse.admission import group_of
 from pacs.dimse.lobby import MOST_OF_STRANGER, Doors, Lobby, Visitor
@@ -32,7 +33,8 @@ class Running:
         self.refused: Counter[tuple[str, str]] = Counter()
         self.known = {"127.0.0.1"}
         doors = Doors(self._ready, lambda address: address in self.known, self._refuse)
-        self.lobby = Lobby([(self.listener, None)], doors, seconds=seconds)
+        self.share = Share(Shares(1), 0)
+        self.lobby = Lobby([(self.listener, None)], doors, seconds=seconds, share=self.share)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -231,3 +233,13 @@ def test_who_was_refused_may_read_the_answer_before_it_is_closed(running: Runnin
 )
 def test_one_caller_is_one_group_of_addresses(address: str, group: str) -> None:
     assert group_of(address) == group
+
+
+def test_who_comes_from_where_peers_call_counts_until_it_goes_or_is_handed_over(running: Running) -> None:
+    with running.connect(), running.connect("127.0.0.2"):
+        until(lambda: running.share.count == 1)
+    until(lambda: running.share.count == 0)
+    with running.connect() as peer:
+        peer.sendall(REQUEST)
+        until(lambda: running.requests)
+        assert running.share.count == 1, "now it is for who has it to say when it goes"

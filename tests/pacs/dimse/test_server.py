@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pacs.balance import Share, Shares
 from pacs.config import DicomConfig
 from pacs.dimse import server as room
 from pacs.dimse.lobby import Visitor
@@ -17,7 +18,8 @@ REQUEST = bytes(10) + b"HOICHAN".ljust(16) + b"CT1".ljust(16) + bytes(32)
 
 def _server(folder: Path, max_associations: int = 100) -> room._Server:
     config = DicomConfig(max_associations=max_associations)
-    return room._Server(config, house(folder).archive, threading.Event(), room.slots(config, 1).places(0))
+    places, share = room.together(config, 1).slots.places(0), Share(Shares(1), 0)
+    return room._Server(config, house(folder).archive, threading.Event(), places, share)
 
 
 def test_a_flood_of_strangers_costs_few_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,6 +31,7 @@ def test_a_flood_of_strangers_costs_few_threads(tmp_path: Path, monkeypatch: pyt
     for number, (theirs, _) in enumerate(pairs):
         server.welcome(Visitor(theirs, f"10.0.0.{number}", REQUEST, known=number == 5))
     assert len(server._threads()) == 3, "two strangers, and the peer nevertheless"
+    assert server._share.count == 2, "the peer was counted when it came"
     for _, ours in pairs[2:5]:
         assert ours.recv(10) == b"", "closed without a word"
     hold.set()
@@ -56,4 +59,5 @@ def test_no_thread_for_one_leaves_the_others_alone(tmp_path: Path, monkeypatch: 
     server.welcome(Visitor(theirs, "10.0.0.9", REQUEST, known=True))
     assert ours.recv(1) == b""
     assert server._threads() == []
+    assert server._share.count == -1, "what was counted when it came"
     ours.close()
