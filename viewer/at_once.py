@@ -32,6 +32,7 @@ class Sending:
         self._front = memoryview(head + body.head)
         self._at, self._end = body.offset, body.offset + body.length
         self._tail = memoryview(body.tail)
+        self.following = body.following
         self.since = time.monotonic()
 
     def go_on(self) -> bool:
@@ -109,7 +110,7 @@ class AtOnce:
             self._end(conn, sending)
             return
         if done:
-            sending.close()
+            _sent(conn, sending)
             now = time.monotonic()
             if conn.timeout < now + worker.cfg.keepalive - _REFRESHED_SECONDS:
                 worker.keepalived_conns.remove(conn)
@@ -128,7 +129,7 @@ class AtOnce:
             self._end(conn, self._on_their_way.pop(conn))
             return
         del self._on_their_way[conn]
-        sending.close()
+        _sent(conn, sending)
         worker = self._worker
         worker.poller.modify(conn.sock, selectors.EVENT_READ, partial(worker.on_client_socket_readable, conn))
         self._waits(conn)
@@ -145,6 +146,12 @@ class AtOnce:
         self._worker.poller.unregister(conn.sock)
         self._worker.nr_conns -= 1
         conn.close()
+
+
+def _sent(conn: Any, sending: Sending) -> None:
+    if conn.reads_ahead:
+        conn.reads_ahead = sending.following()
+    sending.close()
 
 
 def _never(*_: object) -> None:

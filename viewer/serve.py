@@ -37,7 +37,7 @@ from viewer.at_once import AtOnce
 from viewer.headers import BARE
 from viewer.heads import Again, Heads
 from viewer.problems import MEDIA_TYPE, trace
-from viewer.sending import SENDS_FILES, DataBody, FileBody, HandOver
+from viewer.sending import SENDS_FILES, DataBody, FileBody, HandOver, send_all, send_file
 from viewer.warming import warm
 
 log = logging.getLogger(__name__)
@@ -50,6 +50,7 @@ PATIENCE_SECONDS = 10.0  # time we wait for a body before its speed counts
 LINGER_SECONDS = 2.0  # a client has so long to take the end of a last answer
 SLOWEST = 1024  # bytes a second
 KEEPALIVE_SECONDS = 75
+FEW = 2  # so many connections in threads may read ahead; more keep the disk busy without it
 AT_ONCE_MS = 4  # how long a thread waits for the next request on a connection before it lets go of it
 
 
@@ -113,6 +114,7 @@ class Connection(TConn):  # type: ignore[misc]
 
     parser: Any
     is_quick = False  # whether its next request may be one for the main loop
+    reads_ahead = False  # whether what was last asked for, or what follows it, had to be read from the disk
 
     def init(self) -> None:
         super().init()
@@ -213,8 +215,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return self._hand_over(body, conn)
         try:
             if isinstance(body, FileBody):
-                conn.is_quick = self._at_once is not None and body.is_in_memory()
-                send_file(response, body)
+                was_there = body.is_in_memory()
+                send_file(response.sock, _head(response, body, body.size), body)
+                needed = self._busy <= FEW and (conn.reads_ahead or not was_there)
+                conn.reads_ahead = needed and body.following()
+                conn.is_quick = self._at_once is not None and was_there and not conn.reads_ahead
             elif isinstance(body, DataBody):
                 send_all(response.sock, [_head(response, body, len(body.data)), body.data])
             elif isinstance(body, environ["wsgi.file_wrapper"]):
@@ -311,27 +316,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         return CROWDED_SECONDS if self._is_crowded() else PATIENCE_SECONDS
 
 
-def send_file(response: wsgi.Response, body: FileBody) -> None:
-    """The head and a body of which most is a part of a file: the kernel sends that from where it lies in memory."""
-    connection = response.sock
-    _send_with_more(connection, _head(response, body, body.size) + body.head)
-    at, end = body.offset, body.offset + body.length
-    while at < end:
-        sent = os.sendfile(connection.fileno(), body.descriptor, at, end - at)
-        if not sent:
-            raise OSError("the file has become shorter")
-        at += sent
-    if body.tail:
-        connection.sendall(body.tail)
-
-
-def _send_with_more(connection: socket.socket, data: bytes) -> None:
-    """All of the data, kept by the kernel until what follows fills the segment."""
-    view = memoryview(data)
-    while view:
-        view = view[connection.send(view, socket.MSG_MORE) :]
-
-
 def _head(response: wsgi.Response, body: DataBody | FileBody, size: int) -> bytes:
     """The head of a 200, which counts as sent."""
     response.status, response.status_code, response.response_length = "200 OK", 200, size
@@ -358,14 +342,6 @@ def _head_of(version: str, server: str, connection: str, body: DataBody | FileBo
 def _date(second: int) -> str:
     """The same for all answers of a second."""
     return str(http_date(second))
-
-
-def send_all(connection: socket.socket, parts: list[bytes | memoryview]) -> None:
-    """All of the parts, gathered by the kernel."""
-    left = sum(map(len, parts)) - connection.sendmsg(parts)
-    if left:
-        rest = b"".join(parts)
-        connection.sendall(memoryview(rest)[len(rest) - left :])
 
 
 def pace(unreader: Any, patience: Callable[[], float]) -> None:

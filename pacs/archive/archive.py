@@ -171,6 +171,10 @@ class Archive:
         """The instance when it can be told without asking the index, which is in the state of `stamp`; else None."""
         return self._known.remembered(scope, key, stamp)
 
+    def remembered_after(self, scope: Scope, key: InstanceKey, stamp: Stamp) -> Instance | None:
+        """The instance that follows this one in its series, told the same way."""
+        return self._known.after(scope, key, stamp)
+
     def instance_by_uid(self, scope: Scope, sop_instance_uid: str) -> Instance:
         with self.database.reading() as db:
             return instances.find_by_uid(db, scope, sop_instance_uid)

@@ -5,6 +5,7 @@ rejected, replaced or moved since is never found here. The second instance asked
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from storage.index import instances
 from storage.index.database import Database
@@ -20,10 +21,11 @@ Place = tuple[frozenset[int], str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """The instances of a series by their UID; `whole` when it is all of them."""
+    """The instances of a series by their UID; `whole` when it is all of them. `following` has the UID after each."""
 
     members: dict[str, Instance]
     whole: bool
+    following: dict[str, str]
 
 
 class KnownInstances:
@@ -54,6 +56,11 @@ class KnownInstances:
         single = (place, uid)
         return self._singles.known(single, stamp) or self._large.known(single, stamp)
 
+    def after(self, scope: Scope, key: InstanceKey, stamp: Stamp) -> Instance | None:
+        """The one that follows in its series, as far as that is remembered."""
+        group = self._groups.known(_place(scope, key), stamp)
+        return group.members.get(group.following.get(key.sop_instance_uid, "")) if group is not None else None
+
     def _read(self, scope: Scope, key: InstanceKey, place: Place, group: _Group | None, stamp: Stamp) -> Instance:
         with self._database.reading() as db:
             found = instances.get(db, scope, key)
@@ -62,13 +69,13 @@ class KnownInstances:
                 return found
             self._singles.keep((place, key.sop_instance_uid), found, stamp)
             if group is None:  # the first one: whether more will be asked for is not known yet
-                self._groups.keep(place, _Group({}, whole=False), stamp)
+                self._groups.keep(place, _Group({}, whole=False, following={}), stamp)
             elif not group.whole:
                 count = instances.series(db, scope, key.study_instance_uid, key.series_instance_uid).instances
                 members = {}
                 if count <= MOST_AT_ONCE:
                     members = _small(instances.of_series(db, scope, key.study_instance_uid, key.series_instance_uid))
-                self._groups.keep(place, _Group(members, whole=True), stamp)
+                self._groups.keep(place, _Group(members, whole=True, following=dict(pairwise(members))), stamp)
         return found
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 from gunicorn.config import Config
 from gunicorn.http import get_parser
-from gunicorn.workers.gthread import TConn
 
 from tests.support.waiting import until
 from tests.viewer import test_serve
@@ -24,6 +23,7 @@ from tests.viewer.test_serve import Served, serving
 from viewer.at_once import AtOnce
 from viewer.heads import Again, Heads
 from viewer.sending import FileBody
+from viewer.serve import Connection
 
 COUNTED = """
 from viewer import at_once
@@ -37,6 +37,7 @@ def counted(self, conn):
 at_once.AtOnce.takes = counted
 """
 ACCEPT = "application/octet-stream"
+REQUEST = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 LARGE = 12 << 20  # bytes of a frame that no socket takes at once
 
 
@@ -200,6 +201,19 @@ def test_requests_that_come_before_their_answers_are_answered_in_order(study: St
     connection.close()
 
 
+def test_frames_that_have_to_be_read_from_the_disk_come_whole(study: Study) -> None:
+    objects = list((study.served.data / "objects").glob("*/o/*/*"))
+    connection = study.known()
+    for _ in range(3):
+        for path in objects:
+            descriptor = os.open(path, os.O_RDONLY)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(descriptor)
+        for number in (0, 1, 2, 1):
+            assert study.get(connection, number) == (200, study.pixels[number])
+    connection.close()
+
+
 class Loop:
     """What `AtOnce` needs of a worker, with one connection that waits for a request."""
 
@@ -209,13 +223,13 @@ class Loop:
     def __init__(self) -> None:
         self.client, self.server = socket.socketpair()
         self.poller = selectors.DefaultSelector()
-        self.conn = TConn(self.cfg, self.server, ("127.0.0.1", 1), ("127.0.0.1", 2))
+        self.conn = Connection(self.cfg, self.server, ("127.0.0.1", 1), ("127.0.0.1", 2))
         self.conn.parser = Heads(get_parser(self.cfg, self.server, self.conn.client))
         self.conn.set_timeout()
         self.keepalived_conns = deque([self.conn])
         self.poller.register(self.server, selectors.EVENT_READ, None)
 
-    def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
+    def on_client_socket_readable(self, conn: Connection, client: socket.socket) -> None:
         """For a thread; not needed here."""
 
 
@@ -224,14 +238,18 @@ def asked_for(loop: Loop, file: Path, silence_seconds: float) -> AtOnce:
     at_once = AtOnce(
         loop, lambda *_: FileBody(os.open(file, os.O_RDONLY), 0, LARGE), lambda _: b"head", silence_seconds
     )
-    request = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+    learns(loop, at_once)
+    return at_once
+
+
+def learns(loop: Loop, at_once: AtOnce) -> None:
+    """The head of a request is known after the first, and the second is answered."""
     for known in (False, True):
-        loop.client.sendall(request)
+        loop.client.sendall(REQUEST)
         assert at_once.takes(loop.conn) is known
         if not known:
             first = next(loop.conn.parser)
             loop.conn.parser.keep(first, {"SCRIPT_NAME": "", "PATH_INFO": "/a"})
-    return at_once
 
 
 @pytest.fixture
@@ -269,6 +287,31 @@ def test_what_was_begun_goes_on_when_it_can(loop: Loop, tmp_path: Path) -> None:
     assert list(loop.keepalived_conns) == [loop.conn]
 
 
+def test_what_follows_is_begun_while_it_has_to_be_read_from_the_disk(loop: Loop, tmp_path: Path) -> None:
+    (tmp_path / "frame").write_bytes(b"frame")
+    needed, begun = [True, True, False], list[bytes]()
+
+    def following() -> bool:
+        begun.append(loop.client.recv(100))
+        return needed.pop(0)
+
+    def ask(*_: object) -> FileBody:
+        body = FileBody(os.open(tmp_path / "frame", os.O_RDONLY), 0, 5)
+        body.following = following
+        return body
+
+    at_once = AtOnce(loop, ask, lambda _: b"head ", 3600)
+    learns(loop, at_once)
+    assert begun == []  # nothing had to be read
+    assert loop.client.recv(100) == b"head frame"
+    loop.conn.reads_ahead = True
+    for _ in range(4):
+        loop.client.sendall(REQUEST)
+        assert at_once.takes(loop.conn)
+    assert begun == [b"head frame"] * 3  # after the answer, until it was in memory
+    assert loop.client.recv(100) == b"head frame"
+
+
 def test_an_answer_that_cannot_be_sent_ends_the_connection(loop: Loop, tmp_path: Path) -> None:
     (tmp_path / "short").write_bytes(b"short")
     asked_for(loop, tmp_path / "short", silence_seconds=3600)
@@ -280,11 +323,10 @@ def test_what_goes_wrong_in_the_main_loop_is_left_to_a_thread(loop: Loop) -> Non
         raise RuntimeError("nobody expected this")
 
     at_once = AtOnce(loop, fails, lambda _: b"head", 3600)
-    request = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
-    loop.client.sendall(request)
+    loop.client.sendall(REQUEST)
     assert not at_once.takes(loop.conn)
     loop.conn.parser.keep(next(loop.conn.parser), {"SCRIPT_NAME": "", "PATH_INFO": "/a"})
-    loop.client.sendall(request)
+    loop.client.sendall(REQUEST)
     assert not at_once.takes(loop.conn)
     assert isinstance(next(loop.conn.parser), Again)
     assert (loop.nr_conns, list(loop.keepalived_conns)) == (1, [loop.conn])

@@ -8,7 +8,7 @@ application, which finds out again and says so.
 """
 
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from flask import Request
@@ -74,7 +74,8 @@ class DirectFrames(ShortWay):
             if descriptor is None:
                 return None
             body = FileBody(descriptor, place.offset, place.length)
-            if at_once and not body.is_in_memory():
+            body.following = partial(self._begins_next, caller.scope, instance, number, asked.environ[STAMP])
+            if not body.is_in_memory() and at_once:
                 body.close()
                 return None
             try:
@@ -93,6 +94,27 @@ class DirectFrames(ShortWay):
         if at_once:
             return self._archive.remembered(scope, key, stamp)
         return self._archive.instance(scope, key, stamp)
+
+    def _begins_next(self, scope: Scope, instance: Instance, number: int, stamp: Stamp) -> bool:
+        """Have the kernel begin with the frame that follows in the series; False when it need not. Frames of one object
+        that follow each other it reads ahead by itself."""
+        if number < instance.facts.frames:
+            return False
+        following = self._archive.remembered_after(scope, instance.key, stamp)
+        place = self._archive.frame_place(following, 1) if following is not None else None
+        if following is None or place is None:
+            return False
+        try:
+            descriptor = self._archive.objects.descriptor(sound(following), place.offset + place.length)
+        except ArchiveError:  # who asks for it will hear why it cannot be read
+            return False
+        if descriptor is None:
+            return False
+        body = FileBody(descriptor, place.offset, place.length)
+        try:
+            return not body.is_in_memory()
+        finally:
+            body.close()
 
     def _headers(
         self, asked: Request, instance: Instance, number: int, choice: Choice, body: FileBody, *, guest: bool

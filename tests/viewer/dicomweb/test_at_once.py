@@ -1,5 +1,6 @@
 """What the main loop of a server may ask: a frame, when nothing has to be waited for; nothing else, and nobody else."""
 
+import os
 from typing import Any
 
 import pytest
@@ -98,6 +99,42 @@ def test_a_frame_on_the_disk_is_left_to_who_can_wait(
     monkeypatch.setattr(FileBody, "is_in_memory", is_in_memory)
     assert program.at_once(known) is None
     assert [body.descriptor for body in opened] == [-1]
+
+
+def test_after_a_frame_from_the_disk_the_next_of_the_series_is_begun(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    series = {"StudyInstanceUID": "1.2.8", "SeriesInstanceUID": "1.2.8.1"}
+    paths = [
+        frame_of(program.web, SOPInstanceUID=f"1.2.8.1.{n}", InstanceNumber=n, PixelData=bytes([n] * 8), **series)
+        for n in (1, 3, 2)
+    ]
+    several = frame_of(program.web, NumberOfFrames=3, PixelData=bytes(3 * 8))
+    for path in 3 * [*paths, several]:  # seeing them is a commit the first time
+        assert program.usual(path).status_code == 200
+    begun: list[tuple[FileBody, bytes]] = []
+
+    def is_in_memory(body: FileBody) -> bool:
+        begun.append((body, os.pread(body.descriptor, body.length, body.offset)))
+        return False
+
+    answers = [program.at_once(path) for path in paths]
+    of_several = program.at_once(several)
+    with monkeypatch.context() as patch:
+        patch.setattr(FileBody, "is_in_memory", is_in_memory)
+        assert [body is not None and body.following() for body in answers] == [True, False, True]
+        assert of_several is not None
+        assert not of_several.following()  # the kernel does that
+    assert [(body.descriptor, data) for body, data in begun] == [(-1, bytes([2] * 8)), (-1, bytes([3] * 8))]
+    assert answers[0] is not None
+    assert not answers[0].following()  # all of it is in memory
+    with monkeypatch.context() as patch:
+        patch.setattr(FileBody, "is_in_memory", is_in_memory)
+        patch.setattr(program.web.archive.objects, "descriptor", lambda *_: None)
+        assert not answers[0].following()  # objects of this store are no files
+    for body in (*answers, of_several):
+        assert body is not None
+        body.close()
 
 
 @pytest.mark.parametrize(
