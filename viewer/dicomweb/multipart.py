@@ -9,6 +9,7 @@ from typing import BinaryIO, Protocol
 
 from flask import Response
 
+from viewer.dicomweb.finding import Finder
 from viewer.errors import InvalidRequest
 
 BLOCK = 1 << 18
@@ -138,6 +139,7 @@ class Reader:
         self._delimiter = b"\r\n--" + boundary.encode()
         self._block = bytearray(BLOCK + MOST_HEADER_BYTES)  # what is not consumed when more is read is at most a header
         self._view = memoryview(self._block)
+        self._finder = Finder(self._block)
         self._block[:2] = b"\r\n"  # so that the first delimiter is like the others
         self._at, self._end = 0, 2  # what is not consumed
         self._in_body = False
@@ -206,7 +208,7 @@ class Reader:
         return headers
 
     def _find(self, what: bytes) -> int:
-        return self._block.find(what, self._at, self._end)
+        return self._finder.find(what, self._at, self._end)
 
     def _read_on(self) -> None:
         """What is not consumed, which is little, goes to the beginning; what comes follows it."""
