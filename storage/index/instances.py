@@ -242,15 +242,23 @@ def add_quarantine(db: Connection, stored: StoredObject, origin: Origin, reason:
 
 
 def conflicts(
-    db: Connection, scope: Scope, limit: int = 500, before: int | None = None, resolved: bool | None = None
+    db: Connection,
+    scope: Scope,
+    limit: int = 500,
+    before: int | None = None,
+    resolved: bool | None = None,
+    study_instance_uid: str = "",
 ) -> list[ConflictEntry]:
-    """What contradicts, newest first; `before` is the id of the last entry of the page before."""
+    """What contradicts, newest first, of one study when it is named; `before` is the id of the last entry of the page
+    before."""
     table = schema.conflict
     statement = sa.select(*CONFLICT_COLUMNS).where(mine(table.c.hospital_id, scope.hospital_ids))
     if before is not None:
         statement = statement.where(table.c.id < before)
     if resolved is not None:
         statement = statement.where(table.c.resolved == resolved)
+    if study_instance_uid:
+        statement = statement.where(table.c.study_instance_uid == study_instance_uid)
     rows = db.execute(statement.order_by(table.c.id.desc()).limit(limit))
     return [ConflictEntry(**row._mapping) for row in rows]
 

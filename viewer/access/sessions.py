@@ -172,6 +172,9 @@ class Sessions:
         held = spread(user.roles, known)
         gives = {hospital.id: sorted(may_give(held, hospital.id)) for hospital in known.values()}
         mine = hospitals_with("", user.roles)
+        administered = [hospital for hospital in known.values() if gives[hospital.id]]
+        own = {hospital for hospital, _ in user.roles}
+        administered.sort(key=lambda hospital: hospital.id not in own)  # where one works comes first
         return {
             "user": {
                 "id": user.id,
@@ -188,9 +191,7 @@ class Sessions:
             "rights": sorted(rights_of(user.roles)),
             "csrf": csrf,
             "hospitals": [{"code": h.code, "name": h.name} for h in known.values() if h.id in mine],
-            "administers": [
-                {"code": h.code, "name": h.name, "gives": gives[h.id]} for h in known.values() if gives[h.id]
-            ],
+            "administers": [{"code": h.code, "name": h.name, "gives": gives[h.id]} for h in administered],
             "version": VERSION,
             "dicom": {
                 "ae_title": self._config.dicom.ae_title,

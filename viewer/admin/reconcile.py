@@ -38,8 +38,9 @@ def _conflicts(routes: Blueprint, archive: Archive, guard: Guard) -> None:
     @guard.needs(ADMIN_CONFLICTS)
     def conflicts() -> Response:
         limit, before, decided = _page()
+        study = request.args.get("study", "")
         with archive.database.reading() as db:
-            found = instances.conflicts(db, guard.caller().scope, limit + 1, before, decided)
+            found = instances.conflicts(db, guard.caller().scope, limit + 1, before, decided, study)
             waiting = instances.waiting(db, guard.caller().scope)[0]
         page = found[:limit]
         following = page[-1].id if len(found) > limit else None

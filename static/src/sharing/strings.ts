@@ -88,7 +88,7 @@ export const words = strings(
     revoke: 'Thu hồi',
     'revoke.sure': 'Thu hồi liên kết này? Người đang xem bị ngắt ngay và bản ẩn danh bị xóa.',
     'revoke.done': 'Đã thu hồi liên kết',
-    guests: 'Đã mở',
+    guests: 'Người đã mở',
     'guests.none': 'Chưa ai mở.',
     details: 'Chi tiết',
   },

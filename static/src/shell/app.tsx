@@ -4,11 +4,12 @@ import { Component, type ComponentChildren, type FunctionComponent } from 'preac
 import { useEffect, useRef } from 'preact/hooks';
 import { loadSession, may, mayAdminister, session } from '../common/api';
 import { explain } from '../common/explain';
-import { language } from '../common/i18n';
 import { MenuLayer, closeMenu } from '../common/menu';
 import { common } from '../common/strings';
 import { Button, Toasts } from '../common/ui';
 import { Mark } from '../common/logo';
+import { words as sharing } from '../sharing/strings';
+import { account } from './account-strings';
 import { About, Header } from './header';
 import { ImportDialog } from './import/dialog';
 import { DropAnywhere } from './import/drop';
@@ -20,6 +21,7 @@ import { Invitation } from './invitation';
 import { SetUp } from './set-up';
 import { SignIn } from './sign-in';
 import { shell } from './strings';
+import { within } from './title';
 import { Worklist } from './worklist/page';
 import { words } from './worklist/strings';
 
@@ -166,13 +168,25 @@ function Unreachable({ text }: { text: string }) {
   );
 }
 
+function placeOf(first: string): string {
+  switch (first) {
+    case 'admin': return shell('nav.admin');
+    case 'consult':
+    case 'minutes': return shell('nav.consult');
+    case 'statistics': return shell('nav.statistics');
+    case 'links': return sharing('links');
+    case 'account': return account('title');
+    default: return words('title');
+  }
+}
+
 /** The title of the tab never names a patient. */
 function useTitle(): void {
   const first = route.value.parts[0] ?? '';
-  const page = !session.value ? shell('signIn.title') : first === 'admin' ? shell('nav.admin') : first === 'consult' ? shell('nav.consult') : words('title');
+  const title = [within.value, session.value ? placeOf(first) : shell('signIn.title'), common('product')].filter(Boolean).join(' · ');
   useEffect(() => {
-    document.title = `${page} · ${common('product')}`;
-  }, [page, language.value]);
+    document.title = title;
+  }, [title]);
   const before = useRef(route.value);
   if (before.current !== route.value) {
     before.current = route.value;

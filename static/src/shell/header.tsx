@@ -37,6 +37,7 @@ export function Header() {
   const name = current.user.display_name || current.user.name;
   return (
     <header class="header">
+      <button type="button" class="btn btn-plain skip" onClick={toContent}>{shell('nav.skip')}</button>
       <a class="header-home" href="#/" aria-label={common('product')}><Logo /></a>
       <nav class="header-nav" aria-label={shell('nav.places')}>
         {may('study.read') && <a href="#/" title={shell('nav.worklist')} aria-current={inWorklist ? 'page' : undefined} data-testid="nav-worklist"><Icon name="list" /><span>{shell('nav.worklist')}</span></a>}
@@ -66,6 +67,14 @@ export function Header() {
       </div>
     </header>
   );
+}
+
+/** Past the places and pages, for those who go by keyboard. */
+function toContent(): void {
+  const main = document.querySelector('main');
+  if (!main) return;
+  main.tabIndex = -1;
+  main.focus();
 }
 
 function ImportButton() {

@@ -198,3 +198,13 @@ def test_another_hospitals_study_looks_like_one_that_does_not_exist(web: Web) ->
             assert person.get(path).status_code == 404
         found = person.get(f"/dicom-web/studies?StudyInstanceUID={uid}")
         assert found.status_code == 204 or found.json == []
+
+
+def test_where_one_works_is_offered_before_the_other_hospitals(web: Web) -> None:
+    """Forms of administration begin with the first: on a platform of many hospitals, one's own."""
+    web.hospital_of("an-giang")
+    web.hospital_of("zz")
+    person = web.person("platform,admin", "main")
+    offered = [one["code"] for one in person.get("/api/session").json["administers"]]
+    assert offered[0] == "main"
+    assert sorted(offered) == ["an-giang", "main", "zz"]

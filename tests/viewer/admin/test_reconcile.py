@@ -92,6 +92,17 @@ def test_nobody_goes_on_seeing_what_was_replaced(web: Web) -> None:
     assert metadata[0]["00100010"]["Value"] == [{"Alphabetic": "Lê^Bình"}]
 
 
+def test_the_conflicts_of_one_study_are_found(web: Web) -> None:
+    person = web.person("technologist")
+    _conflict(web, person)
+    elsewhere: dict[str, Any] = {"StudyInstanceUID": "1.9", "SeriesInstanceUID": "1.9.1", "SOPInstanceUID": "1.9.2"}
+    web.store(**elsewhere)
+    web.store(**{**OTHER, **elsewhere})
+    for study, found in {"": ["1.9", "1.2.3"], "1.2.3": ["1.2.3"], "1.9": ["1.9"], "1": []}.items():
+        told = person.get(f"/api/admin/conflicts?state=open&study={study}").json
+        assert [one["study_instance_uid"] for one in told["conflicts"]] == found
+
+
 def test_another_hospitals_conflicts_and_records_are_not_ours(web: Web) -> None:
     theirs = web.person("admin,technologist", "other")
     conflict = _conflict(web, theirs, hospital="other")

@@ -63,7 +63,7 @@ export function Audit() {
       {list.rows?.length === 0
         ? <Empty icon="list" title={odd('audit.none')} text={odd('audit.none.text')} testid="audit-none" />
         : <Rows
-            heads={[odd('audit.at'), odd('audit.actor'), odd('audit.action'), act('whom')]}
+            heads={[odd('audit.at'), odd('audit.actor'), odd('audit.action'), act('about')]}
             rows={list.rows}
             keyOf={(one) => one.sequence}
             none=""
@@ -73,7 +73,7 @@ export function Audit() {
               <div class="audit-at" title={one.hash}>{dateTime(one.at)}<div class="muted">{odd('audit.number', { seq: one.sequence })}</div></div>,
               <div>{one.actor || act('nobody')}<div class="muted">{[roleNames(one.role), one.address].filter(Boolean).join(' · ')}</div></div>,
               <div data-action={one.action}>{said(one)}{one.result !== 'done' && <span class="tag">{result(one.result)}</span>}<div class="muted wrap">{facts(one).join(' · ')}</div>{one.reason && <div class="muted wrap">{reasonText(one.reason)}</div>}</div>,
-              <What of={one} />,
+              one.object || one.patient ? <What of={one} /> : null,
             ]}
           />}
       <More list={list} />
@@ -97,10 +97,13 @@ function address(query: Record<string, string | number | undefined>): string {
 /** What it was done to; a study is a link for who may read it. */
 function What({ of: one }: { of: Entry }) {
   const study = one.patient.startsWith('~') ? '' : one.patient || (one.action.startsWith('study.') ? one.object : '');
+  if (one.action.startsWith('session.') && /^[0-9a-f]{16}$/.test(one.object)) {
+    return <span class="muted" title={one.object}>{act('about.session', { id: one.object.slice(0, 6) })}</span>;
+  }
   return (
     <div>
       <span class="mono uid" title={one.object}>{one.object}</span>
-      {study && may('study.read') && <div class="muted"><a href={`/read/${study}`}>{odd('audit.study')}</a></div>}
+      {study && may('study.read') && <div class="muted"><a class="audit-study" href={`/read/${study}`}>{odd('audit.study')}</a></div>}
     </div>
   );
 }

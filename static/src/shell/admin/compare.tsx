@@ -1,10 +1,12 @@
 /** One conflict: both objects side by side, what differs, and what to do about it. */
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { post, Problem } from '../../common/api';
+import { explain } from '../../common/explain';
 import { dicomDate } from '../../common/dicom-text';
 import { bytes, dateTime } from '../../common/i18n';
 import { Icon } from '../../common/icons';
 import { Button, Dialog, Field, Notice, toast } from '../../common/ui';
+import { alike, decideAll } from './alike';
 import { doorName } from './doors';
 import { odd } from './odd-strings';
 import { refusal, useLoaded } from './parts';
@@ -67,18 +69,33 @@ export function Compare({ conflict, onClose, onDone }: { conflict: Conflict; onC
   const [reason, setReason] = useState('');
   const [busy, setBusy] = useState<Action | null>(null);
   const [refused, setRefused] = useState<string | null>(null);
+  const [others, setOthers] = useState<Conflict[]>([]);
+  const [together, setTogether] = useState(false);
+  const [done, setDone] = useState(0);
   const patient = conflict.kind === 'patient';
+  useEffect(() => {
+    if (patient || conflict.resolved) return undefined;
+    const controller = new AbortController();
+    alike(conflict, controller.signal).then(setOthers, () => undefined); // then each is decided by itself
+    return () => controller.abort();
+  }, [conflict.id]);
   const act = async (action: Action): Promise<void> => {
     setBusy(action);
     try {
       await post(`/api/admin/conflicts/${conflict.id}/decision`, { action, reason: reason.trim() });
-      toast(odd(action === 'reopen' ? 'reopened' : 'done'));
-      onDone();
-      onClose();
     } catch (error) {
       setRefused(error instanceof Problem && error.status === 409 ? odd('busy.elsewhere') : refusal(error));
       setBusy(null);
+      return;
     }
+    try {
+      if (together) await decideAll(others, action, reason.trim(), setDone);
+      toast(odd(action === 'reopen' ? 'reopened' : 'done'));
+    } catch (error) {
+      toast(odd('all.stopped', { why: explain(error) }), 'bad');
+    }
+    onDone();
+    onClose();
   };
   const button = (action: Action, text: string, primary = false) => (
     <Button kind={primary ? 'primary' : 'plain'} busy={busy === action} disabled={busy !== null || !data} onClick={() => void act(action)} data-testid={`decide-${action}`}>{text}</Button>
@@ -90,6 +107,12 @@ export function Compare({ conflict, onClose, onDone }: { conflict: Conflict; onC
           <Field label={odd('reason')} hint={odd('reason.hint')}>
             {(control) => <input {...control} class="input" value={reason} maxLength={500} data-testid="decide-reason" onInput={(event) => setReason(event.currentTarget.value)} />}
           </Field>
+          {others.length > 0 && (
+            <label class="checkbox compare-all">
+              <input type="checkbox" checked={together} disabled={busy !== null} data-testid="decide-all" onChange={(event) => setTogether(event.currentTarget.checked)} />
+              <span>{busy && together ? odd('all.done', { done, count: others.length }) : odd('all', { count: others.length })}</span>
+            </label>
+          )}
           <div class="compare-acts">
             {conflict.resolved ? button('reopen', odd('reopen')) : <>
               {button(patient ? 'assign' : 'replace', odd(patient ? 'assign' : 'replace'))}
@@ -122,15 +145,16 @@ function Card({ which, title, id, side, against }: { which: 'shown' | 'other'; t
           : side && <img src={`/api/admin/conflicts/${id}/picture/${which}`} alt={title} onError={() => setBlind(true)} />}
       </div>
       {side
-        ? <dl class="side-facts">{facts(side).map(([name, value], at) => (
-            <div key={name} class={against && value !== facts(against)[at]?.[1] ? 'differs' : undefined}><dt>{name}</dt><dd>{value || '–'}</dd></div>
+        ? <dl class="side-facts">{facts(side).map(([name, value, beside], at) => (
+            <div key={name} class={against && value !== facts(against)[at]?.[1] ? 'differs' : undefined}><dt>{name}</dt><dd>{[value, beside].filter(Boolean).join(' · ') || '–'}</dd></div>
           ))}</dl>
         : <div class="skeleton side-skeleton" />}
     </section>
   );
 }
 
-function facts(side: Side): [string, string][] {
+/** Name, value, and what stands beside the value and is not known of both. */
+function facts(side: Side): [string, string, string?][] {
   return [
     [odd('fact.patient'), side.PatientName],
     [odd('fact.id'), side.PatientID],
@@ -138,7 +162,7 @@ function facts(side: Side): [string, string][] {
     [odd('fact.study'), [dicomDate(side.StudyDate), side.StudyDescription].filter(Boolean).join(' · ')],
     [odd('fact.series'), [side.Modality, side.SeriesDescription].filter(Boolean).join(' · ')],
     [odd('fact.image'), [side.InstanceNumber === null ? '' : `#${side.InstanceNumber}`, picture(side)].filter(Boolean).join(' · ')],
-    [odd('fact.by'), [side.door === 'import' ? doorName(side.door) : side.source || doorName(side.door), side.address].filter(Boolean).join(' · ')],
+    [odd('fact.by'), side.door === 'import' ? doorName(side.door) : side.source || doorName(side.door), side.address],
     [odd('fact.at'), dateTime(side.stored_at)],
     [odd('fact.file'), `${bytes(side.size)} · ${side.sha256.slice(0, 12)}…`],
   ];

@@ -75,7 +75,7 @@ export function Health() {
 function Facts({ title, facts }: { title: string; facts: [string, ComponentChildren][] }) {
   return (
     <div>
-      <h3>{title}</h3>
+      <h2>{title}</h2>
       <dl class="facts facts-wide">{facts.map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{value}</dd></div>)}</dl>
     </div>
   );

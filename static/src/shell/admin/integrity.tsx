@@ -27,7 +27,7 @@ export function Integrity() {
   const { data, failure, reload } = useLoaded<{ damaged: Damage[]; commitments: Commitment[] }>('/api/admin/integrity');
   return (
     <>
-      <Section level={3} title={kept('damage')} text={kept('damage.text')} failure={failure} reload={reload}>
+      <Section level={2} title={kept('damage')} text={kept('damage.text')} failure={failure} reload={reload}>
         <Rows
           heads={[kept('damage.object'), kept('damage.kind'), kept('damage.found')]}
           rows={data?.damaged ?? null}
@@ -41,7 +41,7 @@ export function Integrity() {
           ]}
         />
       </Section>
-      <Section level={3} title={kept('commitment')} text={kept('commitment.text')} failure={null} reload={reload}>
+      <Section level={2} title={kept('commitment')} text={kept('commitment.text')} failure={null} reload={reload}>
         <Rows
           heads={[kept('commitment.peer'), kept('commitment.instances'), kept('commitment.failed'), kept('commitment.state'), kept('commitment.at')]}
           rows={data?.commitments ?? null}

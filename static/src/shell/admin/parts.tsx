@@ -43,17 +43,18 @@ interface SectionProps {
   action?: ComponentChildren;
   failure?: string | null;
   reload?: () => void;
-  level?: 2 | 3;
+  /** Of its heading; a page has one of the first. */
+  level?: 1 | 2;
   testid?: string;
   children: ComponentChildren;
 }
 
-export function Section({ title, text, action, failure, reload, level = 2, testid, children }: SectionProps) {
+export function Section({ title, text, action, failure, reload, level = 1, testid, children }: SectionProps) {
   return (
     <section class="admin-section" data-testid={testid}>
       <header class="admin-head">
         <div>
-          {level === 2 ? <h2>{title}</h2> : <h3>{title}</h3>}
+          {level === 1 ? <h1>{title}</h1> : <h2>{title}</h2>}
           <p class="muted">{text}</p>
         </div>
         {action}

@@ -22,7 +22,7 @@ export const recording = strings(
     'delete.running': 'Buổi này đang được ghi âm. Hãy dừng ghi âm trước khi xóa.',
     'delete.done': 'Đã xóa bản ghi âm.',
     'reason': 'Lý do',
-    'reason.log': 'Được ghi vào nhật ký',
+    'reason.log': 'Ghi vào nhật ký cùng tên bạn. Không ghi tên hay mã người bệnh.',
   },
   {
     'recordings': 'Recordings',
@@ -44,6 +44,6 @@ export const recording = strings(
     'delete.running': 'This session is being recorded. Stop the recording before deleting it.',
     'delete.done': 'The recording was deleted.',
     'reason': 'Reason',
-    'reason.log': 'Goes into the audit log',
+    'reason.log': 'Goes into the log with your name. No patient names or IDs, please.',
   },
 );

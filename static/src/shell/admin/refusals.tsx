@@ -27,7 +27,7 @@ export const pairs = (fingerprint: string): string => fingerprint.replace(/(..)(
 export function Refusals({ list, known, onAdmit }: { list: Loaded<{ refusals: Refusal[] }>; known: (ae: string) => boolean; onAdmit: (one: Refusal) => void }) {
   if (!list.data?.refusals.length) return null;
   return (
-    <Section title={words('refused')} text={words('refused.text')} level={3} testid="refused">
+    <Section title={words('refused')} text={words('refused.text')} level={2} testid="refused">
       <Rows
         heads={[words('ae'), words('host'), words('reason'), words('last'), words('actions')]}
         rows={list.data.refusals}

@@ -37,11 +37,13 @@ type Details = Pick<User, 'email' | 'language' | 'specialties'>;
 /** Who answers is asked by specialty. */
 const ANSWERING: readonly Role[] = ['radiologist', 'expert'];
 
+/** Most accounts are made for those who read. */
+const usualAt = (hospital: string): Role[] => (givable(hospital).includes('radiologist') ? ['radiologist'] : []);
+
 export function AddUser({ onClose, onSaved }: { onClose: () => void; onSaved: () => void }) {
   const hospitals = session.value?.administers ?? [];
   const first = hospitals[0]?.code ?? '';
-  const usual: Role[] = givable(first).includes('radiologist') ? ['radiologist'] : [];
-  const [user, setUser] = useState({ name: '', display_name: '', password: '', roles: usual, hospital: first, email: '', language: language.value, specialties: [] as string[] });
+  const [user, setUser] = useState({ name: '', display_name: '', password: '', roles: usualAt(first), hospital: first, email: '', language: language.value, specialties: [] as string[] });
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<string | null>(null);
   const put = (some: Partial<typeof user>): void => setUser({ ...user, ...some });
@@ -72,14 +74,14 @@ export function AddUser({ onClose, onSaved }: { onClose: () => void; onSaved: ()
         <Field label={words('users.name')} hint={shell('setup.nameHint')}>
           {(control) => <input {...control} class="input" autocapitalize="none" spellcheck={false} autocomplete="off" value={user.name} data-testid="user-name" onInput={(event) => put({ name: event.currentTarget.value })} />}
         </Field>
+        {hospitals.length > 1 && (
+          <Field label={words('hospital')}>
+            {(control) => <select {...control} class="select" value={user.hospital} data-testid="user-hospital" onChange={(event) => put({ hospital: event.currentTarget.value, roles: usualAt(event.currentTarget.value) })}>{hospitals.map((one) => <option key={one.code} value={one.code}>{one.name}</option>)}</select>}
+          </Field>
+        )}
         <Field label={words('users.role')}>
           {() => <RoleBoxes hospital={user.hospital} value={user.roles} onChange={(roles) => put({ roles })} />}
         </Field>
-        {hospitals.length > 1 && (
-          <Field label={words('hospital')}>
-            {(control) => <select {...control} class="select" value={user.hospital} onChange={(event) => put({ hospital: event.currentTarget.value, roles: [] })}>{hospitals.map((one) => <option key={one.code} value={one.code}>{one.name}</option>)}</select>}
-          </Field>
-        )}
         <DetailFields value={user} answers={user.roles.some((role) => ANSWERING.includes(role))} onChange={put} />
         <PasswordField label={words('users.password')} value={user.password} onChange={(password) => put({ password })} />
         <RuleList checked={checked} />
