@@ -1,13 +1,8 @@
 """What people do is done once and logged once, also when PostgreSQL ends the first attempt for another's sake."""
 
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
 
 from pacs import reconciling, rejecting
@@ -18,51 +13,20 @@ from storage.model.archive import CONFLICT, QUARANTINED, Outcome
 from storage.model.audit import Actor, AuditFilter
 from storage.model.rejection import QUALITY
 from tests.pacs.parts import House, Made, house
-from tests.support.waiting import until
+from tests.support.crossing import crossed, hurry
 
 MINH = Actor("minh", "technologist", "10.0.0.7")
 FIRST = Made()
 SECOND = Made(name="Trần^Văn^Bình", patient_id="BN002", pixels=bytes(range(32, 64)))
-PATIENCE_S = 60
-WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 @pytest.fixture
 def there(tmp_path: Path, postgres_url: str) -> Iterator[House]:
-    with psycopg.connect(postgres_url, autocommit=True) as db:  # who waits looks soon whether it is for each other
-        db.execute(f'ALTER DATABASE "{db.info.dbname}" SET deadlock_timeout = 50')
+    hurry(postgres_url)
     made = house(tmp_path, index_url=postgres_url)
     made.apart = 0.011
     yield made
     made.archive.close()
-
-
-@contextmanager
-def crossed(url: str, row: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Somebody else has the end of the audit log, and wants a `row` that the act has just before it asks for that end.
-    The other one is patient, so it is the act that is ended."""
-    real, crossing = audit.flush, threading.Lock()
-    made: list[Future[Any]] = []
-
-    with ThreadPoolExecutor(1) as pool, psycopg.connect(url) as other, psycopg.connect(url, autocommit=True) as seen:
-        other.execute("SET LOCAL deadlock_timeout = '1h'")
-        other.execute("SELECT pg_advisory_xact_lock(%s)", (audit._LOCK,))
-
-        def want() -> None:
-            other.execute(f"SELECT id FROM {row} FOR UPDATE")
-            other.rollback()
-
-        def flush(db: Any) -> None:
-            if audit._pending(db) and crossing.acquire(blocking=False):
-                made.append(pool.submit(want))
-                until(lambda: seen.execute(WAITING).fetchone() != (0,))
-            real(db)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(audit, "flush", flush)
-            yield
-        assert made, "the act never came to its end"
-        made[0].result(PATIENCE_S)
 
 
 Act = Callable[[House], object]
@@ -183,7 +147,10 @@ def test_it_is_done_once_and_logged_once(
     before, row, act, action, after = CASES[case]
     before(there, monkeypatch)
     caplog.clear()
-    with crossed(postgres_url, row, monkeypatch):
+    end = f"SELECT pg_advisory_xact_lock({audit._LOCK})"  # of the log: every act asks for it last, with all done
+    held = f"SELECT id FROM {row} FOR UPDATE"
+    noted = audit._pending
+    with crossed(postgres_url, monkeypatch, (audit, "flush"), hold=end, want=held, before=lambda db: bool(noted(db))):
         answer = act(there)
     told = [one.getMessage() for one in caplog.records if "trying again" in one.getMessage()]
     assert len(told) == 1, "the first attempt was ended, the second was kept"

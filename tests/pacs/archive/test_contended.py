@@ -4,40 +4,35 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from storage.errors import StorageContended
-from storage.index import changes, instances
+from storage.index import changes, instances, turns
 from storage.model.archive import STORED
 from storage.objects.filesystem import FilesystemStore
 from tests.pacs.archive.test_store import index_fails
 from tests.pacs.parts import House, Made, house
-from tests.support.waiting import until
+from tests.support.crossing import crossed, hurry
 
 PATIENCE_S = 60
 _HERE = " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 def test_both_of_two_that_waited_for_each_other_succeed(
-    tmp_path: Path, postgres_url: str, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A connection of somebody else holds the study; who stores has taken its turn and waits for the study; then the
-    other one wants to store something of the study as well. It is patient, so it is not the one that is ended."""
+    """Somebody else holds the study; who stores has taken its turn and is about to ask for the study; then the other
+    one wants to store something of the study as well. It is patient, so it is not the one that is ended."""
+    hurry(postgres_url)
     made = house(tmp_path, index_url=postgres_url)
     made.put(Made(sop="1.1").part10())
-    with ThreadPoolExecutor(1) as pool, psycopg.connect(postgres_url, autocommit=True) as other:
-        other.execute("SET deadlock_timeout = '1h'")
-        with other.transaction():
-            other.execute("SELECT id FROM study WHERE uid = '1.2.3' FOR UPDATE")
-            stored = pool.submit(made.put, Made(sop="1.2").part10())
-            _wait_for_a_waiting_one(postgres_url)
-            held = "SELECT classid, objid, objsubid FROM pg_locks WHERE locktype = 'advisory' AND granted" + _HERE
-            for kind, number, _ in other.execute(held).fetchall():
-                other.execute("SELECT pg_advisory_xact_lock(%s::int, %s::int)", (kind, number))
-            other.execute("UPDATE study SET status = 'reading' WHERE uid = '1.2.3'")
-        assert stored.result(PATIENCE_S).kind == STORED
+    held = "SELECT id FROM study WHERE uid = '1.2.3' FOR UPDATE"
+    turns_of_others = f"""
+        SELECT pg_advisory_xact_lock(classid::bigint::int, objid::bigint::int) FROM pg_locks
+        WHERE locktype = 'advisory' AND granted{_HERE};
+        UPDATE study SET status = 'reading' WHERE uid = '1.2.3'"""
+    with crossed(postgres_url, monkeypatch, (turns, "take"), hold=held, want=turns_of_others):
+        assert made.put(Made(sop="1.2").part10()).kind == STORED
     assert any("waited for each other" in record.getMessage() for record in caplog.records)
     with made.archive.database.reading() as db:
         study = instances.study(db, made.scope, "1.2.3")
@@ -85,8 +80,3 @@ def test_conflicts_beside_new_instances_of_the_same_studies(tmp_path: Path, post
     assert [(one.instances, one.conflicts) for one in found] == [(5, 4)] * 2
     for one in two:
         one.archive.close()
-
-
-def _wait_for_a_waiting_one(url: str) -> None:
-    with psycopg.connect(url, autocommit=True) as observer:
-        until(lambda: observer.execute(WAITING).fetchone() != (0,))
