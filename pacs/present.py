@@ -2,10 +2,11 @@
 
 import base64
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 from typing import Any
 
+import orjson
 from pydicom import config
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement
@@ -14,18 +15,22 @@ from pydicom.dataset import Dataset
 from pacs.dataset.answers import DEFAULTS
 from pacs.dataset.syntaxes import Header
 from pacs.dataset.values import Json, Reader
+from pacs.recent import Recent
 from storage.model.archive import Instance
 from storage.model.attributes import down_to
 from storage.model.query import Found, Level
 
 UTF_8 = "ISO_IR 192"
 ALL = "all"
+_REMEMBERED = 1024  # answers, of all kinds of queries
 INLINE_BYTES = 1024  # binary values up to this size are given inline
 CHARACTER_SET, _RETRIEVE_AE_TITLE, _LEVEL = "00080005", "00080054", "00080052"
 _RETRIEVE_URL = "00081190"
 _UTF_8: Json = {"vr": "CS", "Value": [UTF_8]}
 AVAILABLE_TRANSFER_SYNTAX = "00083002"
 ENCAPSULATION = frozenset({"7FE00001", "7FE00002", "7FE00003"})
+
+_written_before: Recent[tuple[object, ...], bytes] = Recent(_REMEMBERED)
 
 _UNIQUE: dict[Level, tuple[str, ...]] = {
     Level.PATIENT: ("PatientID",),
@@ -50,13 +55,31 @@ def to_dataset(found: Found, keywords: Iterable[str], retrieve_ae_title: str = "
     return answer
 
 
+@lru_cache(maxsize=16)
+def json_writer(level: Level, wanted: tuple[str, ...]) -> "JsonWriter":
+    """The writer of this kind of query, which many clients ask alike."""
+    return JsonWriter(level, wanted)
+
+
 class JsonWriter:
     """Says what a QIDO-RS answer has: the attributes of the level, and those wanted besides (keywords, "all", or paths
-    into a sequence with dots between)."""
+    into a sequence with dots between). Threads may share it."""
 
     def __init__(self, level: Level, wanted: Collection[str]) -> None:
         tags, self._inside = _chosen(level, tuple(wanted))
         self._tags = sorted({*tags, *self._inside, _RETRIEVE_URL, CHARACTER_SET})
+        self._kind = (level, *wanted)
+
+    def written(self, found: Found, root: str, retrieve_url: Callable[[Found], str]) -> bytes:
+        """One answer as JSON. `retrieve_url` says where below `root` what was found can be had, and is the same for the
+        same root; those given last are remembered."""
+        made_of = (self._kind, root, found.made_of)
+        text = _written_before.get(made_of)
+        if text is None:
+            text = orjson.dumps(self.write(found, retrieve_url(found)))
+            if found.made_of:
+                _written_before.put(made_of, text)
+        return text
 
     def write(self, found: Found, retrieve_url: str = "") -> dict[str, Json]:
         """One answer, in the order of its tags."""

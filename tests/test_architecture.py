@@ -13,7 +13,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("storage.errors",),
     ("storage.model",),
     ("storage.objects", "storage.index"),
-    ("pacs.balance", "pacs.errors", "pacs.logs", "pacs.identity", "pacs.settings"),
+    ("pacs.balance", "pacs.errors", "pacs.logs", "pacs.identity", "pacs.recent", "pacs.settings"),
     ("pacs.config", "pacs.acts", "pacs.keyfile", "pacs.sealing"),
     ("pacs.live",),
     ("pacs.pixels", "pacs.dataset"),

@@ -4,7 +4,7 @@
 import base64
 import math
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -13,7 +13,8 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pacs.association.contexts import EXPLICIT_BIG, IMPLICIT_LITTLE
 from pacs.dataset.charsets import encode
 from pacs.present import number_text
-from storage.model.query import Found, Level
+from pacs.recent import Recent
+from storage.model.query import Attributes, Found, Level
 
 UTF_8, DEFAULT_REPERTOIRE = "ISO_IR 192", "ISO_IR 6"
 
@@ -29,7 +30,9 @@ _BINARY = {"US": "H", "SS": "h", "UL": "L", "SL": "l", "FL": "f", "FD": "d", "UV
 _ITEM = 0xFFFEE000
 
 
-REMEMBERED = 512  # answers of one kind of query
+_REMEMBERED = 1024  # answers, of all kinds of queries
+
+_written_before: Recent[tuple[object, ...], bytes] = Recent(_REMEMBERED)
 
 
 @lru_cache(maxsize=16)
@@ -70,17 +73,20 @@ class AnswerWriter:
         parts += [(tag, "", self._element(tag, _vr(tag), self._text(_vr(tag), [text]))) for tag, text in fixed.items()]
         self._parts = [(tag, name, default) for tag, name, default in sorted(parts)]
         self._heads: dict[tuple[int, str], bytes] = {}  # of short elements, up to their length
-        self._written_before: dict[tuple[object, ...], bytes] = {}  # by all that the answer was made of
+        keywords = tuple(keywords)
+        self._kind = (level, keywords, transfer_syntax, retrieve_ae_title, charset)
 
-    def write_known(self, found: Found) -> bytes:
-        """As `write`, for answers whose attributes are as they were found; those given last are remembered."""
-        written = self._written_before.get(found.made_of)
+    def write_known(self, found: Found, change: Callable[[Attributes], None] | None = None) -> bytes:
+        """As `write`, for answers whose attributes are as they were found, or changed by this alone and in the same way
+        for every query of this kind; those given last are remembered."""
+        made_of = (self._kind, found.made_of)
+        written = _written_before.get(made_of)
         if written is None:
+            if change is not None:
+                change(found.attributes)
             written = self.write(found)
             if found.made_of:
-                if len(self._written_before) >= REMEMBERED:
-                    self._written_before.clear()
-                self._written_before[found.made_of] = written
+                _written_before.put(made_of, written)
         return written
 
     def write(self, found: Found) -> bytes:

@@ -19,7 +19,7 @@ from pacs.status import OUT_OF_RESOURCES
 from storage.errors import ArchiveError
 from storage.index.effort import Effort
 from storage.model.attributes import BY_KEYWORD
-from storage.model.query import Level, Query
+from storage.model.query import Attributes, Level, Query
 
 log = logging.getLogger(__name__)
 
@@ -91,15 +91,23 @@ def _answers(
     writer = answer_writer(asked.level, asked.returns, context.transfer_syntax, session.own_ae, session.peer.charset)
     status = PENDING_WARNING if not_supported(identifier, asked.level) else PENDING
     pending = commands.response(command, status, dataset=True)
-    modality = asked.level is Level.STUDY and "Modality" in asked.returns
+    change = _say_modality if asked.level is Level.STUDY and "Modality" in asked.returns else None
     zone = _local_offset() if session.timezone(context.abstract_syntax) else ""
     for found in session.archive.find(asked, effort):
-        if modality:
-            found.attributes[_MODALITY] = found.attributes[_MODALITIES]
-        if zone and not found.attributes.get(_TIMEZONE, {}).get("Value"):
-            found.attributes[_TIMEZONE] = {"vr": "SH", "Value": [zone]}
-        written = writer.write(found) if zone else writer.write_known(found)
+        if not zone:
+            written = writer.write_known(found, change)
+        else:
+            if change is not None:
+                change(found.attributes)
+            if not found.attributes.get(_TIMEZONE, {}).get("Value"):
+                found.attributes[_TIMEZONE] = {"vr": "SH", "Value": [zone]}
+            written = writer.write(found)
         yield session.stream.encoded(context.context_id, pending, written)
+
+
+def _say_modality(attributes: Attributes) -> None:
+    """Old consoles ask for the modality of a study."""
+    attributes[_MODALITY] = attributes[_MODALITIES]
 
 
 def _query(session: Session, context: Context, identifier: Identifier) -> Query:

@@ -1,8 +1,8 @@
 """From the row of a query to the DICOM JSON of its answer: the kept attributes of all levels, merged, and what is
 computed (PS3.4 C.3.4, PS3.18 F.2)."""
 
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 import orjson
@@ -75,21 +75,26 @@ class Merger:
         self.counts_patients = level is Level.PATIENT or not set(_PATIENT_COUNTS).isdisjoint(returns)
         self._places = _places(level, keys + 1)
 
-    def merged(self, rows: Sequence[Any]) -> Iterator[tuple[Any, tuple[Any, ...], Attributes]]:
-        """Each row with its attributes and the values they are made of, of which the first is the code of its hospital
-        and which alone say nothing of attributes that are counted."""
+    def merged(self, rows: Sequence[Any]) -> Iterator[tuple[Any, tuple[Any, ...], Callable[[], Attributes]]]:
+        """Each row with the values its attributes are made of, of which the first is the code of its hospital and which
+        alone say nothing of attributes that are counted; and what makes the attributes, which few need: a row that was
+        answered before is known by its values."""
         counts = self._patient_counts(rows) if self.counts_patients and rows else {}
+        end = self._places[-1][2]
         for row in rows:
-            attributes: Attributes = {}
-            for level, first, end in self._places:
-                attributes |= _level_attributes(level, tuple(row[first:end]))
-            if counts:
-                numbers = counts.get(row[self._places[0][1]], (0, 0, 0))
-                for keyword, number in zip(_PATIENT_COUNTS, numbers, strict=True):
-                    attributes[BY_KEYWORD[keyword].tag] = {"vr": "IS", "Value": [number]}
-            if self._level is not Level.PATIENT:
-                attributes[_AVAILABILITY] = _ONLINE
-            yield row, tuple(row[self._keys : self._places[-1][2]]), attributes
+            yield row, tuple(row[self._keys : end]), partial(self._attributes, row, counts)
+
+    def _attributes(self, row: Any, counts: dict[int, tuple[int, int, int]]) -> Attributes:
+        attributes: Attributes = {}
+        for level, first, end in self._places:
+            attributes |= _level_attributes(level, tuple(row[first:end]))
+        if counts:
+            numbers = counts.get(row[self._places[0][1]], (0, 0, 0))
+            for keyword, number in zip(_PATIENT_COUNTS, numbers, strict=True):
+                attributes[BY_KEYWORD[keyword].tag] = {"vr": "IS", "Value": [number]}
+        if self._level is not Level.PATIENT:
+            attributes[_AVAILABILITY] = _ONLINE
+        return attributes
 
     def patient_name(self, row: Any) -> str:
         """As the patient of the row has it."""

@@ -67,6 +67,11 @@ class _Plan:
     selective: bool = False
 
     @property
+    def named(self) -> bool:
+        """Whether only names of patients are left to Python, of which SQL has matched those of one component group."""
+        return all(lone and match.keyword == "PatientName" for match, lone in self.left)
+
+    @property
     def in_windows(self) -> bool:
         return not self.driven and bool(self.asked or self.left or self.parts[0])
 
@@ -84,25 +89,32 @@ def _answers(
 ) -> Iterator[Found]:
     keys = len(plan.order.keys)
     merger = Merger(db, query.level, query.returns, keys, query.scope)
-    skip, given = query.offset, 0
+    skip, given, named = query.offset, 0, plan.named
     for number, rows in _numbered(db, query, plan, effort, place, part, merger):
         if skip >= len(rows) and not plan.left:
             skip -= len(rows)
             continue
         name = f"{plan.order.name}/{number}" if number else plan.order.name
-        for row, values, attributes in merger.merged(rows):
-            if plan.left and not all(matches(match, attributes, lone=lone) for match, lone in plan.left):
+        for row, values, told in merger.merged(rows):
+            made_of = () if merger.counts_patients else values
+            found = Found(query.level, told, values[0], name, tuple(row[:keys]), made_of)
+            sure = not plan.left or (named and _is_lone(merger.patient_name(row)))
+            if not sure and not all(matches(match, found.attributes, lone=lone) for match, lone in plan.left):
                 continue
             if skip:
                 skip -= 1
                 continue
             if not plan.selective and effort.full(given):
                 return
-            made_of = () if merger.counts_patients else values
-            yield Found(query.level, attributes, values[0], name, tuple(row[:keys]), made_of)
+            yield found
             given += 1
             if given == query.limit:
                 return
+
+
+def _is_lone(name: str) -> bool:
+    """Whether a name has one component group."""
+    return bool(name) and "=" not in name
 
 
 def _numbered(

@@ -2,11 +2,13 @@
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from storage.model.archive import Scope
+
+Attributes = dict[str, dict[str, object]]
 
 
 class Level(StrEnum):
@@ -58,21 +60,33 @@ class Query:
     after: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Found:
-    """One answer: the DICOM JSON attributes (PS3.18 F.2) of the level asked and the levels above it, merged.
-
-    `attributes` maps the eight-digit tag to ``{"vr": …, "Value": […]}``; computed ones (counts, modalities,
-    availability) are already in it. `hospital_code` says where the row belongs, `cursor` continues after it. Where two
-    answers of one kind of query have the same `made_of`, which is not empty, their attributes are the same.
-    """
+    """One answer. `told` are its attributes, or what makes them; `hospital_code` says where the row belongs, `cursor`
+    continues after it. Where two answers of one kind of query have the same `made_of`, which is not empty, their
+    attributes are the same, so whoever remembers what an answer became need not have them made."""
 
     level: Level
-    attributes: dict[str, dict[str, object]]
+    told: Attributes | Callable[[], Attributes]
     hospital_code: str
     order: str = ""
     place: tuple[str | int | None, ...] = ()
     made_of: tuple[object, ...] = ()
+
+    @property
+    def attributes(self) -> Attributes:
+        """The DICOM JSON attributes (PS3.18 F.2) of the level asked and the levels above it, merged: the eight-digit
+        tag to ``{"vr": …, "Value": […]}``; computed ones (counts, modalities, availability) are already in it."""
+        if not isinstance(self.told, dict):
+            self.told = self.told()
+        return self.told
+
+    def __eq__(self, other: object) -> bool:
+        """Whether they say the same of the same row."""
+        return isinstance(other, Found) and (
+            (self.level, self.hospital_code, self.order, self.place, self.attributes)
+            == (other.level, other.hospital_code, other.order, other.place, other.attributes)
+        )
 
     @property
     def cursor(self) -> str:

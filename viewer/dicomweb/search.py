@@ -4,13 +4,13 @@ import gzip
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from urllib.parse import quote, urlencode
 
-import orjson
 from flask import Response, request
 
 from pacs.archive import Archive
-from pacs.present import JsonWriter
+from pacs.present import json_writer
 from pacs.query import qido_query, unsupported
 from storage.model.archive import InstanceKey, Scope
 from storage.model.audit import Actor
@@ -72,8 +72,8 @@ def answers(archive: Archive, scope: Scope, asked: Asked) -> Answers:
     most = MOST_ANSWERS if query.limit is None else min(query.limit, MOST_ANSWERS)
     found, more, why = _found(archive, query, most)
     archive.acts.queried(asked.by, "QIDO-RS", query, len(found))
-    writer = JsonWriter(asked.level, query.returns)
-    body = orjson.dumps([writer.write(one, _retrieve_url(one, asked.base)) for one in found])
+    writer, where = json_writer(asked.level, tuple(query.returns)), partial(_retrieve_url, base=asked.base)
+    body = b"[%b]" % b",".join([writer.written(one, asked.base, where) for one in found])
     warnings = [f'299 - "{warning}"' for warning in _warnings(asked, more, why)]
     return Answers(body, warnings, f'<{_next(asked, found[-1])}>; rel="next"' if more and found else "")
 

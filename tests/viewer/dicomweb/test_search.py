@@ -60,6 +60,24 @@ def test_finds_studies_with_their_attributes(found: Shelf) -> None:
     assert study["00080056"]["Value"] == ["ONLINE"]
 
 
+def test_an_answer_that_was_given_before_says_what_is_true_now(found: Shelf, tmp_path: Path) -> None:
+    """Answers are remembered by all that they were made of, and by what was asked."""
+    dataset = pydicom.dcmread(images("transfer-syntaxes/small-mr/MR_small.dcm", "MR_small.dcm")[0])
+    dataset.PatientName, dataset.PatientID, dataset.StudyInstanceUID = "Smith^John", "P4", "1.2.5"
+    for series in (7, 8):
+        [before] = ask(found, "/studies", PatientName="smith*")
+        assert [before] == ask(found, "/studies", PatientName="smith*")
+        [more] = ask(found, "/studies", PatientName="smith*", includefield="StudyDescription")
+        assert more.keys() == before.keys() | {"00081030"}
+        dataset.SeriesInstanceUID, dataset.SOPInstanceUID = f"1.2.5.{series}", f"1.2.5.{series}.1"
+        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+        dataset.save_as(tmp_path / "one.dcm")
+        found.put(tmp_path / "one.dcm")
+        [after] = ask(found, "/studies", PatientName="smith*")
+        assert after["00201206"]["Value"] == [before["00201206"]["Value"][0] + 1]
+        assert after["00201208"]["Value"] == [before["00201208"]["Value"][0] + 1]
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
