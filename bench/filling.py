@@ -16,6 +16,7 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from bench.population import Person, people
+from pacs import receipts
 from storage.index import changes, hospitals, instances
 from storage.index.database import Database
 from storage.model.archive import (
@@ -61,6 +62,7 @@ def fill(database: Database, studies: int, seed: int = 1, *, revisits: bool = Tr
         _add(database, batch)
     with database.writing() as db:
         changes.set_cursor(db, "jobs", changes.last(db))
+    receipts.forget(database)
     return time.perf_counter() - began
 
 

@@ -124,6 +124,8 @@ def _grown(arguments: argparse.Namespace) -> None:
     for name, of_one in costs.items():
         _print("grown", name, of_one)
     _print_ratio("grown", "grown/empty", _ratio(costs["grown"], costs["empty"]), 0.9)
+    full, empty_cpu = (statistics.median(cost.cpu_ms for cost in costs[name]) for name in ("grown", "empty"))
+    _verdict("grown", f"server CPU grown/empty {full / empty_cpu:.2f}×", full <= 1.1 * empty_cpu, "at most 1.1×")
 
 
 def _idle(arguments: argparse.Namespace) -> None:
