@@ -14,6 +14,7 @@ import { doorName } from './doors';
 import { odd } from './odd-strings';
 import { usePages, type Paged } from './pages';
 import { refusal, Rows, Section, When } from './parts';
+import { StudyField } from './study-field';
 import { words } from './strings';
 
 interface Quarantined {
@@ -139,10 +140,8 @@ function Link({ one, onClose, onDone }: { one: Quarantined; onClose: () => void;
   const [study, setStudy] = useState(one.target);
   return (
     <Asking title={odd('link.title')} text={odd('link.text')} action={odd('link.do')} onClose={onClose} onDone={onDone}
-      ready={study.trim() !== ''} send={(reason) => post(`/api/admin/quarantine/${one.id}/decision`, { action: 'link', study: study.trim(), reason })}>
-      <Field label={odd('link.uid')}>
-        {(control) => <input {...control} class="input mono" value={study} maxLength={64} spellcheck={false} data-testid="link-study" onInput={(event) => setStudy(event.currentTarget.value)} />}
-      </Field>
+      ready={study !== ''} send={(reason) => post(`/api/admin/quarantine/${one.id}/decision`, { action: 'link', study, reason })}>
+      <StudyField value={study} onChange={setStudy} />
     </Asking>
   );
 }
