@@ -10,9 +10,10 @@ from pacs.consult.rules import RULES
 from pacs.consult.vocabulary import ALL, URGENCY_MINUTES
 from pacs.errors import InvalidConsult
 from storage.index import changes, consults, instances
+from storage.index.database import Connection
 from storage.index.types import now_ms
 from storage.model.archive import Scope
-from storage.model.consult import Kind, Side
+from storage.model.consult import Consult, Kind, Side
 from viewer import bodies as requests
 from viewer.access.guard import Guard, acts
 from viewer.access.rights import CONSULT_ASK, STUDY_READ
@@ -74,18 +75,23 @@ def _asking(routes: Blueprint, archive: Archive, guard: Guard, *, invites: bool)
             raise InvalidRequest("priors must be a list of Study Instance UIDs")
         question = acting.question_of(given, now_ms())
         images = bodies.images(given)
-        with database.writing() as db:
+
+        def asked(db: Connection) -> Consult:
             before = consults.asked_before(db, party.user_id, client_id)
-            if before is None:
-                hospital_id = instances.study(db, Scope(caller.scope.hospital_ids), uids[0]).hospital_id
-                to = addressing.resolve(db, given.get("to", {}), hospital_id, party.user_id)
-                question = replace(
-                    question, hospital_id=hospital_id, requester_id=party.user_id, to_hospital_id=to.hospital_id,
-                    to_user_id=to.user_id,
-                )  # fmt: skip
-                before, _ = acting.ask(db, question, uids, client_id, guard.actor(), images)
-                consults.set_seen(db, before.id, party.user_id, before.sequence)
-        return jsonify(code=before.code, sequence=before.sequence), 201
+            if before is not None:
+                return before
+            hospital_id = instances.study(db, Scope(caller.scope.hospital_ids), uids[0]).hospital_id
+            to = addressing.resolve(db, given.get("to", {}), hospital_id, party.user_id)
+            whole = replace(
+                question, hospital_id=hospital_id, requester_id=party.user_id, to_hospital_id=to.hospital_id,
+                to_user_id=to.user_id,
+            )  # fmt: skip
+            made, _ = acting.ask(db, whole, uids, client_id, guard.actor(), images)
+            consults.set_seen(db, made.id, party.user_id, made.sequence)
+            return made
+
+        made = database.transact(asked)
+        return jsonify(code=made.code, sequence=made.sequence), 201
 
 
 def _reading(routes: Blueprint, archive: Archive, guard: Guard) -> None:

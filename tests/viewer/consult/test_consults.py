@@ -6,10 +6,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from pacs.consult import acting
 from pacs.jobs.worker import SLOW, Worker
-from storage.errors import NotFound
-from storage.index import grants, hospitals, instances
+from storage.errors import NotFound, StorageContended
+from storage.index import audit, grants, hospitals, instances
+from storage.index.database import Connection
 from storage.model.archive import Scope
+from storage.model.audit import Actor, AuditFilter
+from storage.model.consult import Consult
 from tests.viewer.conftest import Person, Web
 from tests.viewer.consult.conftest import OTHER, PRIOR, STUDY, Two, new_id, soon
 
@@ -301,3 +305,23 @@ def test_the_vocabulary_comes_in_both_languages(web: Web) -> None:
     words = web.person("expert").get("/api/consult/vocabulary").json
     assert {"code": "agree", "vi": "Đồng ý", "en": "Agree", "group": ""} in words["verdicts"]
     assert words["urgency_minutes"]["emergency"] == 60
+
+
+def test_what_postgresql_ended_for_anothers_sake_is_done_once(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, ended = acting.note, list[str]()
+
+    def note(db: Connection, consult: Consult, action: str, actor: Actor, **detail: Any) -> None:
+        real(db, consult, action, actor, **detail)
+        if action not in ended:
+            ended.append(action)
+            raise StorageContended("ended for another's sake")
+
+    monkeypatch.setattr(acting, "note", note)
+    code = two.ask()
+    assert two.act(two.answerer, code, "accepted").status_code == 201
+    assert ended == ["asked", "accepted"]
+    page = two.asker.get(f"/api/consults/{code}").json
+    assert [one["kind"] for one in page["events"]] == ["asked", "accepted"]
+    with two.web.archive.database.reading() as db:
+        found = audit.find(db, Scope(frozenset({two.web.hospital_of("lao-cai").id})), AuditFilter(action="consult"))
+    assert [one.action for one in found] == ["consult.accepted", "consult.asked"]
