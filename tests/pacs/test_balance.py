@@ -21,6 +21,14 @@ def test_who_holds_more_waits_for_the_others_but_not_for_ever() -> None:
     assert first.has_come(5), "who is no more is not waited for"
 
 
+def test_of_many_a_few_more_make_no_difference() -> None:
+    shares = Shares(2)
+    for elsewhere, most in ((0, 0), (7, 7), (8, 9), (80, 90)):
+        shares.tell(1, elsewhere)
+        turn = Turn(shares, 0)
+        assert [count for count in range(100) if turn.is_ours(count)][-1] == most
+
+
 def test_the_places_of_workers_that_follow_each_other_are_used_again() -> None:
     shares = Shares()
     shares.tell(1, 3)
