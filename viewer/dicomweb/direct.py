@@ -33,6 +33,7 @@ from viewer.sending import AT_ONCE, FileBody
 
 _FRAME = re.compile(rf"{PATH}/studies/{UID}/series/{UID}/instances/{UID}/frames/([0-9]{{1,9}})", re.ASCII)
 _VERSION = re.compile(rf"(?:v=([0-9a-f]{{{DIGITS}}}))?", re.ASCII)
+_AHEAD = 2  # frames
 # Conditions and ranges: the short ways leave them to the application.
 LEFT_TO_FLASK = ("HTTP_RANGE", "HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_RANGE")
 
@@ -96,13 +97,21 @@ class DirectFrames(ShortWay):
         return self._archive.instance(scope, key, stamp)
 
     def _begins_next(self, scope: Scope, instance: Instance, number: int, stamp: Stamp) -> bool:
-        """Have the kernel begin with the frame that follows in the series; False when it need not. Frames of one object
+        """Have the kernel begin with the frames that follow in the series; False when it need not. Frames of one object
         that follow each other it reads ahead by itself."""
         if number < instance.facts.frames:
             return False
-        following = self._archive.remembered_after(scope, instance.key, stamp)
-        place = self._archive.frame_place(following, 1) if following is not None else None
-        if following is None or place is None:
+        begins, following = False, self._archive.remembered_after(scope, instance.key, stamp)
+        for _ in range(_AHEAD):
+            if following is None:
+                break
+            begins = self._begins(following) or begins
+            following = self._archive.remembered_after(scope, following.key, stamp)
+        return begins
+
+    def _begins(self, following: Instance) -> bool:
+        place = self._archive.frame_place(following, 1)
+        if place is None:
             return False
         try:
             descriptor = self._archive.objects.descriptor(sound(following), place.offset + place.length)

@@ -125,7 +125,7 @@ def test_after_a_frame_from_the_disk_the_next_of_the_series_is_begun(
         assert [body is not None and body.following() for body in answers] == [True, False, True]
         assert of_several is not None
         assert not of_several.following()  # the kernel does that
-    assert [(body.descriptor, data) for body, data in begun] == [(-1, bytes([2] * 8)), (-1, bytes([3] * 8))]
+    assert [(body.descriptor, data) for body, data in begun] == [(-1, bytes([number] * 8)) for number in (2, 3, 3)]
     assert answers[0] is not None
     assert not answers[0].following()  # all of it is in memory
     with monkeypatch.context() as patch:
