@@ -23,6 +23,7 @@ LONG = (
     "tests/journeys/test_share_link.py",
     "tests/faults/test_s3.py",
     "tests/journeys/test_thin_link.py",
+    "tests/journeys/test_administration.py",
     "tests/journeys/test_transfer_syntaxes.py",
     "tests/journeys/test_rejection_journey.py",
     "tests/journeys/test_room_sockets.py",
