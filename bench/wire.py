@@ -1,7 +1,7 @@
 """A light HTTP/1.1 client: many kept-alive connections in one thread, bodies read and thrown away.
 
 Python's own client costs as much as a fast server does and would be what is measured. This one reads into one buffer
-and only looks at the status line and Content-Length (or the end of a chunked body).
+and only looks at the status line and Content-Length (or the end of a chunked body, or of the connection).
 """
 
 import re
@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 from bench.targets import Target
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
+_LAST_CHUNK = b"\r\n0\r\n\r\n"
 _BUFFER = 1 << 20
 
 
@@ -43,24 +45,29 @@ class _Connection:
         self.begun = 0.0
         self.received = 0
         self.size: int | None = None  # of the whole answer, once the head is read
-        self.chunked = False
+        self.chunked = self.until_closed = False
         self.early = b""
 
     def ask(self, path: str) -> None:
         self.begun = time.perf_counter()
         self.received, self.size, self.early = 0, None, b""
+        self.chunked = self.until_closed = False
         self.socket.sendall(f"GET {self.root}{path} HTTP/1.1\r\n{self.head}".encode())
 
     def read(self, buffer: memoryview) -> bool:
         """Read what is there; whether the answer is complete. RuntimeError for anything but success."""
         count = self.socket.recv_into(buffer)
+        if not count and self.until_closed:
+            return True
         if not count:
             raise RuntimeError("the server closed the connection")
         self.received += count
         if self.size is None and not self._head_read(bytes(buffer[: min(count, 4096)])):
             return False
+        if self.until_closed:
+            return False
         if self.chunked:
-            return bytes(buffer[max(0, count - 5) : count]) == b"0\r\n\r\n"
+            return bytes(buffer[max(0, count - len(_LAST_CHUNK)) : count]) == _LAST_CHUNK
         assert self.size is not None
         return self.received >= self.size
 
@@ -73,7 +80,8 @@ class _Connection:
         if head[9:12] not in (b"200", b"206"):
             raise RuntimeError(f"status {head[9:12].decode()}")
         found = _LENGTH.search(head)
-        self.chunked = found is None
+        self.chunked = found is None and _CHUNKED.search(head) is not None
+        self.until_closed = found is None and not self.chunked
         self.size = end + 4 + (int(found[1]) if found else 0)
         return True
 
