@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 _KEPT_BESIDE_ANOTHER = 0xB000  # a warning of PS3.18 I.2.2: it is kept, but will not be retrieved as it was sent
 _AT_ONCE = 256  # parts that wait for their commit before the next is read
 _SEALING = 8  # parts of a request that are being synchronised while the next is read
-_TOGETHER = 8  # parts that are synchronised are committed together …
+_TOGETHER = 24  # parts that are synchronised are committed together …
 _HELD_SECONDS = 0.05  # … unless one of them has waited so long when the next has come
 _THREADS = 24  # of a process, for all its requests
 
@@ -66,7 +66,7 @@ def _seal(incoming: Incoming) -> None:
 class _Parts:
     """Parts on their way: received one by one, synchronised and committed a few at a time.
 
-    A disk synchronises eight files in little more time than one, and a transaction with eight rows costs half of eight
+    A disk synchronises eight files in little more time than one, and a transaction with many rows costs half of as many
     with one, so nobody waits for a single one of them.
     """
 
