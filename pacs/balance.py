@@ -43,7 +43,7 @@ class Shares:
         entries = list(_ENTRY.iter_unpack(self._counts[:]))
         del entries[number % self._places]
         told = sorted((count, process) for process, count in entries if count != _NOBODY)
-        return next((count for count, process in told if _lives(process)), None)
+        return next((count for count, process in told if lives(process)), None)
 
 
 class Turn:
@@ -113,7 +113,8 @@ class Share:
                 self._shares.tell(self._number, self.count)
 
 
-def _lives(process: int) -> bool:
+def lives(process: int) -> bool:
+    """Whether there is such a process."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -9,6 +9,8 @@ import mmap
 import os
 import threading
 
+from pacs.balance import lives
+
 _WORD = 8
 
 
@@ -42,7 +44,7 @@ class Slots:
         for number in range(self.processes):
             region = self.region(number)
             owner = region[0]
-            if owner and not _lives(owner) and region[0] == owner:
+            if owner and not lives(owner) and region[0] == owner:
                 _clear(region)
 
 
@@ -86,13 +88,3 @@ def _key(ae_title: str) -> int:
 
 def _clear(region: memoryview) -> None:
     region[:] = memoryview(bytes(len(region) * _WORD)).cast("Q")
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -18,19 +18,7 @@ from storage.model.anchors import Anchor
 from storage.model.audit import AuditEvent
 from tests.pacs.parts import House
 from tests.support.alterations import chain_of
-
-
-def _act(here: House, count: int = 5, hospital: str = "main") -> None:
-    with here.archive.database.writing() as db:
-        for n in range(count):
-            audit.append(db, AuditEvent(here.origin.hospital_id, hospital, "an", "conflict.keep", f"1.2.{n}"))
-
-
-def _without_triggers(here: House, sql: str) -> None:
-    with here.archive.database.writing() as db:
-        db.exec_driver_sql("DROP TRIGGER IF EXISTS audit_no_UPDATE")
-        db.exec_driver_sql("DROP TRIGGER IF EXISTS audit_no_DELETE")
-        db.exec_driver_sql(sql)
+from tests.support.audited import act, alter
 
 
 def _head(here: House) -> tuple[int, str]:
@@ -52,7 +40,7 @@ def _take_away(here: House, *gone: Anchor) -> None:
 
 
 def _cut(here: House, to: int) -> None:
-    _without_triggers(here, f"DELETE FROM audit WHERE sequence > {to}")
+    alter(here, f"DELETE FROM audit WHERE sequence > {to}")
 
 
 class Anchored:
@@ -64,7 +52,7 @@ class Anchored:
 
     def act_and_anchor(self, times: int = 1) -> None:
         for _ in range(times):
-            _act(self.here, 5)
+            act(self.here, 5)
             self.anchor()
 
     def anchor(self) -> int:
@@ -89,14 +77,14 @@ def kept(here: House, tmp_path: Path) -> Anchored:
 
 def test_a_tail_that_was_cut_off_is_missed(here: House, kept: Anchored) -> None:
     assert kept.anchor() == 0
-    _act(here)
+    act(here)
     assert kept.anchor() == kept.anchor() == 5
-    _act(here)
+    act(here)
     sound = kept.anchoring.check(here.archive.database, here.archive.objects)
     assert (sound.faults, sound.records, sound.anchors, sound.signed_to) == ([], 10, 1, 5)
     _cut(here, 4)
     assert kept.faults() == ["the log ends with record 4, record 5 was written down elsewhere"]
-    _act(here)  # and covered by new ones
+    act(here)  # and covered by new ones
     assert kept.faults() == ["record 5 is not the one that was written down elsewhere"]
     _cut(here, 5)
     kept.anchor()
@@ -128,7 +116,7 @@ def test_a_forged_anchor_is_found(here: House, kept: Anchored) -> None:
     kept.act_and_anchor(2)
     first, second = _written(here)
     _cut(here, 0)
-    _act(here, 10)
+    act(here, 10)
     sequence, hashed = _head(here)
     _take_away(here, first, second)
     for forged in (
@@ -171,7 +159,7 @@ def test_a_state_of_before_is_not_the_newest(here: House, kept: Anchored) -> Non
     assert kept.faults() == [
         "signed anchors are missing: number 2 to 3", "the log ends with record 5, record 15 was written down elsewhere",
     ]  # fmt: skip
-    _act(here, 20)
+    act(here, 20)
     kept.anchor()
     kept.elsewhere()
     assert "signed anchors are missing: number 2 to 3" in kept.faults()
@@ -182,7 +170,7 @@ def test_nothing_that_does_not_continue_is_signed_as_if_it_did(
 ) -> None:
     kept.act_and_anchor(2)
     _cut(here, 7)
-    _act(here, 10)
+    act(here, 10)
     _take_away(here, _written(here)[1])
     kept.anchor()
     assert "does not continue" in caplog.text
@@ -201,7 +189,7 @@ def test_nothing_that_does_not_continue_is_signed_as_if_it_did(
 
 
 def test_anchors_of_before_signatures_count_up_to_the_first_signed_one(here: House, kept: Anchored) -> None:
-    _act(here, 5)
+    act(here, 5)
     _put(here, Anchor(*_head(here)))
     before = kept.anchoring.check(here.archive.database, here.archive.objects)
     assert (before.faults, before.anchors, before.unsigned, before.signed_to) == ([], 0, 1, 0)
@@ -214,10 +202,10 @@ def test_anchors_of_before_signatures_count_up_to_the_first_signed_one(here: Hou
 
 
 def test_an_old_anchor_that_does_not_fit_is_told_by_the_first_signed_one(here: House, kept: Anchored) -> None:
-    _act(here, 5)
+    act(here, 5)
     _put(here, Anchor(3, "0" * 64))
     _put(here, Anchor(5, "0" * 64))
-    _act(here, 1)
+    act(here, 1)
     kept.anchor()
     assert not _written(here)[-1].continues
 
@@ -244,7 +232,7 @@ def test_a_note_that_nobody_signed_is_told(here: House, kept: Anchored, note: st
 
 
 def test_what_cannot_be_noted_is_tried_again(here: House, kept: Anchored, caplog: pytest.LogCaptureFixture) -> None:
-    _act(here)
+    act(here)
     (kept.folder / NOTED).mkdir()
     kept.anchoring.anchor_quietly(here.archive.database, here.archive.objects)
     assert "was not anchored" in caplog.text
@@ -257,14 +245,14 @@ def test_what_cannot_be_noted_is_tried_again(here: House, kept: Anchored, caplog
 
 
 def test_the_worker_anchors_the_log(here: House, kept: Anchored) -> None:
-    _act(here)
+    act(here)
     Worker(here.archive, anchoring=kept.anchoring).step()
     assert [one.sequence for one in _written(here)] == [5]
 
 
 def test_an_export_is_checked_without_the_index(here: House) -> None:
-    _act(here, 3)
-    _act(here, 2, "other")
+    act(here, 3)
+    act(here, 2, "other")
     lines = list(auditing.export(here.archive.database))
     assert [json.loads(line).get("seq") for line in lines] == [1, 2, 3, 4, 5, None]
     assert auditing.check_export(lines).faults == []

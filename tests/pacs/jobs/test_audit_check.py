@@ -11,11 +11,11 @@ from pacs.auditing import NOTED, Anchoring
 from pacs.jobs import audit_check
 from pacs.jobs.endings import Stopping
 from pacs.jobs.worker import Worker
-from storage.index import audit, notes, tasks
+from storage.index import notes, tasks
 from storage.model import anchors
-from storage.model.audit import AuditEvent
 from storage.model.faults import SENTENCES
 from tests.pacs.parts import House
+from tests.support.audited import act, alter
 
 PAGE = Path(__file__).parents[3] / "static" / "src" / "shell" / "admin" / "audit-health.ts"
 ONLY_OF_EXPORTS = {"line", "unfinished", "elsewhere"}
@@ -25,19 +25,6 @@ DAY_MS = 24 * 3600 * 1000
 @pytest.fixture
 def anchoring(here: House) -> Anchoring:
     return Anchoring(here.folder)
-
-
-def _act(here: House, count: int = 5) -> None:
-    with here.archive.database.writing() as db:
-        for n in range(count):
-            audit.append(db, AuditEvent(here.origin.hospital_id, "main", "an", "conflict.keep", f"1.2.{n}"))
-
-
-def _alter(here: House, sql: str) -> None:
-    with here.archive.database.writing() as db:
-        db.exec_driver_sql("DROP TRIGGER IF EXISTS audit_no_UPDATE")
-        db.exec_driver_sql("DROP TRIGGER IF EXISTS audit_no_DELETE")
-        db.exec_driver_sql(sql)
 
 
 def _noted(here: House) -> dict[str, Any]:
@@ -58,7 +45,7 @@ def _checked(here: House, anchoring: Anchoring, at: int) -> dict[str, Any]:
 
 
 def test_a_worker_anchors_and_checks_by_itself(here: House, anchoring: Anchoring) -> None:
-    _act(here)
+    act(here)
     worker = Worker(here.archive, anchoring=anchoring)
     while worker.step():
         pass
@@ -77,7 +64,7 @@ def test_it_is_due_once_a_day_or_when_nothing_vouched_for_it(here: House, anchor
 
     now = here.archive.clock()
     assert asked(now), "it was never checked"
-    _act(here)
+    act(here)
     worker = Worker(here.archive, kinds=frozenset({audit_check.TASK}), anchoring=anchoring)
     assert worker.step()
     found = _noted(here)
@@ -92,28 +79,28 @@ def test_it_is_due_once_a_day_or_when_nothing_vouched_for_it(here: House, anchor
 
 def test_what_was_altered_is_noted_with_the_anchor_that_still_fits(here: House, anchoring: Anchoring) -> None:
     for _ in range(3):
-        _act(here)
+        act(here)
         anchoring.anchor(here.archive.database, here.archive.objects)
     now = here.archive.clock()
     assert _checked(here, anchoring, now)["fits"] == [3, 15]
-    _alter(here, "UPDATE audit SET actor = 'nobody' WHERE sequence = 12")
+    alter(here, "UPDATE audit SET actor = 'nobody' WHERE sequence = 12")
     found = _checked(here, anchoring, now + DAY_MS)
     assert found["faults"] == [{"kind": "altered", "record": 12, "anchor": 0, "last": 0, "count": 0}]
     assert (found["whole"], found["since"], found["fits"]) == (now, now + DAY_MS, [2, 10])
     found = _checked(here, anchoring, now + 2 * DAY_MS)
     assert (found["at"], found["since"], found["whole"]) == (now + 2 * DAY_MS, now + DAY_MS, now)
-    _alter(here, "UPDATE audit SET actor = 'an' WHERE sequence = 12")
+    alter(here, "UPDATE audit SET actor = 'an' WHERE sequence = 12")
     found = _checked(here, anchoring, now + 3 * DAY_MS)
     assert (found["faults"], found["since"], found["whole"]) == ([], 0, now + 3 * DAY_MS)
 
 
 def test_a_broken_anchor_has_the_log_checked_at_once(here: House, anchoring: Anchoring) -> None:
-    _act(here)
+    act(here)
     assert anchoring.anchor_quietly(here.archive.database, here.archive.objects), "the first anchor"
-    _act(here)
+    act(here)
     assert not anchoring.anchor_quietly(here.archive.database, here.archive.objects)
-    _act(here)
-    _alter(here, "DELETE FROM audit WHERE sequence = 12")
+    act(here)
+    alter(here, "DELETE FROM audit WHERE sequence = 12")
     worker = Worker(here.archive, anchoring=anchoring)
     while worker.step():
         pass
@@ -124,9 +111,9 @@ def test_a_broken_anchor_has_the_log_checked_at_once(here: House, anchoring: Anc
 
 
 def test_only_some_of_many_faults_are_noted(here: House, anchoring: Anchoring) -> None:
-    _act(here, 20)
+    act(here, 20)
     anchoring.anchor(here.archive.database, here.archive.objects)
-    _alter(here, "UPDATE audit SET actor = 'nobody' WHERE sequence > 12")
+    alter(here, "UPDATE audit SET actor = 'nobody' WHERE sequence > 12")
     found = _checked(here, anchoring, here.archive.clock())
     assert [one["record"] for one in found["faults"]] == [13, 14, 15, 16, 17]
     assert (found["more"], found["fits"], found["whole"]) == (3, [], 0)
@@ -135,14 +122,14 @@ def test_only_some_of_many_faults_are_noted(here: House, anchoring: Anchoring) -
 def test_what_is_anchored_while_it_is_checked_is_not_missed(
     here: House, anchoring: Anchoring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _act(here)
+    act(here)
     anchoring.anchor(here.archive.database, here.archive.objects)
     other, real = Anchoring(here.folder), auditing.written
 
     def written(*given: Any) -> list[anchors.Anchor]:
         found = list(real(*given))
         monkeypatch.setattr(auditing, "written", real)
-        _act(here)
+        act(here)
         other.anchor(here.archive.database, here.archive.objects)
         return found
 
@@ -153,7 +140,7 @@ def test_what_is_anchored_while_it_is_checked_is_not_missed(
 
 
 def test_a_worker_that_ends_notes_nothing(here: House, anchoring: Anchoring) -> None:
-    _act(here)
+    act(here)
     with pytest.raises(Stopping):
         audit_check.run(here.archive, anchoring, lambda: True)
     assert _noted(here) == {}

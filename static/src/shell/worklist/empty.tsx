@@ -34,7 +34,7 @@ export function Empty() {
               <div><dt>{words('port')}</dt><dd>{dicom.port}</dd></div>
             </dl>
             <p class="muted">{words('empty.send.text')}</p>
-            <CopyLine testid="storescu" text={`storescu -aec ${dicom.ae_title} ${dicom.host} ${dicom.port} +sd +r ${words('empty.folder')}`} />
+            <CopyLine testid="storescu" text={`storescu --no-halt -aec ${dicom.ae_title} ${dicom.host} ${dicom.port} +sd +r ${words('empty.folder')}`} />
             {may('admin.peers') && <a class="way-link" href="#/admin/peers">{words('empty.peers')}</a>}
           </div>
         )}
