@@ -61,7 +61,8 @@ def test_the_whole_path(browser: Browser, running: Running, tmp_path: Path) -> N
     watched.find("setup-repeat").fill(PASSWORD)
     watched.find("setup-submit").click()
     watched.find("storescu").wait_for()
-    assert f"storescu --no-halt -aec HOICHAN 127.0.0.1 {running.dicom_port} +sd +r" in watched.find("storescu").inner_text()
+    command = watched.find("storescu").inner_text()
+    assert f"storescu --no-halt -aec HOICHAN 127.0.0.1 {running.dicom_port} +sd +r" in command
     shot(watched, "empty-vi", tmp_path)
 
     series = images("series-mr/phantom-128/*")[:60]
