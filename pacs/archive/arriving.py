@@ -6,7 +6,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from pacs.archive import members, pieces
-from pacs.archive.frames import announce_headers, opened_header
+from pacs.archive.announcing import announce_headers
+from pacs.archive.frames import opened_header
 from pacs.archive.metadata import BULK_ROOT, Metadata, instance_text
 from pacs.archive.pieces import Piece, Pieces
 from pacs.instance_text import InstanceTexts

@@ -1,9 +1,8 @@
 """Headers and frames out of stored objects, each by one ranged read."""
 
-import os
 import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from pacs.dataset.envelope import BIG_ENDIAN, DEFLATED, inflate, mapped
@@ -11,7 +10,7 @@ from pacs.dataset.frames import cut_bits
 from pacs.dataset.limits import LIMITS
 from pacs.dataset.syntaxes import Header
 from pacs.errors import LimitExceeded, UndecodablePixels
-from storage.errors import ArchiveError, InvalidInstance, NotFound, ObjectCorrupt, ObjectMissing
+from storage.errors import InvalidInstance, NotFound, ObjectCorrupt, ObjectMissing
 from storage.model.archive import Instance
 from storage.model.damage import CORRUPT
 from storage.objects.base import ObjectStore
@@ -86,23 +85,6 @@ def opened_header(objects: ObjectStore, instance: Instance) -> Iterator[Header]:
     with ExitStack() as stack:
         source = path or stack.enter_context(objects.open(sound(instance)))
         yield Header(stack.enter_context(mapped(source)), facts.transfer_syntax_uid, facts.dataset_offset)
-
-
-def announce_headers(objects: ObjectStore, found: Iterable[Instance]) -> None:
-    """Have the kernel read the headers of these instances beside each other: they will be wanted one by one, and what
-    just arrived went past its memory to the disk."""
-    for instance in found:
-        facts = instance.facts
-        if facts.transfer_syntax_uid in DEFLATED or facts.pixel_offset is None or facts.pixel_offset > READ_WHOLE:
-            continue
-        with suppress(ArchiveError):  # who reads it will hear why it cannot be read
-            descriptor = objects.descriptor(sound(instance), facts.pixel_offset)
-            if descriptor is None:
-                return
-            try:
-                os.posix_fadvise(descriptor, 0, facts.pixel_offset, os.POSIX_FADV_WILLNEED)
-            finally:
-                os.close(descriptor)
 
 
 def frame_of(objects: ObjectStore, instance: Instance, number: int) -> Frame:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 
-from pacs.archive.frames import announce_headers, opened_header
+from pacs.archive.announcing import announce_headers
+from pacs.archive.frames import opened_header
 from pacs.instance_text import InstanceTexts, dumps
 from pacs.present import indexed_json
 from storage.errors import ObjectCorrupt, ObjectMissing

@@ -9,6 +9,7 @@ from typing import TypeVar
 from flask import Response, send_file
 
 from pacs.archive import Archive
+from pacs.archive.announcing import AHEAD, announced
 from pacs.archive.transcode import PREFERRED
 from pacs.dataset.preamble import MAGIC, may_leave
 from pacs.errors import NotAcceptable, UndecodablePixels, UnsupportedTransferSyntax
@@ -23,6 +24,7 @@ log = getLogger(__name__)
 
 Piece = TypeVar("Piece")
 _PREAMBLE = 132
+_HEADS = 32  # objects of which the disk reads the front at a time
 
 
 def retrieve_instances(archive: Archive, instances: Sequence[Instance], base: str) -> Response:
@@ -35,7 +37,12 @@ def retrieve_instances(archive: Archive, instances: Sequence[Instance], base: st
     if not possible:
         raise NotAcceptable("none of the instances can be had in the transfer syntaxes that are accepted")
     archive.open(possible[0][0]).close()  # what is lost or away is said before anything was sent
-    made = (_part(archive, instance, syntax, base, strict="" not in wanted) for instance, syntax in possible)
+    kept = (instance for instance, syntax in possible if syntax == instance.facts.transfer_syntax_uid)
+    following = announced(archive.objects, kept, lambda instance: min(instance.stored.size, AHEAD))
+    made = (
+        _part(archive, instance, syntax, base, following, strict="" not in wanted)
+        for instance, syntax in _heads_announced(archive, possible)
+    )
     as_stored = all(syntax == instance.facts.transfer_syntax_uid for instance, syntax in possible)
     response = multipart_response(DICOM, list(made) if as_stored else begun(made))
     if len(possible) < len(plans):
@@ -100,13 +107,27 @@ def _askable(instances: Sequence[Instance]) -> list[str]:
     ]
 
 
-def _part(archive: Archive, instance: Instance, syntax: str, base: str, *, strict: bool) -> Part:
+def _heads_announced(archive: Archive, plans: list[tuple[Instance, str]]) -> Iterator[tuple[Instance, str]]:
+    """The same. What is looked at before anything is sent comes from the disk for many of them at a time."""
+    heads = announced(archive.objects, (instance for instance, _ in plans), lambda _: _PREAMBLE, _HEADS * _PREAMBLE)
+    yield from zip(heads, (syntax for _, syntax in plans), strict=True)
+
+
+def _part(
+    archive: Archive, instance: Instance, syntax: str, base: str, following: Iterator[Instance], *, strict: bool
+) -> Part:
+    """An instance to be sent; those `following` it are read from the disk while it is."""
     location = instance_url(base, instance.key)
     if syntax != instance.facts.transfer_syntax_uid:
         made, pieces = _transcoded(archive, instance, syntax, strict=strict)
         return Part(_content_type(made), lambda: pieces, None, location)
     size = instance.stored.size if _file_of(archive, instance) is not None else None
-    return Part(_content_type(syntax), lambda: blocks(archive.transcoded(instance, (syntax,))[0]), size, location)
+
+    def body() -> Iterator[bytes]:
+        next(following, None)
+        return blocks(archive.transcoded(instance, (syntax,))[0])
+
+    return Part(_content_type(syntax), body, size, location)
 
 
 def _single(archive: Archive, instance: Instance, syntax: str, etag: str, *, strict: bool) -> Response:
