@@ -1,10 +1,10 @@
 /** The cases of the room: who leads goes through them, adds others, and puts those to come in another order. */
 import { signal } from '@preact/signals';
-import { useEffect, useState } from 'preact/hooks';
-import { get, session } from '../../common/api';
+import { useState } from 'preact/hooks';
+import { session } from '../../common/api';
 import type { Named } from '../../common/at';
-import { dicomDate } from '../../common/dicom-text';
 import { explain } from '../../common/explain';
+import { studyLine, useStudies, type FoundStudy } from '../../common/studies-found';
 import { isOpen } from '../control/room';
 import { Icon } from '../panels/icons';
 import { PutBeside } from './besides';
@@ -12,19 +12,8 @@ import { toCase } from './follow';
 import { addCase, arrange, cases, events, mayLead, room, status, step, type Case } from './room';
 import { live } from './strings';
 
-interface Row {
-  StudyInstanceUID: string;
-  hospital: string;
-  PatientName: string;
-  PatientID: string;
-  StudyDate: string;
-  StudyDescription: string;
-  modalities: string[];
-}
-
 const MOST = 6;
 const keyOf = ({ hospital, StudyInstanceUID }: Named): string => `${hospital ?? ''}/${StudyInstanceUID ?? ''}`;
-const TYPED_MS = 250;
 const adding = signal(false);
 
 export function Agenda() {
@@ -85,25 +74,11 @@ function Small({ icon, label, off, act, test, turned = false }: { icon: 'down' |
 /** Looks for a study one may open oneself; the others see it if they may. */
 function Adding() {
   const [text, setText] = useState('');
-  const [found, setFound] = useState<Row[] | null>(null);
-  const [problem, setProblem] = useState('');
-  useEffect(() => {
-    let over = false;
-    const timer = setTimeout(() => {
-      get<{ studies: Row[] }>('/api/worklist', { q: text.trim() || undefined, limit: MOST + 1 }).then((page) => {
-        if (!over) setFound(page.studies);
-      }, (error: unknown) => {
-        if (!over) setProblem(explain(error));
-      });
-    }, TYPED_MS);
-    return () => {
-      over = true;
-      clearTimeout(timer);
-    };
-  }, [text]);
+  const [refused, setRefused] = useState('');
+  const { found, problem } = useStudies(text, MOST + 1);
   const there = new Set(cases.value.map(keyOf));
-  const add = (row: Row): void => {
-    addCase(row).then(() => (adding.value = false), (error: unknown) => setProblem(explain(error)));
+  const add = (row: FoundStudy): void => {
+    addCase(row).then(() => (adding.value = false), (error: unknown) => setRefused(explain(error)));
   };
   const rows = found?.filter((one) => !there.has(keyOf(one))).slice(0, MOST) ?? null;
   return (
@@ -115,14 +90,14 @@ function Adding() {
           <li key={keyOf(one)}>
             <button type="button" class="button" data-testid="live-case-take" data-study={one.StudyInstanceUID} onClick={() => add(one)}>
               {one.PatientName || one.PatientID}
-              <small>{[one.modalities.join('/'), dicomDate(one.StudyDate), one.StudyDescription].filter(Boolean).join(' · ')}</small>
+              <small>{studyLine(one)}</small>
             </button>
           </li>
         ))}
       </ul>
       {rows?.length === 0 && <p class="live-note">{live('caseNone')}</p>}
       <p class="live-note">{live('caseNote')}</p>
-      {problem && <p class="live-note bad" role="alert">{problem}</p>}
+      {(refused || problem) && <p class="live-note bad" role="alert">{refused || problem}</p>}
     </div>
   );
 }
