@@ -160,10 +160,12 @@ def _items(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, int
 
 
 def _uid(data: bytes, start: int, end: int) -> str:
+    """A UID without its padding. Odd ones are kept as they are; with a control character it is none: pynetdicom takes
+    white space off, so that our answer could not repeat it."""
     raw = data[start:end]
     if end - start <= _LONGEST_PADDED_UID and raw.isascii():
         uid = raw.decode("ascii").strip(" \0")
-        if len(uid) <= _LONGEST_UID:
+        if len(uid) <= _LONGEST_UID and uid.isprintable():
             return uid
     raise ProtocolError("a syntax that is no UID", INVALID_PARAMETER)
 

@@ -154,18 +154,38 @@ def test_many_different_transfer_syntaxes_are_refused() -> None:
 @pytest.mark.parametrize("place", ["abstract syntax", "transfer syntax", "role", "extended"])
 def test_a_uid_longer_than_a_uid_may_be_is_refused(place: str, longest: bytes) -> None:
     """65 bytes are one of padding and 64 of the UID (PS3.5 §9.1); pynetdicom writes no longer one into our answer."""
-    abstract = longest if place != "transfer syntax" else CT.encode()
-    syntax = longest if place == "transfer syntax" else IMPLICIT.encode()
-    related = struct.pack(">H", len(longest)) + longest
-    user = {"role": _item(0x54, related + b"\1\1"), "extended": _item(0x56, related + b"\1")}.get(place, b"")
-    context = _item(0x20, bytes((1, 0, 0, 0)) + _item(0x30, abstract) + _item(0x40, syntax))
-    data = association_request([(CT, [IMPLICIT])])[:74] + context + _item(0x50, user)
+    data = _request_with(place, longest)
     if len(longest.strip(b"\0")) > 64:
         with pytest.raises(ProtocolError, match="no UID"):
             decode_request(data)
         return
     request = decode_request(data)
     assert encode_accept(request, agree(request, ALL), 16384)
+
+
+@pytest.mark.parametrize("odd", [b"\n", b"\0\0\n\0", b"\t ", b"1.2\r\n", b"\x1f1.2", b"1.\x7f2"])
+@pytest.mark.parametrize("place", ["abstract syntax", "transfer syntax", "role", "extended"])
+def test_a_uid_with_control_characters_is_refused(place: str, odd: bytes) -> None:
+    """pynetdicom takes white space off, and finds nothing left to write into our answer."""
+    with pytest.raises(ProtocolError, match="no UID"):
+        decode_request(_request_with(place, odd))
+
+
+@pytest.mark.parametrize("padded", [b"", b"\0", b"  ", b" \0 "])
+@pytest.mark.parametrize("place", ["abstract syntax", "transfer syntax", "role", "extended"])
+def test_a_uid_that_is_only_padding_is_answered(place: str, padded: bytes) -> None:
+    request = decode_request(_request_with(place, padded))
+    assert encode_accept(request, agree(request, ALL), 16384)
+
+
+def _request_with(place: str, uid: bytes) -> bytes:
+    """An A-ASSOCIATE-RQ of one context with this UID at that place."""
+    abstract = uid if place != "transfer syntax" else CT.encode()
+    syntax = uid if place == "transfer syntax" else IMPLICIT.encode()
+    related = struct.pack(">H", len(uid)) + uid
+    user = {"role": _item(0x54, related + b"\1\1"), "extended": _item(0x56, related + b"\1")}.get(place, b"")
+    context = _item(0x20, bytes((1, 0, 0, 0)) + _item(0x30, abstract) + _item(0x40, syntax))
+    return association_request([(CT, [IMPLICIT])])[:74] + context + _item(0x50, user)
 
 
 def test_what_is_read_equals_what_pynetdicom_reads() -> None:
