@@ -28,7 +28,7 @@ def announce(objects: ObjectStore, instance: Instance, length: int) -> None:
 
 
 def announce_headers(objects: ObjectStore, found: Iterable[Instance]) -> None:
-    """Those of these instances, which will be wanted one by one."""
+    """The same for the headers of these instances, which will be wanted one by one."""
     for instance in found:
         facts = instance.facts
         if facts.transfer_syntax_uid in DEFLATED or facts.pixel_offset is None or facts.pixel_offset > READ_WHOLE:

@@ -47,7 +47,7 @@ def test_those_that_follow_are_announced_in_their_order(here: House, told: list[
     assert next(order, None) is None
 
 
-def test_a_large_one_is_announced_alone(here: House, told: list[tuple[int, int]]) -> None:
+def test_one_that_is_large_follows_by_itself(here: House, told: list[tuple[int, int]]) -> None:
     instances = _stored(here, 3)
     order = announced(here.archive.objects, instances, lambda _: 50, most=20)
     assert next(order) is instances[0]
