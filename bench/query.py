@@ -157,6 +157,8 @@ def measure(
         "requests/s": found.per_second, "median ms": found.p50_ms, "p95 ms": found.p95_ms, "answers": answered,
         "CPU ms": used,
     }  # fmt: skip
+    if found.reopened:
+        rows["connections closed by the server"] = found.reopened
     _note(figures, f"QIDO-RS {name}, {clients} clients", target.name, rows)
 
 

@@ -3,9 +3,11 @@
     python -m bench.thin [--slices 300] [--mbit 2] [--rtt 0.1] [--until whole] [--series FOLDER] [--screenshots FOLDER]
 
 Everything is started here, on scratch folders that go afterwards: the archive, a shaping proxy before its web door
-(tests/support/shaping.py) and headless Chromium. Times are the page's own, from the start of the navigation. Warm: the
-programs of the reading room are in the browser's cache from another study. Cold: nothing is. The limit of the link is
-what it takes to carry the bytes that were received at its rate.
+(tests/support/shaping.py) and headless Chromium. A study is opened as its reader does it, with a click in the worklist
+once that has nothing under way any more; times are the page's own, from the click. Warm: the programs of the reading
+room are in the browser's cache from another study. Cold: of the reading room nothing is. The first image is there when
+the page shows it with its window; tools can be used on it when the viewer has drawn it, which is told beside it. The
+limit of the link is what it takes to carry the bytes that were received at its rate.
 
 Each figure is printed when it is there, so nobody wonders whether it hangs. All slices whole takes as long as the link
 needs for them, 258 s for the 64 MB that 300 slices of the corpus take without loss. `--until scrollable` leaves it out
@@ -26,6 +28,7 @@ from typing import Any
 
 import pydicom
 from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Error as PlaywrightError
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from bench.corpus import ct_series
@@ -35,6 +38,7 @@ from tests.support.server import ADMIN, PASSWORD, Running, configured
 from tests.support.shaping import Shaper, shaped
 
 POLL_SECONDS = 0.05
+SHOWN = ("preview", "original")
 STAGES = ("first", "scrollable", "whole")
 ARRIVED = "performance.getEntriesByType('resource').find(one => one.name.includes('/opening')).responseEnd"
 HEADERS = 1500 / 1448
@@ -46,6 +50,7 @@ class Times:
 
     opening: float = 0.0
     first: float = 0.0
+    tools: float = 0.0
     first_quality: str = ""
     scrollable: float = 0.0
     whole: float = 0.0
@@ -156,19 +161,24 @@ def opened(context: BrowserContext, link: Shaper, study: str, slices: int, last:
     """Open a study and wait for its stages up to the last one; `at` hears of each."""
     page = context.new_page()
     times = Times()
+    page.goto(link.url)
+    row = page.locator(f'a.row-link[href$="{study}"]')
+    row.wait_for()
+    _quiet(link)
     begun = link.received
-    page.goto(f"{link.url}/read/{study}", wait_until="commit")
+    row.click(no_wait_after=True)
 
     def until(done: Callable[[Any], bool]) -> float:
         while True:
-            now, state = page.evaluate("[performance.now(), window.hoichan ? window.hoichan.state() : null]")
+            now, state = _asked(page)
             if state is not None and done(state):
                 return float(now) / 1000
             if now > 1_200_000:
                 raise TimeoutError(str(state))
             time.sleep(POLL_SECONDS)
 
-    times.first = until(lambda state: state["viewports"][0]["quality"] in ("preview", "original"))
+    times.first = until(lambda state: _seen(state["viewports"][0]))
+    times.tools = until(lambda state: state["viewports"][0]["quality"] in SHOWN)
     times.first_quality = str(page.evaluate("window.hoichan.state().viewports[0].quality"))
     times.opening = float(page.evaluate(ARRIVED)) / 1000
     times.first_bytes = link.received - begun
@@ -188,11 +198,32 @@ def opened(context: BrowserContext, link: Shaper, study: str, slices: int, last:
     page.close()
 
 
+def _seen(viewport: Any) -> bool:
+    return viewport["early"] or viewport["quality"] in SHOWN
+
+
+def _asked(page: Page) -> Any:
+    """Milliseconds since the click, and the reading room's state; None for it while another page stands there."""
+    try:
+        return page.evaluate("[performance.now(), window.hoichan ? window.hoichan.state() : null]")
+    except PlaywrightError:
+        return 0, None  # between two pages
+
+
+def _quiet(link: Shaper) -> None:
+    """Wait until nothing has come over the link for a second."""
+    before = -1
+    while before != link.received:
+        before = link.received
+        time.sleep(1)
+
+
 def told(what: str, arguments: argparse.Namespace, stage: str, times: Times, page: Page) -> None:
     """What was asked of a stage, and what it took."""
     if stage == "first":
         say(f"first image, its data here     {times.opening:7.2f} s ({what})")
-        say(f"first image                    {times.first:7.2f} s ({what}; {_of_first(times)})")
+        say(f"first image                    {times.first:7.2f} s ({what})")
+        say(f"first image, tools at hand     {times.tools:7.2f} s ({what}; {_of_first(times)})")
     elif stage == "scrollable":
         say(f"all slices to scroll           {times.scrollable:7.2f} s ({times.scrollable_bytes:,} bytes; ≤ 45 s)")
     else:

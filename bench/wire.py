@@ -1,9 +1,12 @@
 """A light HTTP/1.1 client: many kept-alive connections in one thread, bodies read and thrown away.
 
 Python's own client costs as much as a fast server does and would be what is measured. This one reads into one buffer
-and only looks at the status line and Content-Length (or the end of a chunked body, or of the connection).
+and only looks at the status line and Content-Length (or the end of a chunked body, or of the connection). A kept-alive
+connection that the server closes instead of answering is opened anew and asked again, as clients do (RFC 9112, 9.3.1);
+the time goes on meanwhile.
 """
 
+import contextlib
 import re
 import selectors
 import socket
@@ -20,6 +23,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
 _LAST_CHUNK = b"\r\n0\r\n\r\n"
 _BUFFER = 1 << 20
+_TRIES = 3  # of one request
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class Rate:
     p50_ms: float
     p95_ms: float
     bytes_per_second: float
+    reopened: int = 0  # connections that were closed instead of answered on
 
 
 class _Connection:
@@ -40,27 +45,53 @@ class _Connection:
         self.root = parts.path
         authorization = f"Authorization: {target.authorization}\r\n" if target.authorization else ""
         self.head = f"Host: {parts.netloc}\r\nAccept: {accept}\r\n{authorization}\r\n"
-        self.socket = socket.create_connection((parts.hostname or "", parts.port or 80), timeout=120)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.address = parts.hostname or "", parts.port or 80
+        self.socket = self._open()
         self.begun = 0.0
+        self.path = ""
+        self.answered = self.reopened = self.tries = 0
         self.received = 0
         self.size: int | None = None  # of the whole answer, once the head is read
         self.chunked = self.until_closed = False
         self.early = b""
 
+    def _open(self) -> socket.socket:
+        opened = socket.create_connection(self.address, timeout=120)
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return opened
+
     def ask(self, path: str) -> None:
         self.begun = time.perf_counter()
+        self.path, self.tries = path, 0
+        self._send()
+
+    def _send(self) -> None:
         self.received, self.size, self.early = 0, None, b""
         self.chunked = self.until_closed = False
-        self.socket.sendall(f"GET {self.root}{path} HTTP/1.1\r\n{self.head}".encode())
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # reading will tell
+            self.socket.sendall(f"GET {self.root}{self.path} HTTP/1.1\r\n{self.head}".encode())
 
-    def read(self, buffer: memoryview) -> bool:
-        """Read what is there; whether the answer is complete. RuntimeError for anything but success."""
-        count = self.socket.recv_into(buffer)
+    def again(self) -> None:
+        """The same request on a new connection. RuntimeError where one more would not be asked."""
+        self.tries += 1
+        if self.tries == _TRIES or not self.answered or self.received:
+            raise RuntimeError("the server closed the connection")
+        self.reopened += 1
+        self.socket.close()
+        self.socket = self._open()
+        self._send()
+
+    def read(self, buffer: memoryview) -> bool | None:
+        """Read what is there; whether the answer is complete, None when the connection was closed. RuntimeError for
+        anything but success."""
+        try:
+            count = self.socket.recv_into(buffer)
+        except ConnectionResetError:
+            count = 0
         if not count and self.until_closed:
             return True
         if not count:
-            raise RuntimeError("the server closed the connection")
+            return None
         self.received += count
         if self.size is None and not self._head_read(bytes(buffer[: min(count, 4096)])):
             return False
@@ -103,8 +134,14 @@ def rate(target: Target, paths: Sequence[str], accept: str, clients: int, second
     while busy:
         for key, _ in selector.select(120):
             connection = key.data
-            if not connection.read(buffer):
+            done = connection.read(buffer)
+            if done is None:
+                selector.unregister(connection.socket)
+                connection.again()
+                selector.register(connection.socket, selectors.EVENT_READ, connection)
+            if not done:
                 continue
+            connection.answered += 1
             now = time.perf_counter()
             took.append(now - connection.begun)
             amount += connection.received
@@ -121,6 +158,7 @@ def rate(target: Target, paths: Sequence[str], accept: str, clients: int, second
         1000 * statistics.median(took),
         1000 * took[min(len(took) - 1, len(took) * 95 // 100)],
         amount / whole,
+        sum(connection.reopened for connection in connections),
     )
 
 
@@ -129,8 +167,9 @@ def drained(target: Target, path: str, accept: str) -> tuple[int, float]:
     connection = _Connection(target, accept)
     buffer = memoryview(bytearray(_BUFFER))
     connection.ask(path)
-    while not connection.read(buffer):
-        pass
+    while not (done := connection.read(buffer)):
+        if done is None:
+            raise RuntimeError("the server closed the connection")
     seconds = time.perf_counter() - connection.begun
     connection.socket.close()
     return connection.received, seconds

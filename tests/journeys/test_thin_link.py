@@ -1,11 +1,16 @@
 """The reading room over 2 Mbit/s and 100 ms: a marked preview first, then the original, and nothing asked twice."""
 
+import io
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
-from playwright.sync_api import Browser, BrowserContext
+from numpy.typing import NDArray
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Route
 
 from bench.corpus import ct_series
 from tests.support.browser import Watched, chromium
@@ -99,6 +104,47 @@ def test_previews_become_originals_and_are_not_asked_for_again(server: Running, 
     watched.until("all of them again", lambda: series(watched)["loaded"] == SLICES, 60)
     assert link.received - before < 60_000, "images came out of the browser's store"
     context.close()
+
+
+def test_the_first_image_is_seen_before_the_viewer_is_here(server: Running, link: Shaper, browser: Browser) -> None:
+    """It is the preview that came with the opening, where and as the viewer then draws it, and says what it is."""
+    context, study = signed_in(browser, link.url), study_of(server)
+    watched = Watched(context.new_page())
+    held: list[Route] = []
+    watched.page.route("**/assets/viewport-*.js", lambda route: held.append(route))
+    watched.page.route(re.compile(r"/frames/1\?v="), lambda route: None)  # the frame itself would take its place
+    watched.page.goto(f"{link.url}/read/{study}", wait_until="commit")
+    watched.until("an early image", lambda: watched.find("early").count())
+    assert watched.state()["software"] is None, "there is no viewer"
+    assert watched.active()["early"]
+    assert watched.active()["quality"] is None
+    assert watched.find("image-number").text_content() == f"{(SLICES - 1) // 2 + 1}/{SLICES}"
+    assert quality(watched) == "preview"
+    watched.until("its patient", lambda: "THIN" in (watched.find("overlay").text_content() or "").upper())
+    said = watched.find("readout").text_content()
+    early = shown(watched)
+    assert early.std() > 10, "an image, not a black box"
+    assert len(held) == 1, "what is compiled ahead is what is then begun"
+    held[0].continue_()
+    watched.until("the viewer's own image", lambda: watched.active()["quality"] == "preview")
+    watched.until("the early one gone", lambda: not watched.find("early").count())
+    assert watched.find("readout").text_content() == said
+    difference = np.abs(shown(watched) - early)
+    assert difference.mean() < 1, "the same greys in the same place"
+    assert np.percentile(difference, 99) < 6
+    assert not watched.wrong
+    watched.page.unroute_all(behavior="ignoreErrors")
+    context.close()
+
+
+def shown(watched: Watched) -> NDArray[np.float64]:
+    """The greys of the first viewport's middle, where nothing is written over the image."""
+    box = watched.find("viewport-0").bounding_box()
+    left, top, width, height = (box[one] for one in ("x", "y", "width", "height"))
+    picture = watched.page.screenshot(
+        clip={"x": left + width / 4, "y": top + height / 4, "width": width / 2, "height": height / 2}
+    )
+    return np.asarray(Image.open(io.BytesIO(picture)).convert("L")).astype(np.float64)
 
 
 def test_without_a_shaped_link_originals_come_and_nothing_comes_twice(server: Running, browser: Browser) -> None:

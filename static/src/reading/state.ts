@@ -1,5 +1,6 @@
 /** `window.hoichan.state()`: a summary for tests of whole journeys; nothing can be changed through it. */
 import { active, cine, IDS_COUNT, idOf, layout, loaded, oneUp, overlays, panes, previewed, screen, stacks, theViewer, tool } from './control/room';
+import { early } from './control/early';
 import { mpr } from './control/mpr';
 import { link } from './dicom/link';
 
@@ -55,6 +56,7 @@ function viewport(index: number): unknown {
     origin: view?.origin ?? null,
     pixel: view?.pixel ?? null,
     ...(on && view?.picture ? on.presentation : {}),
+    early: early.value?.pane === index,
     quality: view?.picture?.source ?? (view ? 'loading' : null),
     reason: view?.picture?.reason ?? '',
     transferSyntax: view?.picture?.transferSyntax ?? null,

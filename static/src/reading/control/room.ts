@@ -6,10 +6,12 @@ import { link } from '../dicom/link';
 import type { Opening } from '../dicom/opening';
 import { ordered, PICTURELESS, stackOf, type Series, type Stack } from '../dicom/series';
 import { root, studyAt, studyPlace, studyUid } from '../dicom/place';
+import { HTJ2K } from '../dicom/syntaxes';
 import { opening, TransportError } from '../dicom/transport';
 import { givePreview } from '../pixels/picture';
 import type { Screen, Viewer, View } from '../viewport';
 import type { Drawn } from './drawing';
+import { early, expectEarly, openingHere, overtaken, showEarly, viewersTurn } from './early';
 import type { Tool } from './keyboard';
 import { Prefetch } from './prefetch';
 
@@ -49,7 +51,6 @@ export interface Pane {
 }
 
 export const PANES = { '1x1': 1, '1x2': 2, '2x2': 4 } as const;
-const HTJ2K = '1.2.840.10008.1.2.4.203';
 /** Milliseconds at one preview after which its frame comes first. */
 const DWELL = 600;
 const IDS = ['p0', 'p1', 'p2', 'p3'] as const;
@@ -124,9 +125,10 @@ export const theViewer = (): Viewer | null => viewer;
 
 /** Opens the study: who we are, what it is, and the viewer, all at the same time. */
 export async function open(): Promise<void> {
+  expectEarly();
   begun().catch((error: unknown) => (viewerFailure.value = error));
   // The first image waits for nothing else: not for the row of the study, not for who we are.
-  const early = begin().catch(() => null);
+  const beginning = begin().catch(() => null);
   try {
     const [session] = await Promise.all([loadSession(), refresh()]);
     if (!session) {
@@ -137,7 +139,7 @@ export async function open(): Promise<void> {
     failure.value = error;
     return;
   }
-  const first = (await early) ?? series.value[0]?.uid;
+  const first = (await beginning) ?? series.value[0]?.uid;
   if (first && panes[0]?.value.state === 'empty') await show(0, first);
 }
 
@@ -163,19 +165,21 @@ export async function change(uid: string, before: string): Promise<void> {
     panes.forEach((pane) => (pane.value = { series: null, state: 'empty', view: null }));
     active.value = arrived.value = 0;
     oneUp.value = false;
+    early.value = null;
   });
   reading.clear();
   history.replaceState(null, '', `${before}/read/${uid}${location.hash}`);
-  const early = begin().catch(() => null);
+  const beginning = begin().catch(() => null);
   await refresh();
-  const first = (await early) ?? series.value[0]?.uid;
+  const first = (await beginning) ?? series.value[0]?.uid;
   if (first && studyPlace.peek() === place && panes[0]?.value.state === 'empty') await show(0, first);
 }
 
 /** Opens the study with the series the server names, and gives its UID. */
 async function begin(): Promise<string> {
   const of = studyPlace.value;
-  const opened = await opening(studyUid.value, null, true); // the page's header has the browser ask for this very address
+  // The page's header has the browser ask for this very address.
+  const opened = await opening(studyUid.value, null, true).finally(openingHere);
   if (studyPlace.value !== of) throw new Error('another study was opened meanwhile');
   reading.set(opened.series, Promise.resolve(stacked(opened)));
   if (panes[0]?.value.state === 'empty') void show(0, opened.series);
@@ -204,8 +208,9 @@ export async function refresh(): Promise<void> {
 const begun = (): Promise<Viewer> => (ready ??= startViewer());
 
 async function startViewer(): Promise<Viewer> {
+  await viewersTurn();
   const { start } = await import('../viewport');
-  viewer = start({ view: onView, frame: onFrame, annotated: () => (annotated.value += 1), drawn: (id, what) => keeper?.drawn(id, what) });
+  viewer = start({ view: onView, rendered: (id) => overtaken(numberOf(id)), frame: onFrame, annotated: () => (annotated.value += 1), drawn: (id, what) => keeper?.drawn(id, what) });
   viewer.choose(tool.value);
   prefetch = new Prefetch(viewer, wanted, (frame) => loaded.has(frame.id) || failed.has(frame.id), () => link.slow === true);
   return viewer;
@@ -264,6 +269,7 @@ export async function show(index: number, uid: string, at?: number): Promise<voi
   let found: Stack;
   try {
     found = await stack(uid);
+    if (!viewer) await showEarly(index, document.getElementById(`viewport-${idOf(index)}`), found, at ?? startOf(found), still);
     await begun();
   } catch {
     if (still()) pane.value = { series: uid, state: 'failed', view: null };
@@ -295,6 +301,7 @@ async function put(index: number): Promise<void> {
 }
 
 export const idOf = (index: number): string => IDS[index] ?? IDS[0];
+const numberOf = (id: string): number => (IDS as readonly string[]).indexOf(id);
 
 /** Called by a pane when its element stands in the page: another study or layout makes new ones, with nothing on them. */
 export async function mount(index: number, element: HTMLDivElement): Promise<void> {
@@ -386,9 +393,10 @@ export async function more(): Promise<void> {
 }
 
 function onView(id: string, view: View): void {
-  const pane = panes[IDS.indexOf(id as (typeof IDS)[number])];
+  const pane = panes[numberOf(id)];
   if (!pane || pane.value.state !== 'stack') return;
   pane.value = { ...pane.value, view };
+  if (view.error) overtaken(numberOf(id));
   finishSoon(view);
   prefetch?.pump();
 }

@@ -4,6 +4,8 @@ const IMPLICIT = '1.2.840.10008.1.2';
 export const EXPLICIT = '1.2.840.10008.1.2.1';
 const DEFLATED = '1.2.840.10008.1.2.1.99';
 export const BIG_ENDIAN = '1.2.840.10008.1.2.2';
+/** HTJ2K, reversible or not: what previews of grey images are. */
+export const HTJ2K = '1.2.840.10008.1.2.4.203';
 
 export const NATIVE: ReadonlySet<string> = new Set([IMPLICIT, EXPLICIT, DEFLATED, BIG_ENDIAN, '1.2.840.10008.1.2.1.98']);
 

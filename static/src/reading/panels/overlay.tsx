@@ -2,7 +2,7 @@
 import { number } from '../../common/i18n';
 import { age, dicomDate, dicomTime } from '../../common/dicom-text';
 import { value } from '../control/readings';
-import { theViewer, type Pane, type Study } from '../control/room';
+import { theViewer, type Study } from '../control/room';
 import type { Frame } from '../dicom/instance';
 import { number as numberOf, text, texts } from '../dicom/json';
 import { markers, orientationFromLetters } from '../dicom/orientation';
@@ -13,8 +13,7 @@ import { reading, sexOf } from '../strings';
 import type { Cursor, View } from '../viewport';
 import { presetLabel } from './labels';
 
-export function Overlay({ pane, study: open, cursor, software }: { pane: Pane; study: Study | null; cursor: Cursor | null; software: boolean }) {
-  const { view } = pane;
+export function Overlay({ view, study: open, cursor, software }: { view: View | null; study: Study | null; cursor: Cursor | null; software: boolean }) {
   const frame = view?.frame;
   if (!view || !frame) return null;
   const { dataset } = frame.instance;

@@ -1,6 +1,7 @@
 /** One viewport of the grid: the image, what is written over it, its scroll bar, and what to show instead of an image. */
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { perform } from '../control/commands';
+import { early, type Early } from '../control/early';
 import { mpr } from '../control/mpr';
 import { active, idOf, layout, loads, mount, oneUp, overlays, panes, screen, show, stacks, study, theViewer, unmount } from '../control/room';
 import { kindOf, titleOf, type Kind } from '../dicom/series';
@@ -26,6 +27,8 @@ export function PaneView({ index, visible }: { index: number; visible: boolean }
     if (element.current) void mount(index, element.current);
     return () => unmount(index);
   }, [index]);
+  const shownEarly = early.value?.pane === index && early.value.series === pane.series ? early.value : null;
+  const view = pane.view?.picture || pane.view?.error ? pane.view : (shownEarly?.view ?? pane.view);
   const Live = live.value;
   const alone = layout.value === '1x1';
   return (
@@ -59,17 +62,18 @@ export function PaneView({ index, visible }: { index: number; visible: boolean }
           event.stopPropagation();
           screen(index)?.zoomBy(event.deltaY < 0 ? 1.15 : 1 / 1.15);
         }} />
-      {pane.state === 'stack' && (
+      {shownEarly && <EarlyImage early={shownEarly} />}
+      {(pane.state === 'stack' || shownEarly) && (
         <>
-          {overlays.value && <Overlay pane={pane} study={study.value} cursor={cursor} software={theViewer()?.software ?? false} />}
-          <Badge view={pane.view} />
-          {stack && stack.frames.length > 1 && <Scrollbar index={index} at={pane.view?.index ?? 0} stack={stack} />}
+          {overlays.value && <Overlay view={view} study={study.value} cursor={cursor} software={theViewer()?.software ?? false} />}
+          <Badge view={view} />
+          {stack && stack.frames.length > 1 && <Scrollbar index={index} at={view?.index ?? 0} stack={stack} />}
           {pane.view?.error !== null && pane.view?.error !== undefined && <ImageError error={pane.view.error} retry={() => screen(index)?.retry()} />}
         </>
       )}
       {Live && !mpr.value && <Live.Marks index={index} />}
       {pane.state === 'empty' && <p class="hint">{reading('emptyViewport')}</p>}
-      {pane.state === 'reading' && <p class="hint busy">{reading('loadingSeries')}</p>}
+      {pane.state === 'reading' && !shownEarly && <p class="hint busy">{reading('loadingSeries')}</p>}
       {pane.state === 'failed' && (
         <div class="card bad" role="alert">
           <Icon name="warning" size={28} /><strong>{reading('imageUnreachable')}</strong>
@@ -79,6 +83,13 @@ export function PaneView({ index, visible }: { index: number; visible: boolean }
       {pane.state === 'card' && stack && <Cards others={stack.others} />}
     </section>
   );
+}
+
+/** Over the viewer's own canvas, which is black until it has drawn. */
+function EarlyImage({ early: { pixels } }: { early: Early }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  useLayoutEffect(() => canvas.current?.getContext('2d')?.putImageData(pixels, 0, 0), [pixels]);
+  return <canvas class="early" ref={canvas} width={pixels.width} height={pixels.height} aria-hidden="true" data-testid="early" />;
 }
 
 function ImageError({ error, retry }: { error: unknown; retry: () => void }) {

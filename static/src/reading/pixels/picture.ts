@@ -58,6 +58,8 @@ function packable({ instance: { transferSyntax, shape } }: Frame): boolean {
 }
 
 const given = new Map<string, Preview>();
+/** Previews that were given and are pictures already, made before the viewer's decoders were here. */
+const made = new Map<string, Promise<Picture | null>>();
 
 /** A preview that came with something else is not asked for again. */
 export function givePreview(frameId: string, preview: Preview): void {
@@ -65,11 +67,24 @@ export function givePreview(frameId: string, preview: Preview): void {
 }
 
 export function hasPreview(frameId: string): boolean {
-  return given.has(frameId);
+  return given.has(frameId) || made.has(frameId);
+}
+
+/** The picture of a preview that was given; who asks for it next gets this one, and decodes nothing. */
+export function earlyPicture(frame: Frame, decode: Decode): Promise<Picture | null> {
+  const picture = previewPicture(frame, 'now', decode);
+  made.set(frame.id, picture);
+  return picture;
 }
 
 /** The preview of a frame; null when it has none: then the frame itself is to be fetched. */
 export async function previewPicture(frame: Frame, urgency: Urgency, decode: Decode): Promise<Picture | null> {
+  const early = made.get(frame.id);
+  if (early) {
+    made.delete(frame.id);
+    const picture = await early.catch(() => null);
+    if (picture) return picture;
+  }
   const preview = given.get(frame.id) ?? (await fetchPreview(frame.id, frame.instance.version, urgency));
   given.delete(frame.id);
   if (!preview) return null;
@@ -178,7 +193,16 @@ async function fromSamples(frame: Frame, transferSyntax: string, bytes: number, 
 
 /** The server's rendering as colour, marked as such. Its own failure is the failure of the frame. */
 async function fromServer(frame: Frame, urgency: Urgency, transferSyntax: string, reason: string): Promise<Picture> {
-  const bitmap = await createImageBitmap(await fetchRendered(frame.id, urgency), { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
+  const { rgb, rows, columns } = await rgbOf(await fetchRendered(frame.id, urgency));
+  return {
+    frame, rows, columns, transferSyntax, source: 'server', reason,
+    grid: null, rgb, choices: [], bytes: rgb.length, quality: null,
+  };
+}
+
+/** Three samples of each pixel of an image that the browser itself decodes. */
+export async function rgbOf(image: Blob): Promise<{ rgb: Uint8Array; rows: number; columns: number }> {
+  const bitmap = await createImageBitmap(image, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
   const context = canvas.getContext('2d', { willReadFrequently: true });
   if (!context) throw new Error('no canvas');
@@ -190,10 +214,7 @@ async function fromServer(frame: Frame, urgency: Urgency, transferSyntax: string
     rgb[j + 1] = data[i + 1] as number;
     rgb[j + 2] = data[i + 2] as number;
   }
-  return {
-    frame, rows: bitmap.height, columns: bitmap.width, transferSyntax, source: 'server', reason,
-    grid: null, rgb, choices: [], bytes: rgb.length, quality: null,
-  };
+  return { rgb, rows: bitmap.height, columns: bitmap.width };
 }
 
 /** LUT Descriptor and LUT Data (PS3.3 C.11.1.1, C.11.2.1.1). */

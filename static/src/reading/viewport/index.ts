@@ -1,5 +1,5 @@
 /** The only door to Cornerstone3D: this folder is loaded as one late chunk, and nothing else imports the library. */
-import { RenderingEngine, Enums, cache, eventTarget, imageLoadPoolManager, imageRetrievalPoolManager, init as initCore, setUseCPURendering, type StackViewport } from '@cornerstonejs/core';
+import { RenderingEngine, Enums, cache, eventTarget, getConfiguration, imageLoadPoolManager, imageRetrievalPoolManager, init as initCore, setUseCPURendering, type StackViewport } from '@cornerstonejs/core';
 import { init as initLoader } from '@cornerstonejs/dicom-image-loader';
 import { Enums as ToolEnums, annotation as annotations, cancelActiveManipulations, init as initTools, utilities as toolUtilities } from '@cornerstonejs/tools';
 import type { Frame } from '../dicom/instance';
@@ -32,6 +32,8 @@ export interface Annotation {
 
 export interface Told {
   view: (id: string, view: View) => void;
+  /** A viewport has drawn its image. */
+  rendered: (id: string) => void;
   frame: (frameId: string, state: Progressed | 'removed', error?: unknown) => void;
   annotated: () => void;
   drawn: (id: string, what: Drawn) => void;
@@ -48,7 +50,7 @@ export class Viewer {
     if (known) return known;
     this.engine.enableElement({ viewportId: id, type: Enums.ViewportType.STACK, element, defaultOptions: { background: [0, 0, 0] } });
     addToGroup(id, ENGINE);
-    const screen = new Screen(this.engine.getViewport<StackViewport>(id), element, (view) => this.told.view(id, view));
+    const screen = new Screen(this.engine.getViewport<StackViewport>(id), element, (view) => this.told.view(id, view), () => this.told.rendered(id));
     this.screens.set(id, screen);
     return screen;
   }
@@ -200,7 +202,9 @@ export class Viewer {
 /** Starts Cornerstone once. Without WebGL it draws in software, with the same greys. */
 export function start(told: Told): Viewer {
   const software = !hasWebGl() || new URLSearchParams(location.search).get('render') === 'cpu';
-  initCore();
+  // One drawing context for all viewports, each of which is copied from it: seven, as it would have, are made one by one.
+  const preset = getConfiguration();
+  initCore({ ...preset, rendering: { ...preset.rendering, webGlContextCount: 1 } });
   if (software) setUseCPURendering(true);
   const cores = navigator.hardwareConcurrency || 2;
   initLoader({ maxWebWorkers: Math.max(1, Math.min(4, cores - 1)) });

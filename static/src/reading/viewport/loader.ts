@@ -4,7 +4,8 @@ import { link } from '../dicom/link';
 import { hurry, type Urgency } from '../dicom/transport';
 import type { Shape } from '../pixels/native';
 import { hasPreview, pictureOf, previewPicture, type Picture } from '../pixels/picture';
-import { toGreys, type Values, type Voi } from '../pixels/grey';
+import type { Values, Voi } from '../pixels/grey';
+import { paintInto } from '../pixels/painting';
 import { frameOf, SCHEME } from './provider';
 import type { Region } from '../dicom/instance';
 
@@ -45,14 +46,7 @@ export function forget(imageId: string): void {
 /** Greys of a picture into the buffer that Cornerstone draws from. */
 export function paint(image: HoichanImage, voi: Voi | null, invert: boolean): void {
   const { picture } = image;
-  const shown = voi ?? picture.choices[0]?.voi;
-  const buffer = scratch(picture.rows * picture.columns * (picture.rgb ? 3 : 1));
-  if (picture.grid && shown) {
-    toGreys(picture.grid, shown, picture.frame.instance.inverted !== invert, buffer);
-  } else if (picture.rgb) {
-    if (invert) for (let i = 0; i < buffer.length; i++) buffer[i] = 255 - (picture.rgb[i] as number);
-    else buffer.set(picture.rgb);
-  }
+  paintInto(scratch(picture.rows * picture.columns * (picture.rgb ? 3 : 1)), picture, voi, invert);
 }
 
 /** One buffer for each size: it is read at once, into the texture of the viewport that asked. */

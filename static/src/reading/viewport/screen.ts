@@ -66,6 +66,7 @@ export class Screen {
     private readonly viewport: StackViewport,
     readonly element: HTMLDivElement,
     private readonly tell: (view: View) => void,
+    rendered: () => void,
   ) {
     const inside = this.inside;
     for (const method of ['_updateActorToDisplayImageId', '_updateToDisplayImageCPU'] as const) {
@@ -78,7 +79,10 @@ export class Screen {
     element.addEventListener(Events.PRE_STACK_NEW_IMAGE, (event) => this.onWanted((event as CustomEvent<{ imageId: string }>).detail.imageId));
     element.addEventListener(Events.STACK_NEW_IMAGE, () => this.onShown());
     element.addEventListener(Events.CAMERA_MODIFIED, () => this.changed());
-    element.addEventListener(Events.IMAGE_RENDERED, () => this.changed());
+    element.addEventListener(Events.IMAGE_RENDERED, () => {
+      if (this.image) rendered();
+      this.changed();
+    });
   }
 
   private get inside(): Inside {
