@@ -53,7 +53,7 @@ class _Connection:
         self.received = 0
         self.size: int | None = None  # of the whole answer, once the head is read
         self.chunked = self.until_closed = False
-        self.early = b""
+        self.early = self.tail = b""
 
     def _open(self) -> socket.socket:
         opened = socket.create_connection(self.address, timeout=120)
@@ -66,7 +66,8 @@ class _Connection:
         self._send()
 
     def _send(self) -> None:
-        self.received, self.size, self.early = 0, None, b""
+        self.received, self.size = 0, None
+        self.early = self.tail = b""
         self.chunked = self.until_closed = False
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # reading will tell
             self.socket.sendall(f"GET {self.root}{self.path} HTTP/1.1\r\n{self.head}".encode())
@@ -93,12 +94,14 @@ class _Connection:
         if not count:
             return None
         self.received += count
+        # The end of the last chunk may come in pieces.
+        self.tail = (self.tail + bytes(buffer[max(0, count - len(_LAST_CHUNK)) : count]))[-len(_LAST_CHUNK) :]
         if self.size is None and not self._head_read(bytes(buffer[: min(count, 4096)])):
             return False
         if self.until_closed:
             return False
         if self.chunked:
-            return bytes(buffer[max(0, count - len(_LAST_CHUNK)) : count]) == _LAST_CHUNK
+            return self.tail == _LAST_CHUNK
         assert self.size is not None
         return self.received >= self.size
 
