@@ -178,7 +178,7 @@ def opened(context: BrowserContext, link: Shaper, study: str, slices: int, last:
             time.sleep(POLL_SECONDS)
 
     times.first = until(lambda state: _seen(state["viewports"][0]))
-    times.tools = until(lambda state: state["viewports"][0]["quality"] in SHOWN)
+    times.tools = until(lambda state: _drawn(state["viewports"][0]))
     times.first_quality = str(page.evaluate("window.hoichan.state().viewports[0].quality"))
     times.opening = float(page.evaluate(ARRIVED)) / 1000
     times.first_bytes = link.received - begun
@@ -200,6 +200,11 @@ def opened(context: BrowserContext, link: Shaper, study: str, slices: int, last:
 
 def _seen(viewport: Any) -> bool:
     return viewport["early"] or viewport["quality"] in SHOWN
+
+
+def _drawn(viewport: Any) -> bool:
+    """By the viewer: the early image goes when it has."""
+    return not viewport["early"] and viewport["quality"] in SHOWN
 
 
 def _asked(page: Page) -> Any:

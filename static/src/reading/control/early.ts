@@ -8,7 +8,6 @@ import type { View } from '../viewport';
 
 export interface Early {
   pane: number;
-  series: string;
   view: View;
   pixels: ImageData;
 }
@@ -47,14 +46,14 @@ export function expectEarly(): void {
 }
 
 /** Shows the frame `at` of a stack, when its preview is here. Never fails: the viewer shows it too. */
-export async function showEarly(pane: number, box: HTMLElement | null, stack: Stack, at: number, still: () => boolean): Promise<void> {
+export async function showEarly(pane: number, box: HTMLElement | undefined, stack: Stack, at: number, still: () => boolean): Promise<void> {
   const frame = stack.frames[at];
   if (!frame || !box || !hasPreview(frame.id) || frame.spacing[0] !== frame.spacing[1]) return shown();
   try {
     const { decode, canvasPixels } = await decoder();
     const picture = await earlyPicture(frame, decode);
     if (!picture || !still()) return shown();
-    early.value = { pane, series: stack.series, view: viewOf(picture, box, at, stack.frames.length), pixels: canvasPixels(picture) };
+    early.value = { pane, view: viewOf(picture, box, at, stack.frames.length), pixels: canvasPixels(picture) };
     requestAnimationFrame(() => setTimeout(shown));
   } catch {
     shown(); // what cannot be decoded here is decoded, or refused with a word, by the viewer
@@ -63,7 +62,12 @@ export async function showEarly(pane: number, box: HTMLElement | null, stack: St
 
 /** The viewer has drawn: a frame later its own image is on the screen. */
 export function overtaken(pane: number): void {
-  if (early.peek()?.pane === pane) requestAnimationFrame(() => (early.value = null));
+  if (early.peek()?.pane === pane) requestAnimationFrame(() => forgetEarly(pane));
+}
+
+/** Something else is put there. */
+export function forgetEarly(pane: number): void {
+  if (early.peek()?.pane === pane) early.value = null;
 }
 
 /** As the viewer says it of an image that fills its box. */

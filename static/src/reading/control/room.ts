@@ -11,7 +11,7 @@ import { opening, TransportError } from '../dicom/transport';
 import { givePreview } from '../pixels/picture';
 import type { Screen, Viewer, View } from '../viewport';
 import type { Drawn } from './drawing';
-import { early, expectEarly, openingHere, overtaken, showEarly, viewersTurn } from './early';
+import { expectEarly, forgetEarly, openingHere, overtaken, showEarly, viewersTurn } from './early';
 import type { Tool } from './keyboard';
 import { Prefetch } from './prefetch';
 
@@ -165,7 +165,7 @@ export async function change(uid: string, before: string): Promise<void> {
     panes.forEach((pane) => (pane.value = { series: null, state: 'empty', view: null }));
     active.value = arrived.value = 0;
     oneUp.value = false;
-    early.value = null;
+    panes.forEach((_, index) => forgetEarly(index));
   });
   reading.clear();
   history.replaceState(null, '', `${before}/read/${uid}${location.hash}`);
@@ -264,12 +264,13 @@ export async function show(index: number, uid: string, at?: number): Promise<voi
   const pane = panes[index];
   if (!pane) return;
   if (cine.value?.pane === index) stopCine();
+  forgetEarly(index);
   pane.value = { series: uid, state: 'reading', view: null };
   const still = (): boolean => pane.value.series === uid;
   let found: Stack;
   try {
     found = await stack(uid);
-    if (!viewer) await showEarly(index, document.getElementById(`viewport-${idOf(index)}`), found, at ?? startOf(found), still);
+    if (!viewer) await showEarly(index, boxes[index], found, at ?? startOf(found), still);
     await begun();
   } catch {
     if (still()) pane.value = { series: uid, state: 'failed', view: null };
@@ -303,8 +304,12 @@ async function put(index: number): Promise<void> {
 export const idOf = (index: number): string => IDS[index] ?? IDS[0];
 const numberOf = (id: string): number => (IDS as readonly string[]).indexOf(id);
 
+/** Where each viewport stands in the page. */
+const boxes: (HTMLDivElement | undefined)[] = [];
+
 /** Called by a pane when its element stands in the page: another study or layout makes new ones, with nothing on them. */
 export async function mount(index: number, element: HTMLDivElement): Promise<void> {
+  boxes[index] = element;
   const started = await begun().catch(() => null);
   if (!started || !element.isConnected || started.screens.get(idOf(index))?.element === element) return;
   started.disable(idOf(index));
@@ -316,6 +321,7 @@ export function unmount(index: number): void {
   const begins = beginnings[index];
   const view = panes[index]?.value.view;
   if (begins && view) begins.at = view.index;
+  boxes[index] = undefined;
   viewer?.disable(idOf(index));
 }
 

@@ -27,7 +27,7 @@ export function PaneView({ index, visible }: { index: number; visible: boolean }
     if (element.current) void mount(index, element.current);
     return () => unmount(index);
   }, [index]);
-  const shownEarly = early.value?.pane === index && early.value.series === pane.series ? early.value : null;
+  const shownEarly = early.value?.pane === index ? early.value : null;
   const view = pane.view?.picture || pane.view?.error ? pane.view : (shownEarly?.view ?? pane.view);
   const Live = live.value;
   const alone = layout.value === '1x1';
