@@ -72,6 +72,8 @@ def test_the_whole_path(browser: Browser, running: Running, tmp_path: Path) -> N
     watched.until("the count to grow", lambda: str(len(series)) in watched.find("row-images").first.inner_text())
     shot(watched, "worklist-vi", tmp_path)
     _read(watched, len(series), tmp_path)
+    watched.page.go_back()
+    watched.until("the row one came from", lambda: watched.page.locator("[data-testid=study-row][aria-current]").count())
     assert not watched.wrong, watched.wrong
 
 

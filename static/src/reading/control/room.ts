@@ -1,6 +1,7 @@
 /** The state of the reading room and what changes it; commands.ts does what keys and buttons ask for. */
 import { batch, signal } from '@preact/signals';
 import { get, here, loadSession } from '../../common/api';
+import { noteRead } from '../../common/last-read';
 import type { Frame } from '../dicom/instance';
 import { link } from '../dicom/link';
 import type { Opening } from '../dicom/opening';
@@ -191,6 +192,7 @@ export async function refresh(): Promise<void> {
   const of = studyPlace.value;
   const row = await get<Study>(`${studyAt.value}/api/studies/${studyUid.value}`);
   if (studyPlace.value !== of) return;
+  noteRead(`${studyAt.value}/read/${studyUid.value}`);
   batch(() => {
     study.value = row;
     series.value = ordered(row.series.map((one) => ({

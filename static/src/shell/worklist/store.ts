@@ -3,6 +3,7 @@ import { batch, computed, signal } from '@preact/signals';
 import { get, patch, Problem } from '../../common/api';
 import { apiOf } from '../../common/at';
 import { explain } from '../../common/explain';
+import { lastRead } from '../../common/last-read';
 import { follow, type News, type TaskState } from './live';
 import { append, insert, overlay } from './merge';
 import { asStudy, keyOf, narrowed, NO_FILTERS, queryOf, restore, type Facets, type Filters, type Page, type Status, type Study, type StudyDetail } from './model';
@@ -38,6 +39,8 @@ export const refusedNews = signal(0);
 export const changed = signal<{ uids: ReadonlySet<string> }>({ uids: new Set() });
 /** The row the keyboard is on. */
 export const active = signal<string | null>(null);
+/** The page of the study that was read last: its row is marked, and the keyboard goes on from there. */
+export const came = lastRead();
 export const nothingAtAll = computed(() => state.value === 'ready' && rows.value.length === 0 && waiting.value.length === 0 && !narrowed(filters.value));
 
 let page: Study[] = [];

@@ -54,6 +54,14 @@ export function Table() {
   useSignalEffect(() => {
     if (windowOf.value.last + AHEAD > store.rows.value.length && store.next.value && !store.moreFailed.value) void store.loadMore();
   });
+  const found = useRef(false);
+  useSignalEffect(() => {
+    if (found.current || store.state.value !== 'ready' || !viewHeight.value) return;
+    found.current = true; // once: later the list stays where its reader has it
+    const [index, box] = [store.rows.value.findIndex((row) => pageOf(row) === store.came), scroller.current];
+    const middle = (index + 0.5) * rowHeight.value;
+    if (box && middle > box.clientHeight) box.scrollTop = middle - box.clientHeight / 2;
+  });
   useSignalEffect(() => {
     const index = store.rows.value.findIndex((row) => keyOf(row) === store.active.value);
     if (index >= 0 && scroller.current) reveal(scroller.current, index);
@@ -163,6 +171,8 @@ function Row({ study, index, top }: { study: Study; index: number; top: number }
   const chosen = store.active.value === key;
   const classes = ['row'];
   if (chosen) classes.push('row-active');
+  const came = pageOf(study) === store.came;
+  if (came) classes.push('row-came');
   if (store.flashing.value.has(key)) classes.push('row-flash');
   if (study.status === 'unread') classes.push('row-unread');
   return (
@@ -172,6 +182,7 @@ function Row({ study, index, top }: { study: Study; index: number; top: number }
       role="row"
       aria-rowindex={index + 2}
       aria-selected={chosen}
+      aria-current={came || undefined}
       data-testid="study-row"
       data-uid={study.StudyInstanceUID}
       onPointerEnter={(event) => {
@@ -271,7 +282,7 @@ function reveal(box: HTMLElement, index: number): void {
 export function move(by: number | 'first' | 'last'): void {
   const rows = store.rows.value;
   if (rows.length === 0) return;
-  const at = rows.findIndex((row) => keyOf(row) === store.active.value);
+  const at = rows.findIndex(store.active.value === null ? (row) => pageOf(row) === store.came : (row) => keyOf(row) === store.active.value);
   const wanted = by === 'first' ? 0 : by === 'last' ? rows.length - 1 : at === -1 ? 0 : at + by;
   const row = rows[Math.min(rows.length - 1, Math.max(0, wanted))];
   if (!row) return;
