@@ -73,7 +73,8 @@ def test_the_whole_path(browser: Browser, running: Running, tmp_path: Path) -> N
     shot(watched, "worklist-vi", tmp_path)
     _read(watched, len(series), tmp_path)
     watched.page.go_back()
-    watched.until("the row one came from", lambda: watched.page.locator("[data-testid=study-row][aria-current]").count())
+    came = watched.page.locator("[data-testid=study-row][aria-current]")
+    watched.until("the row one came from", came.count)
     assert not watched.wrong, watched.wrong
 
 
